@@ -1,0 +1,1 @@
+"""Sources to notebooks: grammar, builder, linter, coverage, papermill runner."""

@@ -1,0 +1,1 @@
+"""Grading with nbgrader: forked kernels, the audit, feedback."""

@@ -1,0 +1,1 @@
+"""Opening the lab and looking at the machine."""

@@ -1,0 +1,1 @@
+"""What the mini-systems stand on: processes, brokers, databases, services, load, clocks."""
