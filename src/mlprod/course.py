@@ -17,7 +17,7 @@ def root() -> Path:
     here = Path.cwd()
     candidates += [here, *here.parents, Path(__file__).resolve().parents[2]]
     for folder in candidates:
-        if (folder / "glossary.yml").is_file() and (folder / "lessons").is_dir():
+        if (folder / "lessons").is_dir() and (folder / "datasets").is_dir():
             return folder.resolve()
     raise FileNotFoundError(
         "No encuentro el curso: entra en su carpeta o pon MLPROD_ROOT. / "
