@@ -1,0 +1,103 @@
+"""Test cells look at an answer through these checks: builtin values only, and failures in the reader's language."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from typing import Any
+
+from mlprod.language import tr
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 120
+_short.maxlist = _short.maxtuple = _short.maxset = _short.maxdict = 12
+_short.maxlevel = 4
+
+
+def plain(value: Any) -> Any:
+    """A copy of `value` made of builtins alone, so that no method of the answer's own classes is asked anything.
+
+    Tuples, lists and arrays become lists, sets become sets, numpy scalars become Python's.
+    Raises AssertionError for any other kind of object.
+    """
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        return value
+    if type(value).__module__.split(".")[0] == "numpy":
+        return plain(value.tolist())
+    for kind in (int, float, str, bytes):  # subclasses (an IntEnum, say): the base's own copy, not theirs
+        if isinstance(value, kind):
+            return (
+                kind.__getnewargs__(value)[0] if kind in (str, bytes) else getattr(kind, f"__{kind.__name__}__")(value)
+            )
+    if isinstance(value, dict):
+        return {_hashable(plain(k)): plain(v) for k, v in dict.items(value)}
+    for kind in (list, tuple):
+        if isinstance(value, kind):
+            return [plain(item) for item in kind.__iter__(value)]
+    for kind in (set, frozenset):
+        if isinstance(value, kind):
+            return {_hashable(plain(item)) for item in kind.__iter__(value)}
+    name = type(value).__name__
+    raise AssertionError(
+        tr(
+            es=f"Hay un objeto de tipo {name} donde debería haber números, textos, listas, conjuntos o diccionarios.",
+            en=f"There is an object of type {name} where numbers, strings, lists, sets or dicts are expected.",
+        )
+    )
+
+
+def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
+    """Assert that `got` holds the values of `want`; `about` (already translated) opens the failure's message.
+
+    Floats are compared within `tolerance` (relative, and absolute near zero). A list, tuple or array will do for
+    one another; where `want` is a set, so will a list without repetitions. True is not 1.
+    """
+    got, want = plain(got), plain(want)
+    if not _alike(got, want, tolerance):
+        raise AssertionError(
+            about
+            + tr(
+                es=f"\n  se esperaba: {_short.repr(want)}\n  has devuelto: {_short.repr(got)}",
+                en=f"\n  expected:     {_short.repr(want)}\n  you returned: {_short.repr(got)}",
+            )
+        )
+
+
+def number(got: Any, about: str) -> float:
+    """`got` as a float; AssertionError opening with `about` when it is not a finite number."""
+    got = plain(got)
+    if isinstance(got, bool) or not isinstance(got, (int, float)) or not math.isfinite(got):
+        raise AssertionError(
+            about
+            + tr(
+                es=f"\n  se esperaba un número y has devuelto: {_short.repr(got)}",
+                en=f"\n  expected a number and you returned: {_short.repr(got)}",
+            )
+        )
+    return float(got)
+
+
+def _alike(got: Any, want: Any, tolerance: float) -> bool:
+    if isinstance(want, bool) or isinstance(got, bool):
+        return got is want
+    if isinstance(want, (int, float)):
+        return isinstance(got, (int, float)) and math.isclose(got, want, rel_tol=tolerance, abs_tol=tolerance)
+    if isinstance(want, dict):
+        return (
+            isinstance(got, dict)
+            and got.keys() == want.keys()
+            and all(_alike(got[k], want[k], tolerance) for k in want)
+        )
+    if isinstance(want, list):
+        return (
+            isinstance(got, list)
+            and len(got) == len(want)
+            and all(_alike(g, w, tolerance) for g, w in zip(got, want, strict=True))
+        )
+    if isinstance(want, set):
+        return isinstance(got, (set, list)) and len(got) == len(want) and {_hashable(g) for g in got} == want
+    return type(got) is type(want) and got == want
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value

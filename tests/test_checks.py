@@ -1,0 +1,74 @@
+"""The checks that test cells use: they accept what is right in any form and are not taken in by __eq__."""
+
+import enum
+import sys
+
+import numpy as np
+import pytest
+
+from mlprod import checks
+
+
+class AlwaysEqual:
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 0
+
+
+class LyingFloat(float):
+    def __eq__(self, other):
+        return True
+
+    def __float__(self):
+        return 42.0
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        ((1, 2.0), [1.0, 2]),
+        (np.array([1, 2]), [1, 2]),
+        (np.float64(0.1) + np.float64(0.2), 0.3),
+        (["b", "a"], {"a", "b"}),
+        ({"x": frozenset({1})}, {"x": {1}}),
+        ([("a", 1)], {("a", 1)}),
+        (enum.IntEnum("Port", "A").A, 1),
+    ],
+)
+def test_right_in_any_form(got, want):
+    checks.same(got, want, "about")
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        (True, 1),
+        (1, True),
+        (LyingFloat(3), 42.0),
+        (["a", "a"], {"a"}),
+        ({"x": 1, "y": 2}, {"x": 1}),
+        ("1", 1),
+        (None, 0),
+        (float("nan"), 0.0),
+        ([1, 2, 3], [1, 2]),
+    ],
+)
+def test_wrong_says_expected_and_got(got, want, monkeypatch):
+    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", "en")
+    with pytest.raises(AssertionError, match="about\n  expected: .*\n  you returned"):
+        checks.same(got, want, "about")
+
+
+def test_foreign_objects_are_refused():
+    for disguise in (AlwaysEqual(), [AlwaysEqual()], {"x": AlwaysEqual()}):
+        with pytest.raises(AssertionError, match="AlwaysEqual"):
+            checks.same(disguise, 1, "about")
+
+
+def test_number():
+    assert checks.number(np.int64(3), "about") == 3.0
+    for bad in (None, True, float("nan"), float("inf"), "3", [3]):
+        with pytest.raises(AssertionError, match="about"):
+            checks.number(bad, "about")
