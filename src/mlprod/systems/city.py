@@ -45,7 +45,7 @@ class Event(NamedTuple):
 
 
 def best_price(waiting: int, drivers: int) -> float:
-    """Price in euros that earns most with `waiting` riders and `drivers` free drivers; MAX_PRICE / 2 if nobody waits."""
+    """Price in euros that earns most with this many riders waiting and drivers free; MAX_PRICE / 2 if nobody waits."""
     if waiting <= 0:
         return MAX_PRICE / 2
     return max(MAX_PRICE / 2, MAX_PRICE * (1 - drivers / waiting))
@@ -186,7 +186,7 @@ class City:
         return best_price(*self.state(t, zone))
 
     def bill(self, quotes: Iterable[tuple[float, int, float | None]]) -> Bill:
-        """Compare `quotes`, each (second of the answer, zone, price in euros or None if there was no answer), to the oracle.
+        """Compare `quotes` to the oracle: each is (second of the answer, zone, price in euros or None for no answer).
 
         An unanswered quote loses all that the oracle would have earned. Raises ValueError when there are no quotes.
         """

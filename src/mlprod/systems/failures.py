@@ -49,8 +49,10 @@ def ended(process: str, code: int, output: str, *, before_ready: bool) -> ChildF
         )
     elif before_ready and code == 0:
         message = tr(
-            es=f"La función del proceso «{process}» terminó sin llamar a ready(). Llama a ready() en cuanto pueda recibir trabajo.",
-            en=f"The function of the process '{process}' returned without calling ready(). Call ready() as soon as it can take work.",
+            es=f"La función del proceso «{process}» terminó sin llamar a ready(). "
+            "Llama a ready() en cuanto pueda recibir trabajo.",
+            en=f"The function of the process '{process}' returned without calling ready(). "
+            "Call ready() as soon as it can take work.",
         )
     else:
         message = tr(
@@ -75,8 +77,10 @@ def still_running(process: str, seconds: float | None) -> StillRunning:
     waited = f"{seconds:g} s" if seconds is not None else tr(es="este tiempo", en="this time")
     return StillRunning(
         tr(
-            es=f"El proceso «{process}» sigue en marcha después de {waited}. Espera más, o detenlo con stop() o kill().",
-            en=f"The process '{process}' is still running after {waited}. Wait longer, or end it with stop() or kill().",
+            es=f"El proceso «{process}» sigue en marcha después de {waited}. "
+            "Espera más, o detenlo con stop() o kill().",
+            en=f"The process '{process}' is still running after {waited}. "
+            "Wait longer, or end it with stop() or kill().",
         )
     )
 
@@ -89,7 +93,7 @@ def does_not_travel(process: str, names: list[str], error: Exception) -> CourseE
             es=f"La función de «{process}» usa algo que no puede viajar a otro proceso: {culprits} ({error}). "
             "Las conexiones, los cerrojos y los ficheros abiertos se crean dentro de la función; "
             "pásale la dirección o la ruta.",
-            en=f"The function of '{process}' uses something that cannot travel to another process: {culprits} ({error}). "
+            en=f"The function of '{process}' uses what cannot travel to another process: {culprits} ({error}). "
             "Connections, locks and open files are created inside the function; pass it the address or the path.",
         )
     )
@@ -103,7 +107,7 @@ def _last_words(output: str, lines: int = 12) -> str:
 
 
 def _reduce(story: traceback.TracebackException) -> None:
-    """Keep the reader's frames of `story` and of the exceptions that led to it, and name notebook cells as Jupyter does."""
+    """Keep the reader's frames of `story` and of what led to it; name notebook cells as Jupyter does."""
     frames = [f for f in story.stack if not f.filename.startswith(_NOT_THE_READERS)] or list(story.stack[-1:])
     for frame in frames:
         _ = frame.line  # looked up now, while the file still has the name that linecache knows

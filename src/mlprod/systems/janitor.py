@@ -67,14 +67,16 @@ class Janitor:
             os.write(self._pipe, f"{line}\n".encode())
 
 
-def _exists(group: int) -> bool:
+def _alive(process: int) -> bool:
+    """Whether `process` still runs; one that only waits for somebody to collect its exit code does not."""
     try:
-        os.killpg(group, 0)
+        os.kill(process, 0)
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS: only zombies are left in the group
-        return False
-    return True
+    except OSError:  # no /proc (macOS)
+        return True
 
 
 def main() -> None:
@@ -87,9 +89,9 @@ def main() -> None:
         verb, group = line.split()
         (groups.add if verb == "watch" else groups.discard)(int(group))
     deadline = time.monotonic() + GRACE_SECONDS
-    while (groups := {group for group in groups if _exists(group)}) and time.monotonic() < deadline:
+    while any(map(_alive, groups)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    for group in groups:
+    for group in groups:  # those that did not end, and what the others have left
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
     if folder:

@@ -9,7 +9,7 @@
     with processes.group() as group:
         p = group.start(price_service, 100)
 
-The function and the values it refers to travel by value (cloudpickle); what it takes from an installed module travels by
+The function and the values it refers to travel by value (cloudpickle); what comes from an installed module travels by
 reference. Every child leads a session of its own: it does not see the kernel's interrupts, and it is ended as a whole.
 A child that loses its parent ends itself; the janitor (see `janitor`) makes sure.
 """
@@ -118,9 +118,12 @@ class Process:
         """
         self._result_seen = True
         try:
-            return self._result.result(timeout)
+            failure = self._result.exception(timeout)
         except TimeoutError:
             raise failures.still_running(self.name, timeout) from None
+        if failure is not None:
+            raise ChildFailed(str(failure), self.name)  # a new one each time: a raised one collects tracebacks
+        return self._result.result()
 
     def wait(self, timeout: float | None = 60) -> int:
         """Wait for its end: the exit code, or minus the number of the signal. Raises StillRunning after `timeout`."""
@@ -162,7 +165,7 @@ class Process:
 
     @property
     def unseen_failure(self) -> ChildFailed | None:
-        """How it failed, if it did so by itself (not killed, not while being stopped) and nobody asked for its result."""
+        """How it failed, if by itself (not killed, not while being stopped) and nobody has asked for its result."""
         return self._crash if not self._result_seen else None
 
     def _kill_group(self) -> None:
