@@ -1,7 +1,38 @@
-"""The commands of mlprod that belong to lab."""
+"""The commands of mlprod that open the lab, look at the machine and run every test."""
+
+from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add this part's commands to `app`."""
+
+    @app.command()
+    def lab(
+        port: Annotated[int | None, typer.Option(help="Puerto; sin él, 8888 o el siguiente libre. / Port.")] = None,
+        browser: Annotated[bool | None, typer.Option(help="Abrir el navegador. / Open the browser.")] = None,
+        teach: Annotated[bool, typer.Option("--teach", help="Vista docente. / Instructor's view.")] = False,
+    ) -> None:
+        """Abre el curso en JupyterLab. / Opens the course in JupyterLab."""
+        from mlprod.lab import server
+
+        server.serve(port=port, browser=browser, teach=teach)
+
+    @app.command()
+    def doctor(json: Annotated[bool, typer.Option("--json", help="Para programas. / For programs.")] = False) -> None:
+        """Mira si el curso puede ejecutarse aquí y con qué. / Looks whether the course can run here, and with what."""
+        from mlprod.lab import doctor
+
+        raise typer.Exit(0 if doctor.report(as_json=json) else 1)
+
+    @app.command()
+    def test(
+        stages: Annotated[list[str] | None, typer.Argument(help="Etapas; todas si no dices ninguna. / Stages.")] = None,
+    ) -> None:
+        """Ejecuta todas las pruebas, por etapas. / Runs every test, stage by stage."""
+        from mlprod.lab import stages as runner
+
+        raise typer.Exit(0 if runner.run(stages) else 1)

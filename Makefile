@@ -1,0 +1,60 @@
+# Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab teach test check build audit run coverage grade doctor lock clean
+unexport PYTHONPATH PYTHONHOME
+
+IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+VENV ?= $(if $(filter mlprod,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
+PYTHON ?= $(shell for p in "$(VENV)/bin/python" python3.11 python3 python; do "$$p" $(IS_311) 2>/dev/null && echo "$$p" && break; done)
+MLPROD := "$(VENV)/bin/mlprod"
+
+help:
+	@echo "make lab       abre el curso en JupyterLab           opens the course in JupyterLab"
+	@echo "               LANG_COURSE=es|en  PORT=8888  BROWSER=no  PYTHON=/…/python3.11  VENV=.venv"
+	@echo "make doctor    mira qué hay en esta máquina          looks at what this machine has"
+	@echo "make test      todas las pruebas                     every test"
+	@echo "make clean     borra el entorno y lo construido      removes the environment and what was built"
+	@echo
+	@echo "Docencia y autoría / teaching and authoring:"
+	@echo "make teach     JupyterLab con las herramientas de nbgrader / with nbgrader's tools"
+	@echo "make grade ASSIGNMENT=01_data_passing                califica las entregas / grades the submissions"
+	@echo "make build     fuentes -> cuadernos (sobrescribe)    sources -> notebooks (overwrites)"
+	@echo "make check     estilo, fuentes, cuadernos, auditoría style, sources, notebooks, audit"
+	@echo "make audit | run | coverage     [UNIT=01_data_passing]"
+	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
+
+setup:
+	@"$(PYTHON)" $(IS_311) 2>/dev/null || { \
+	  echo "Hace falta Python 3.11 y no lo encuentro. Instálalo (Debian, Ubuntu: python3.11 python3.11-venv; macOS: brew install"; \
+	  echo "python@3.11; conda: environment.yml) o di dónde está:  make $(or $(MAKECMDGOALS),lab) PYTHON=/ruta/python3.11"; \
+	  echo "Python 3.11 is needed and was not found. Install it (Debian, Ubuntu: python3.11 python3.11-venv; macOS: brew install"; \
+	  echo "python@3.11; conda: environment.yml) or say where it is:  make $(or $(MAKECMDGOALS),lab) PYTHON=/path/python3.11"; \
+	  exit 1; } >&2
+	@PYTHONPATH=src "$(PYTHON)" -m mlprod.lab.bootstrap --venv "$(VENV)"
+
+lab: setup
+	@exec $(MLPROD) lab $(if $(PORT),--port $(PORT)) $(if $(filter no,$(BROWSER)),--no-browser)
+
+teach: setup
+	@exec $(MLPROD) lab --teach $(if $(PORT),--port $(PORT)) $(if $(filter no,$(BROWSER)),--no-browser)
+
+test: setup
+	@exec $(MLPROD) test
+
+check: setup
+	@exec $(MLPROD) test ruff check audit
+
+build audit run coverage: setup
+	@exec $(MLPROD) $@ $(UNIT)
+
+grade: setup
+	@exec $(MLPROD) grade $(ASSIGNMENT)
+
+doctor: setup
+	@exec $(MLPROD) doctor
+
+lock: setup
+	@"$(VENV)/bin/python" -m mlprod.lab.lock
+
+clean:
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis src/*.egg-info

@@ -1,0 +1,44 @@
+"""What the course changes in JupyterLab, kept in build/ so that the reader's own settings stay as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mlprod.language import Language
+
+LOCALES = {"es": "es_ES", "en": "default"}
+NEWS = "@jupyterlab/apputils-extension:announcements"  # asks jupyter.org for news and PyPI for versions
+INSTRUCTOR_PLUGINS = (
+    "@jupyter/nbgrader:assignment-list",
+    "@jupyter/nbgrader:course-list",
+    "@jupyter/nbgrader:create-assignment",
+    "@jupyter/nbgrader:formgrader",
+    "@jupyter/nbgrader:menu",  # only leads to the four above
+)
+INSTRUCTOR_SERVERS = (
+    "nbgrader.server_extensions.assignment_list",
+    "nbgrader.server_extensions.course_list",
+    "nbgrader.server_extensions.formgrader",
+)
+# Left out of a student's file list: answers, instructor's files, machinery. Links to them still open.
+HIDDEN = ("solutions", "grading", "tests", "build", "*.egg-info", "__pycache__", "*.pyc", ".*", "*~")
+
+
+def write(folder: Path, lang: Language, *, teach: bool) -> Path:
+    """Write JupyterLab's application settings for this view below `folder` and return their directory.
+
+    Application settings are defaults: what the reader has chosen in JupyterLab's own menus wins over them.
+    """
+    settings = folder / f"{'teach' if teach else 'lab'}-{lang}"
+    settings.mkdir(parents=True, exist_ok=True)
+    overrides = {
+        "@jupyterlab/translation-extension:plugin": {"locale": LOCALES[lang]},
+        "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
+    }
+    disabled = [NEWS] if teach else [NEWS, *INSTRUCTOR_PLUGINS]
+    (settings / "overrides.json").write_text(json.dumps(overrides, indent=2))
+    (settings / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}, indent=2)
+    )
+    return settings
