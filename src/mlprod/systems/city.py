@@ -114,11 +114,14 @@ class City:
 
         def add(t: float, kind: Kind, zone: int, value: int) -> None:
             seq[kind, zone] += 1
-            events.append(Event(round(t, 4), kind, zone, value, seq[kind, zone]))
+            events.append(Event(t, kind, zone, value, seq[kind, zone]))
 
         for (kind, zone), value in level.items():  # everybody knows how the day starts
             add(0.0, kind, zone, value)
+        tick = 0  # tenths of a millisecond; no two things happen at once, so that "before" and "after" are always clear
         for t, kind, zone in sorted(moments):
+            tick = max(tick + 1, round(t * 10_000))
+            t = tick / 10_000
             if kind == "quote":
                 add(t, kind, zone, 0)
                 continue
