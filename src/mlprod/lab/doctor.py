@@ -6,32 +6,21 @@ import json
 from dataclasses import asdict
 
 from mlprod import course
-from mlprod.lab import machine, services
+from mlprod.lab import machine, notebooks, services
 from mlprod.lab.finding import Finding
-from mlprod.language import LANGUAGES, tr
+from mlprod.language import tr
 
 MARKS = {"ok": "[green]ok[/]", "optional": "[yellow]·[/]", "wrong": "[bold red]x[/]"}
 
 
-def notebooks() -> Finding:
-    """Whether the built notebooks are there, in both languages."""
-    expected = [
-        course.notebook(kind, source.stem, lang)
-        for folder, kind in (("lessons", "lessons"), ("solutions", "exercises"))
-        for source in course.sources(folder)
-        for lang in LANGUAGES
-    ]
-    missing = [str(path.relative_to(course.root())) for path in expected if not path.is_file()]
+def built() -> Finding:
+    """Whether every notebook is there, in both languages."""
+    absent = notebooks.missing(course.root())
     return Finding(
         tr(es="Cuadernos", en="Notebooks"),
-        "wrong" if missing else "ok",
-        tr(
-            es=f"{len(expected) - len(missing)} de {len(expected)}",
-            en=f"{len(expected) - len(missing)} of {len(expected)}",
-        ),
-        tr(es=f"Constrúyelos: make build (falta {missing[0]})", en=f"Build them: make build ({missing[0]} is missing)")
-        if missing
-        else "",
+        "wrong" if absent else "ok",
+        tr(es=f"faltan {len(absent)}", en=f"{len(absent)} missing") if absent else tr(es="todos", en="all of them"),
+        tr(es="Constrúyelos: make lab", en="Build them: make lab") if absent else "",
     )
 
 
@@ -41,7 +30,7 @@ def examine() -> list[Finding]:
     return [
         machine.python(),
         machine.packages(root / "requirements.lock"),
-        notebooks(),
+        built(),
         machine.processor(),
         machine.memory(),
         machine.disk(root),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from mlprod import course
 from mlprod.errors import CourseError
-from mlprod.lab import ports, settings
+from mlprod.lab import notebooks, ports, settings
 from mlprod.language import language, tr
 
 DEFAULT_PORT = 8888
@@ -72,7 +73,6 @@ def flags(root: Path, *, port: int, address: str, browser: bool, teach: bool) ->
         "ServerApp.port_retries": 0,
         "ServerApp.root_dir": root,
         "ServerApp.open_browser": browser,
-        "ServerApp.answer_yes": True,  # Ctrl-C stops it, no question asked
         "ServerApp.allow_root": os.geteuid() == 0,  # containers
         "LabApp.default_url": first_page(root, teach=teach),
         "LabApp.app_settings_dir": settings.write(folder, language(), teach=teach),
@@ -115,6 +115,10 @@ def _errors_to(log: Path) -> Iterator[None]:
 def serve(*, port: int | None = None, browser: bool | None = None, teach: bool = False) -> None:
     """Open JupyterLab and return when it is closed (Ctrl-C). Raises CourseError when it cannot start."""
     root = course.root()
+    try:
+        notebooks.make_missing(root)
+    except CourseError as error:  # an author at work: the other notebooks still open
+        print(error)
     address = os.environ.get(ANY_ADDRESS, "127.0.0.1")
     browser = has_display() if browser is None else browser
     options = flags(root, port=choose_port(port, address), address=address, browser=browser, teach=teach)
@@ -127,8 +131,11 @@ def serve(*, port: int | None = None, browser: bool | None = None, teach: bool =
             from jupyterlab.labapp import LabApp
 
             server = LabApp.initialize_server(argv=options)
-            _welcome(server.display_url, log, browser)
+            # as for SIGTERM: kernels closed, files removed, and no question asked in English
+            signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+            server.io_loop.add_callback(_welcome, server.display_url, log, browser)  # once it listens
             server.start()
+            print(tr(es="Curso cerrado.", en="Course closed."))
         except (SystemExit, Exception) as error:
             if isinstance(error, SystemExit) and not error.code:
                 return
