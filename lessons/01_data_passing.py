@@ -73,6 +73,7 @@ from tqdm.auto import tqdm
 
 from mlprod import plots, start, tables, tr
 from mlprod.predictions import compare
+from mlprod.progress import wait_until
 from mlprod.systems import kafka, postgres, processes, services
 from mlprod.systems.city import MAX_PRICE, City, best_price
 from mlprod.systems.latency import LatencyRecorder
@@ -134,12 +135,28 @@ start(LANG)
 
 # %% slide="subslide"
 city = City.load(seconds=seconds)
-print(tr(es="Los primeros sucesos tras el estado inicial:", en="The first events after the initial state:"))
+print(
+    tr(
+        es="Los primeros sucesos tras el estado inicial:",
+        en="The first events after the initial state:",
+    )
+)
 for event in city.events[8:14]:
-    print(f"  {event.t:6.3f} s  {event.kind:7s}", tr(es="zona", en="zone"), event.zone, event.level or "")
+    print(
+        f"  {event.t:6.3f} s  {event.kind:7s}",
+        tr(es="zona", en="zone"),
+        event.zone,
+        event.level or "",
+    )
 tables.show(
-    [{tr(es="suceso", en="event"): kind, tr(es="cuántos", en="how many"): n} for kind, n in Counter(e.kind for e in city.events).items()],
-    caption=tr(es=f"Lo que pasa en {seconds:g} s de reproducción", en=f"What happens in {seconds:g} s of replay"),
+    [
+        {tr(es="suceso", en="event"): kind, tr(es="cuántos", en="how many"): n}
+        for kind, n in Counter(e.kind for e in city.events).items()
+    ],
+    caption=tr(
+        es=f"Lo que pasa en {seconds:g} s de reproducción",
+        en=f"What happens in {seconds:g} s of replay",
+    ),
 )
 
 # %% [markdown] lang="es" row="1" slide="skip"
@@ -160,11 +177,19 @@ FIXED_PRICE = MAX_PRICE / 2
 
 
 class Message(NamedTuple):
-    kind: str  # supply (free drivers), demand (waiting riders) or price
+    # es: "supply" (conductores libres), "demand" (viajeros que esperan) o "price"
+    # en: "supply" (free drivers), "demand" (riders who wait) or "price"
+    kind: str
     zone: int
-    value: float  # drivers, riders or euros
-    seq: int  # 1, 2, 3… for each kind and zone: a gap is a lost message
-    sent: float  # the sender's time.monotonic(), in seconds
+    # es: conductores, viajeros o euros
+    # en: drivers, riders or euros
+    value: float
+    # es: 1, 2, 3… dentro de cada tipo y zona: un hueco es un mensaje perdido
+    # en: 1, 2, 3… within each kind and zone: a gap is a lost message
+    seq: int
+    # es: el time.monotonic() de quien lo dice, en segundos
+    # en: the sender's time.monotonic(), in seconds
+    sent: float
 
 
 class Service:
@@ -174,9 +199,15 @@ class Service:
 
     def __init__(self):
         self.sequence = Counter()
-        self.heard = []  # (kind, zone, seq, age in seconds)
-        self.quotes = []  # (moment, zone, price or None, seconds it took)
-        self.journal = open(os.devnull, "w")  # what outlives a crash, see below
+        # es: (tipo, zona, seq, antigüedad en s) de cada mensaje oído
+        # en: (kind, zone, seq, age in s) of each message heard
+        self.heard = []
+        # es: (momento, zona, precio o None, segundos que tardó) de cada precio dado
+        # en: (moment, zone, price or None, seconds it took) of each quote
+        self.quotes = []
+        # es: un fichero que sobrevive si el proceso muere; lo usamos más abajo
+        # en: a file that outlives the process if it dies; we use it further down
+        self.journal = os.devnull
 
     def say(self, kind, zone, value):
         self.sequence[kind, zone] += 1
@@ -189,7 +220,8 @@ class Service:
     def hear(self, message):
         """News from another: note it, and answer with what it leads to."""
         self.heard.append((message.kind, message.zone, message.seq, monotonic() - message.sent))
-        print(message.kind, message.zone, message.seq, file=self.journal, flush=True)
+        with open(self.journal, "a") as journal:
+            print(message.kind, message.zone, message.seq, file=journal)
         return []
 
 
@@ -245,7 +277,11 @@ class PriceOptimisation(Service):
         return [self.say("price", message.zone, price)]
 
 
-COMPANY = {DriverManagement: ("supply",), RideManagement: ("demand", "quote"), PriceOptimisation: ()}
+COMPANY = {
+    DriverManagement: ("supply",),
+    RideManagement: ("demand", "quote"),
+    PriceOptimisation: (),
+}
 
 # %% [markdown] lang="es" row="1" slide="subslide"
 # ### Experimento: ¿y si precios solo oye una cosa?
@@ -267,6 +303,7 @@ COMPANY = {DriverManagement: ("supply",), RideManagement: ("demand", "quote"), P
 # en: write your number here, before you run the next cell
 euros_lost_hearing_only_demand = None
 
+
 # %% slide="fragment"
 def in_one_process(city, prices_hears):
     """The whole company without any distance in it: a message is a function call."""
@@ -277,7 +314,10 @@ def in_one_process(city, prices_hears):
             if message.kind in prices_hears:
                 for price in prices.hear(message):
                     rides.hear(price)
-    return [(event.t, zone, price) for event, (_, zone, price, _) in zip(city.of("quote"), rides.quotes, strict=True)]
+    return [
+        (event.t, zone, price)
+        for event, (_, zone, price, _) in zip(city.of("quote"), rides.quotes, strict=True)
+    ]
 
 
 # es: la hora entera, que aquí no cuesta nada
@@ -290,13 +330,20 @@ lost = {
 }
 tables.show(
     [
-        {tr(es="precios oye", en="prices hears"): " + ".join(heard) or tr(es="nada", en="nothing"), tr(es="pérdida (% del oráculo)", en="loss (% of the oracle)"): loss}
+        {
+            tr(es="precios oye", en="prices hears"): " + ".join(heard)
+            or tr(es="nada", en="nothing"),
+            tr(es="pérdida (% del oráculo)", en="loss (% of the oracle)"): loss,
+        }
         for heard, loss in lost.items()
     ],
     caption=tr(es="Lo que cuesta no oír", en="What it costs not to hear"),
 )
 compare(
-    tr(es="euros perdidos de cada 100 si solo se oye la demanda", en="euros lost of each 100 when only the demand is heard"),
+    tr(
+        es="euros perdidos de cada 100 si solo se oye la demanda",
+        en="euros lost of each 100 when only the demand is heard",
+    ),
     predicted=euros_lost_hearing_only_demand,
     measured=lost["demand",],
     unit="€",
@@ -338,6 +385,7 @@ compare(
 # Everyone writes their own news into a table and **looks now and then** whether the others have written any: that is polling. It is the
 # simplest thing there is, which is why everybody does it first. The table keeps a history; a reader remembers up to which row it has read.
 
+
 # %% slide="subslide"
 class SharedTable:
     """The news of everybody in one table of SQLite or PostgreSQL: the URL decides which."""
@@ -351,8 +399,16 @@ class SharedTable:
             self.connection.execute(sql.text("PRAGMA journal_mode=WAL"))
             self.connection.execute(sql.text("PRAGMA synchronous=FULL"))
             self.connection.commit()
-        columns = [sql.Column("id", sql.Integer, primary_key=True), sql.Column("kind", sql.String), sql.Column("zone", sql.Integer)]
-        columns += [sql.Column("value", sql.Float), sql.Column("seq", sql.Integer), sql.Column("sent", sql.Float)]
+        columns = [
+            sql.Column("id", sql.Integer, primary_key=True),
+            sql.Column("kind", sql.String),
+            sql.Column("zone", sql.Integer),
+        ]
+        columns += [
+            sql.Column("value", sql.Float),
+            sql.Column("seq", sql.Integer),
+            sql.Column("sent", sql.Float),
+        ]
         self.news = sql.Table("news", sql.MetaData(), *columns, sql.Index("by_kind", "kind", "id"))
         self.last, self.queries, self.commits = Counter(), 0, 0
 
@@ -372,7 +428,9 @@ class SharedTable:
         news, messages = self.news.c, []
         for kind in kinds:
             rows = self.connection.execute(
-                self.sql.select(news.id, news.zone, news.value, news.seq, news.sent).where(news.kind == kind, news.id > self.last[kind]).order_by(news.id)
+                self.sql.select(news.id, news.zone, news.value, news.seq, news.sent)
+                .where(news.kind == kind, news.id > self.last[kind])
+                .order_by(news.id)
             ).all()
             self.queries += 1
             if rows:
@@ -396,7 +454,9 @@ GRACE = 0.3
 def timeline(events, began, seconds, every):
     """Wait for each moment to come: yields one's own events when they are due, and None each `every` seconds to look around."""
     looks = ((k * every, None) for k in range(int(seconds / every) + 1))
-    for due, event in heapq.merge(((event.t, event) for event in events), looks, key=lambda moment: moment[0]):
+    for due, event in heapq.merge(
+        ((event.t, event) for event in events), looks, key=lambda moment: moment[0]
+    ):
         ahead = began + due - monotonic()
         if event is None and ahead < -every:
             # es: ya vamos tarde: esta mirada se salta
@@ -409,15 +469,27 @@ def timeline(events, began, seconds, every):
 def live_on_database(Kind, events, line, seconds, journal, url, poll):
     """One service, as a process, with a shared table between it and the others."""
     service, table = Kind(), SharedTable(url)
-    service.journal = open(journal, "a")
+    service.journal = journal
     began = line.wait()
     for event in timeline(events, began, seconds + GRACE, poll):
         if event is not None:
             table.write(service.happen(event))
         else:
-            table.write([answer for message in table.read(service.hears) for answer in service.hear(message)])
+            table.write(
+                [
+                    answer
+                    for message in table.read(service.hears)
+                    for answer in service.hear(message)
+                ]
+            )
     table.close()
-    return {"heard": service.heard, "quotes": service.quotes, "queries": table.queries, "writes": table.commits}
+    return {
+        "heard": service.heard,
+        "quotes": service.quotes,
+        "queries": table.queries,
+        "writes": table.commits,
+    }
+
 
 # %% [markdown] lang="es" row="2" slide="skip"
 # Y esto pone la empresa en marcha: tres procesos del sistema operativo, cada uno con sus propios sucesos, que salen a la vez. Sirve
@@ -426,6 +498,7 @@ def live_on_database(Kind, events, line, seconds, journal, url, poll):
 # And this sets the company going: three processes of the operating system, each with its own events, which start together. It
 # serves all three transports; `crash` kills one process half-way (by `SIGKILL`, without notice) and starts another in its place.
 
+
 # %% slide="skip"
 def run_company(live, *wiring, crash=None):
     """Replay the city on a transport. Returns the results by service and the bill. `crash`: the class that dies in the middle third."""
@@ -433,16 +506,32 @@ def run_company(live, *wiring, crash=None):
     journals = {Kind: line.folder / f"{Kind.__name__}.journal" for Kind in COMPANY}
     with processes.group() as company:
         running = {
-            Kind: company.start(live, Kind, city.of(*kinds), line, seconds, journals[Kind], *wiring, name=Kind.__name__)
+            Kind: company.start(
+                live,
+                Kind,
+                city.of(*kinds),
+                line,
+                seconds,
+                journals[Kind],
+                *wiring,
+                name=Kind.__name__,
+            )
             for Kind, kinds in COMPANY.items()
         }
         began = line.started()
+        label = tr(es="reproduciendo la ciudad", en="replaying the city")
         if crash is not None:
-            sleep(max(0, began + seconds / 3 - monotonic()))
+            wait_until(began + seconds / 3, label)
             running[crash].kill()
-            sleep(max(0, began + 2 * seconds / 3 - monotonic()))
-            running[crash] = company.start(live, crash, [], line, seconds, journals[crash], *wiring, name=crash.__name__)
-        results = {Kind.__name__: process.result(timeout=seconds + 30) for Kind, process in running.items()}
+            wait_until(
+                began + 2 * seconds / 3,
+                tr(es=f"sin {crash.__name__}", en=f"without {crash.__name__}"),
+            )
+            running[crash] = company.start(
+                live, crash, [], line, seconds, journals[crash], *wiring, name=crash.__name__
+            )
+        wait_until(began + seconds + GRACE, label)
+        results = {Kind.__name__: process.result(timeout=30) for Kind, process in running.items()}
     quotes = results["RideManagement"]["quotes"]
     results["bill"] = city.bill((moment - began, zone, price) for moment, zone, price, _ in quotes)
     results["journal"] = journals[PriceOptimisation].read_text().splitlines()
@@ -464,6 +553,7 @@ def sqlite_url():
     url = f"sqlite:///{workspace() / f'company-{sqlite_runs}.db'}"
     SharedTable(url).create().close()
     return url
+
 
 # %% [markdown] lang="es" row="2" slide="subslide"
 # ### Experimento: ¿cada cuánto hay que mirar?
@@ -503,18 +593,42 @@ for poll, results in sweep.items():
             tr(es="máximo (ms)", en="maximum (ms)"): 1000 * max(ages),
             tr(es="consultas/s", en="queries/s"): queries / seconds,
             tr(es="error de precio (€)", en="price error (€)"): results["bill"].error,
-            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results["bill"].loss,
+            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
+                "bill"
+            ].loss,
         }
     )
-tables.show(rows, caption=tr(es="La misma empresa, mirando la tabla cada T", en="The same company, looking at the table each T"))
+tables.show(
+    rows,
+    caption=tr(
+        es="La misma empresa, mirando la tabla cada T",
+        en="The same company, looking at the table each T",
+    ),
+)
 
 # %%
 at_200 = sweep[0.2] if 0.2 in sweep else sweep[max(sweep)]
-compare(tr(es="desfase medio con T = 200 ms", en="mean staleness with T = 200 ms"), predicted=mean_staleness_ms, measured=1000 * statistics.mean(ages_at_prices(at_200)), unit="ms")
-compare(tr(es="desfase máximo con T = 200 ms", en="maximum staleness with T = 200 ms"), predicted=max_staleness_ms, measured=1000 * max(ages_at_prices(at_200)), unit="ms")
-queries = {poll: sum(results[Kind.__name__]["queries"] for Kind in COMPANY) for poll, results in sweep.items()}
 compare(
-    tr(es="consultas con el T más corto, por cada una con T = 200 ms", en="queries with the shortest T, for each one with T = 200 ms"),
+    tr(es="desfase medio con T = 200 ms", en="mean staleness with T = 200 ms"),
+    predicted=mean_staleness_ms,
+    measured=1000 * statistics.mean(ages_at_prices(at_200)),
+    unit="ms",
+)
+compare(
+    tr(es="desfase máximo con T = 200 ms", en="maximum staleness with T = 200 ms"),
+    predicted=max_staleness_ms,
+    measured=1000 * max(ages_at_prices(at_200)),
+    unit="ms",
+)
+queries = {
+    poll: sum(results[Kind.__name__]["queries"] for Kind in COMPANY)
+    for poll, results in sweep.items()
+}
+compare(
+    tr(
+        es="consultas con el T más corto, por cada una con T = 200 ms",
+        en="queries with the shortest T, for each one with T = 200 ms",
+    ),
     predicted=times_as_many_queries,
     measured=queries[min(sweep)] / sum(at_200[Kind.__name__]["queries"] for Kind in COMPANY),
     unit="×",
@@ -527,15 +641,34 @@ for label, measure, marker in [
     (tr(es="medio", en="mean"), statistics.mean, "o"),
     (tr(es="máximo", en="maximum"), max, "s"),
 ]:
-    left.plot([1000 * t for t in T], [1000 * measure(ages_at_prices(sweep[t])) for t in T], marker, label=label)
+    left.plot(
+        [1000 * t for t in T],
+        [1000 * measure(ages_at_prices(sweep[t])) for t in T],
+        marker,
+        label=label,
+    )
 left.plot([1000 * t for t in T], [500 * t for t in T], "--", label="T / 2")
 left.plot([1000 * t for t in T], [1000 * t for t in T], ":", label="T")
-left.set(xscale="log", yscale="log", xlabel=tr(es="intervalo de sondeo T (ms)", en="polling interval T (ms)"), ylabel=tr(es="desfase en precios (ms)", en="staleness at prices (ms)"))
+left.set(
+    xscale="log",
+    yscale="log",
+    xlabel=tr(es="intervalo de sondeo T (ms)", en="polling interval T (ms)"),
+    ylabel=tr(es="desfase en precios (ms)", en="staleness at prices (ms)"),
+)
 left.legend()
 right.plot([queries[t] / seconds for t in T], [sweep[t]["bill"].loss for t in T], "o-")
 for t in T:
-    right.annotate(f"T = {1000 * t:g} ms", (queries[t] / seconds, sweep[t]["bill"].loss), xytext=(6, 4), textcoords="offset points")
-right.set(xscale="log", xlabel=tr(es="consultas por segundo", en="queries per second"), ylabel=tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"))
+    right.annotate(
+        f"T = {1000 * t:g} ms",
+        (queries[t] / seconds, sweep[t]["bill"].loss),
+        xytext=(6, 4),
+        textcoords="offset points",
+    )
+right.set(
+    xscale="log",
+    xlabel=tr(es="consultas por segundo", en="queries per second"),
+    ylabel=tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"),
+)
 right.margins(x=0.25)
 plots.show(
     fig,
@@ -587,10 +720,14 @@ for name, results in {"SQLite": sweep.get(0.05, at_200), "PostgreSQL": on_postgr
         {
             "": name,
             tr(es="desfase medio (ms)", en="mean staleness (ms)"): 1000 * statistics.mean(ages),
-            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results["bill"].loss,
+            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
+                "bill"
+            ].loss,
         }
     )
-tables.show(rows, caption=tr(es="T = 50 ms en las dos bases de datos", en="T = 50 ms in both databases"))
+tables.show(
+    rows, caption=tr(es="T = 50 ms en las dos bases de datos", en="T = 50 ms in both databases")
+)
 
 # %% [markdown] lang="es" row="3" slide="slide"
 # ## ¿Y si no se puede compartir la base de datos?
@@ -616,7 +753,10 @@ import psycopg
 owner = open_until_the_end.enter_context(psycopg.connect(database.url, autocommit=True))
 owner.execute("CREATE TABLE fleet (name text, phone text, zone int, free boolean)")
 with owner.cursor() as cursor:
-    cursor.executemany("INSERT INTO fleet VALUES (%s, %s, %s, %s)", [(f"driver {i}", f"600 000 {i:03d}", i % 4, i % 3 != 0) for i in range(40)])
+    cursor.executemany(
+        "INSERT INTO fleet VALUES (%s, %s, %s, %s)",
+        [(f"driver {i}", f"600 000 {i:03d}", i % 4, i % 3 != 0) for i in range(40)],
+    )
 
 
 def partner_api(database_url, ready, stopping):
@@ -626,7 +766,9 @@ def partner_api(database_url, ready, stopping):
 
     app = FastAPI()
     fleet = connect(database_url, autocommit=True)
-    fleet.execute("CREATE VIEW availability AS SELECT zone, count(*) FILTER (WHERE free) AS drivers FROM fleet GROUP BY zone")
+    fleet.execute(
+        "CREATE VIEW availability AS SELECT zone, count(*) FILTER (WHERE free) AS drivers FROM fleet GROUP BY zone"
+    )
 
     @app.get("/availability/{zone}")
     def availability(zone: int):
@@ -654,20 +796,48 @@ def outcome(way):
     try:
         personal, drivers = way()
     except psycopg.Error as error:
-        return {tr(es="datos personales", en="personal data"): None, tr(es="libres en la zona 1", en="free in zone 1"): type(error).__name__}
-    return {tr(es="datos personales", en="personal data"): personal, tr(es="libres en la zona 1", en="free in zone 1"): str(drivers)}
+        return {
+            tr(es="datos personales", en="personal data"): None,
+            tr(es="libres en la zona 1", en="free in zone 1"): type(error).__name__,
+        }
+    return {
+        tr(es="datos personales", en="personal data"): personal,
+        tr(es="libres en la zona 1", en="free in zone 1"): str(drivers),
+    }
 
 
-ways = {tr(es="con la contraseña", en="with the password"): with_the_password, tr(es="por su API", en="through its API"): through_the_api}
-rows = [{tr(es="manera", en="way"): name, tr(es="cuándo", en="when"): tr(es="hoy", en="today")} | outcome(way) for name, way in ways.items()]
+ways = {
+    tr(es="con la contraseña", en="with the password"): with_the_password,
+    tr(es="por su API", en="through its API"): through_the_api,
+}
+rows = [
+    {tr(es="manera", en="way"): name, tr(es="cuándo", en="when"): tr(es="hoy", en="today")}
+    | outcome(way)
+    for name, way in ways.items()
+]
 personal_data_measured = with_the_password()[0]
 
 # es: el socio reordena su casa: un cambio de nombre, sin avisar, que es su derecho
 # en: the partner tidies its house: a column renamed without notice, as is its right
 owner.execute("ALTER TABLE fleet RENAME COLUMN free TO is_free")
-rows += [{tr(es="manera", en="way"): name, tr(es="cuándo", en="when"): tr(es="tras el cambio", en="after the change")} | outcome(way) for name, way in ways.items()]
-tables.show(rows, caption=tr(es="Lo que ve un socio, y lo que aguanta", en="What a partner sees, and what holds"))
-compare(tr(es="datos personales a la vista", en="pieces of personal data in sight"), predicted=personal_data_seen, measured=personal_data_measured, unit="")
+rows += [
+    {
+        tr(es="manera", en="way"): name,
+        tr(es="cuándo", en="when"): tr(es="tras el cambio", en="after the change"),
+    }
+    | outcome(way)
+    for name, way in ways.items()
+]
+tables.show(
+    rows,
+    caption=tr(es="Lo que ve un socio, y lo que aguanta", en="What a partner sees, and what holds"),
+)
+compare(
+    tr(es="datos personales a la vista", en="pieces of personal data in sight"),
+    predicted=personal_data_seen,
+    measured=personal_data_measured,
+    unit="",
+)
 
 # %% slide="fragment"
 # es: y si nadie da la contraseña, la base de datos se defiende sola: una cuenta sin permiso
@@ -724,7 +894,9 @@ import threading
 
 def writer(name, synchronous=None):
     """A function that inserts and commits one row, in memory or in a file with this care for the disk."""
-    connection = sqlite3.connect(":memory:" if synchronous is None else workspace() / f"{name}.db", isolation_level=None)
+    connection = sqlite3.connect(
+        ":memory:" if synchronous is None else workspace() / f"{name}.db", isolation_level=None
+    )
     open_until_the_end.callback(connection.close)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous or 'OFF'}")
@@ -733,18 +905,31 @@ def writer(name, synchronous=None):
 
 
 there, back = queue.SimpleQueue(), queue.SimpleQueue()
-threading.Thread(target=lambda: [back.put(item) for item in iter(there.get, None)], daemon=True).start()
+threading.Thread(
+    target=lambda: [back.put(item) for item in iter(there.get, None)], daemon=True
+).start()
 parser = sqlite3.connect(":memory:", cached_statements=0)
 parser.execute("CREATE TABLE news (id INTEGER PRIMARY KEY, zone INTEGER, value REAL)")
 acts = {
-    tr(es="solo entender el SQL (EXPLAIN)", en="only understanding the SQL (EXPLAIN)"): lambda: parser.execute("EXPLAIN INSERT INTO news (zone, value) VALUES (?, ?)", (1, 2.0)),
-    tr(es="cola en memoria, ida y vuelta", en="queue in memory, there and back"): lambda: (there.put(1), back.get()),
+    tr(es="solo entender el SQL (EXPLAIN)", en="only understanding the SQL (EXPLAIN)"): lambda: (
+        parser.execute("EXPLAIN INSERT INTO news (zone, value) VALUES (?, ?)", (1, 2.0))
+    ),
+    tr(es="cola en memoria, ida y vuelta", en="queue in memory, there and back"): lambda: (
+        there.put(1),
+        back.get(),
+    ),
     tr(es="COMMIT en memoria", en="COMMIT in memory"): writer("memory"),
-    tr(es="COMMIT en fichero, sin fsync", en="COMMIT to a file, no fsync"): writer("unsynced", "OFF"),
-    tr(es="COMMIT en fichero, con fsync", en="COMMIT to a file, with fsync"): writer("durable", "FULL"),
+    tr(es="COMMIT en fichero, sin fsync", en="COMMIT to a file, no fsync"): writer(
+        "unsynced", "OFF"
+    ),
+    tr(es="COMMIT en fichero, con fsync", en="COMMIT to a file, with fsync"): writer(
+        "durable", "FULL"
+    ),
 }
 took = {name: [] for name in acts}
-for _ in range(150):  # interleaved, so that a busy moment of the machine hits all alike
+# es: intercaladas, para que un momento malo de la máquina les toque a todas por igual
+# en: interleaved, so that a busy moment of the machine hits all of them alike
+for _ in range(150):
     for name, act in acts.items():
         began = time.perf_counter()
         act()
@@ -757,23 +942,54 @@ fig, ax = plots.subplots(figsize=(8, 3))
 ax.barh(list(median_ms), list(median_ms.values()))
 for row, value in enumerate(median_ms.values()):
     ax.text(value * 1.15, row, f"{value:.3g} ms", va="center")
-ax.set(xscale="log", xlabel=tr(es="mediana de una operación (ms)", en="median of one operation (ms)"), ylabel=tr(es="operación", en="operation"))
+ax.set(
+    xscale="log",
+    xlabel=tr(es="mediana de una operación (ms)", en="median of one operation (ms)"),
+    ylabel=tr(es="operación", en="operation"),
+)
 ax.invert_yaxis()
 ax.margins(x=0.2)
-plots.show(fig, alt=tr(es=f"Barras en escala logarítmica: con fsync {durable:.3g} ms; sin fsync {unsynced:.3g} ms; el SQL {parse:.3g} ms.", en=f"Bars on a log scale: with fsync {durable:.3g} ms; without {unsynced:.3g} ms; the SQL {parse:.3g} ms."))
-compare(tr(es="veces más lento si es seguro ante un apagón", en="times slower when safe from a power cut"), predicted=times_slower_when_durable, measured=durable / unsynced, unit="×")
+plots.show(
+    fig,
+    alt=tr(
+        es=f"Barras en escala logarítmica: con fsync {durable:.3g} ms; sin fsync {unsynced:.3g} ms; el SQL {parse:.3g} ms.",
+        en=f"Bars on a log scale: with fsync {durable:.3g} ms; without {unsynced:.3g} ms; the SQL {parse:.3g} ms.",
+    ),
+)
+compare(
+    tr(
+        es="veces más lento si es seguro ante un apagón",
+        en="times slower when safe from a power cut",
+    ),
+    predicted=times_slower_when_durable,
+    measured=durable / unsynced,
+    unit="×",
+)
 
 # %% slide="fragment"
 at_50 = statistics.mean(ages_at_prices(sweep.get(0.05, at_200))) * 1000
 share = {
-    tr(es="esperar al próximo sondeo y a los bloqueos", en="waiting for the next look and for locks"): max(0.0, at_50 - durable),
-    tr(es="fsync: asegurarse de que está en el disco", en="fsync: making sure it is on the disk"): durable - unsynced,
-    tr(es="fichero, sin asegurarse", en="the file, without making sure"): max(0.0, unsynced - in_memory),
+    tr(
+        es="esperar al próximo sondeo y a los bloqueos",
+        en="waiting for the next look and for locks",
+    ): max(0.0, at_50 - durable),
+    tr(
+        es="fsync: asegurarse de que está en el disco", en="fsync: making sure it is on the disk"
+    ): durable - unsynced,
+    tr(es="fichero, sin asegurarse", en="the file, without making sure"): max(
+        0.0, unsynced - in_memory
+    ),
     tr(es="SQL", en="SQL"): in_memory,
 }
 tables.show(
-    [{tr(es="parte", en="part"): part, "ms": ms, "%": 100 * ms / sum(share.values())} for part, ms in share.items()],
-    caption=tr(es="De escribir a que otro lo vea, sondeando cada 50 ms", en="From writing until another sees it, polling each 50 ms"),
+    [
+        {tr(es="parte", en="part"): part, "ms": ms, "%": 100 * ms / sum(share.values())}
+        for part, ms in share.items()
+    ],
+    caption=tr(
+        es="De escribir a que otro lo vea, sondeando cada 50 ms",
+        en="From writing until another sees it, polling each 50 ms",
+    ),
 )
 
 # %% [markdown] lang="es" row="4" slide="subslide"
@@ -782,6 +998,7 @@ tables.show(
 # %% [markdown] lang="en" row="4" slide="subslide"
 # The SQL is not what is slow: **waiting** (polling and locks) and **the disk** are. The `fsync` is no whim: it is what lets you say
 # "done" without a power cut proving you wrong. And one thing that the bars do not show: only one can write at a time. Two processes, one file:
+
 
 # %% slide="fragment"
 def slow_writer(path, ready, stopping):
@@ -818,13 +1035,25 @@ for mode in ("DELETE", "WAL"):
         group.start(slow_writer, path, name=f"writer-{mode}")
         rows.append(
             {
-                tr(es="diario", en="journal"): {"DELETE": tr(es="de vuelta atrás (DELETE)", en="rollback (DELETE)"), "WAL": "WAL"}[mode],
-                tr(es="lecturas rechazadas (%)", en="reads refused (%)"): refused(mine, "SELECT max(id) FROM news"),
-                tr(es="escrituras rechazadas (%)", en="writes refused (%)"): refused(mine, "INSERT INTO news (value) VALUES (2)"),
+                tr(es="diario", en="journal"): {
+                    "DELETE": tr(es="de vuelta atrás (DELETE)", en="rollback (DELETE)"),
+                    "WAL": "WAL",
+                }[mode],
+                tr(es="lecturas rechazadas (%)", en="reads refused (%)"): refused(
+                    mine, "SELECT max(id) FROM news"
+                ),
+                tr(es="escrituras rechazadas (%)", en="writes refused (%)"): refused(
+                    mine, "INSERT INTO news (value) VALUES (2)"
+                ),
             }
         )
     mine.close()
-tables.show(rows, caption=tr(es="«database is locked», si no se espera", en="\"database is locked\", if one does not wait"))
+tables.show(
+    rows,
+    caption=tr(
+        es="«database is locked», si no se espera", en='"database is locked", if one does not wait'
+    ),
+)
 
 # %% [markdown] lang="es" row="4" slide="skip"
 # Con WAL quien lee no espera a quien escribe; quien escribe sí espera a quien escribe, siempre. Por eso se pone un `timeout` (SQLite reintenta
@@ -929,7 +1158,9 @@ def grpc_server(answer, ready, stopping):
         def Ask(self, question, context):
             message = answer(question.kind, question.zone)
             if message is None:
-                context.abort(grpc.StatusCode.UNAVAILABLE, "somebody this answer needs does not answer")
+                context.abort(
+                    grpc.StatusCode.UNAVAILABLE, "somebody this answer needs does not answer"
+                )
             return company_pb2.Answer(**message._asdict())
 
     server = grpc.server(ThreadPoolExecutor(8))
@@ -948,14 +1179,17 @@ class GrpcClient:
         answer = self.stub.Ask(company_pb2.Question(kind=kind, zone=zone), timeout=1.0)
         return Message(answer.kind, answer.zone, answer.value, answer.seq, answer.sent)
 
+
 # %% slide="subslide"
 KNOWS = {"supply": "DriverManagement", "demand": "RideManagement", "price": "PriceOptimisation"}
 
 
-def live_on_services(Kind, events, line, seconds, journal, server, Client, directory, ready, stopping):
+def live_on_services(
+    Kind, events, line, seconds, journal, server, Client, directory, ready, stopping
+):
     """One service, as a process, that answers the others and asks them. `directory`: a folder with the address of each."""
     service, said, clients = Kind(), {}, {}
-    service.journal = open(journal, "a")
+    service.journal = journal
 
     def ask(kind, zone):
         """The message of whoever knows it, or None."""
@@ -965,7 +1199,9 @@ def live_on_services(Kind, events, line, seconds, journal, server, Client, direc
                 clients[name] = Client((directory / name).read_text())
             return clients[name].ask(kind, zone)
         except (FileNotFoundError, *getattr(clients.get(name), "failures", ())):
-            clients.pop(name, None)  # it may be back at another address: look it up next time
+            # es: puede volver en otra dirección: la próxima vez se busca de nuevo
+            # en: it may come back at another address: look it up again next time
+            clients.pop(name, None)
             return None
 
     def answer(kind, zone):
@@ -989,9 +1225,15 @@ def live_on_services(Kind, events, line, seconds, journal, server, Client, direc
         began = line.wait()
         for event in timeline(events, began, seconds + GRACE, every=0.5):
             if event is not None:
-                said.update({(message.kind, message.zone): message for message in service.happen(event)})
-            elif Kind is DriverManagement:  # now and then it sees to the bonuses
-                for message in [ask(kind, zone) for kind in service.hears for zone in range(city.zones)]:
+                said.update(
+                    {(message.kind, message.zone): message for message in service.happen(event)}
+                )
+            # es: cada tanto, conductores pregunta lo que necesita para sus incentivos
+            # en: now and then, drivers asks what it needs for its bonuses
+            elif Kind is DriverManagement:
+                for message in [
+                    ask(kind, zone) for kind in service.hears for zone in range(city.zones)
+                ]:
                     if message is not None:
                         service.hear(message)
         stopping.set()
@@ -1009,6 +1251,7 @@ def on_services(server, Client, crash=None):
     directory = workspace() / f"directory-{server.__name__}-{time.time_ns()}"
     directory.mkdir()
     return run_company(live_on_services, server, Client, directory, crash=crash)
+
 
 # %% [markdown] lang="es" row="5" slide="subslide"
 # ### Experimento: el precio de preguntar
@@ -1028,6 +1271,7 @@ def on_services(server, Client, crash=None):
 # %%
 rider_waits_ms = None
 euros_lost_with_rest = None
+
 
 # %% slide="fragment"
 def waits(results):
@@ -1052,12 +1296,30 @@ for name, results in {
             tr(es="espera p50 (ms)", en="wait p50 (ms)"): 1000 * waits(results).percentile(50),
             tr(es="espera p99 (ms)", en="wait p99 (ms)"): 1000 * waits(results).percentile(99),
             tr(es="error de precio (€)", en="price error (€)"): results["bill"].error,
-            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results["bill"].loss,
+            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
+                "bill"
+            ].loss,
         }
     )
-tables.show(rows, caption=tr(es="Preguntar: fresco, pero hay que esperar (3 idas y vueltas)", en="Asking: fresh, but one has to wait (3 round trips)"))
-compare(tr(es="espera mediana con REST", en="median wait with REST"), predicted=rider_waits_ms, measured=1000 * waits(on_rest).percentile(50), unit="ms")
-compare(tr(es="pérdida con REST", en="loss with REST"), predicted=euros_lost_with_rest, measured=on_rest["bill"].loss, unit=tr(es="€ por 100 precios", en="€ per 100 quotes"))
+tables.show(
+    rows,
+    caption=tr(
+        es="Preguntar: fresco, pero hay que esperar (3 idas y vueltas)",
+        en="Asking: fresh, but one has to wait (3 round trips)",
+    ),
+)
+compare(
+    tr(es="espera mediana con REST", en="median wait with REST"),
+    predicted=rider_waits_ms,
+    measured=1000 * waits(on_rest).percentile(50),
+    unit="ms",
+)
+compare(
+    tr(es="pérdida con REST", en="loss with REST"),
+    predicted=euros_lost_with_rest,
+    measured=on_rest["bill"].loss,
+    unit=tr(es="€ por 100 precios", en="€ per 100 quotes"),
+)
 
 # %% [markdown] lang="es" row="5" slide="notes"
 # Cuidado con lo que comparas: REST y gRPC dan **idas y vueltas**; el desfase del sondeo era de **una sola dirección**. Y un aviso de
@@ -1110,7 +1372,9 @@ def booking_service(ready, stopping, seed=3):
             booked.append(ride["rider"])
             answers[idempotency_key] = {"booking": len(booked), "rider": ride["rider"]}
         if chance.random() < 0.10:
-            sleep(0.15)  # the answer is lost: the client has stopped waiting
+            # es: la respuesta se pierde: el cliente ya no espera
+            # en: the answer is lost: the client has stopped waiting
+            sleep(0.15)
         return answers[idempotency_key]
 
     services.serve_http(app, ready, stopping)
@@ -1126,7 +1390,9 @@ def book(http, rider, key=None, tries=6):
             if response.status_code < 500:
                 return response.raise_for_status().json()
         except httpx.TimeoutException:
-            pass  # done or not done? There is no way to know
+            # es: ¿se hizo o no se hizo? No hay forma de saberlo
+            # en: was it done or not? There is no way to know
+            pass
         # es: espera creciente, con tope y con azar, para que mil clientes no vuelvan a la vez
         # en: back off, capped and with jitter, so that a thousand clients do not come back at once
         sleep(random.uniform(0, min(0.1, 0.01 * 2**attempt)))
@@ -1137,19 +1403,33 @@ rows = []
 for with_key in (False, True):
     service = processes.start(booking_service, name="bookings")
     with services.http_client(service.address) as http:
-        done = [book(http, rider, key=str(uuid4()) if with_key else None) for rider in range(100)]
+        riders = tqdm(range(100), desc=tr(es="reservas", en="bookings"), leave=False)
+        done = [book(http, rider, key=str(uuid4()) if with_key else None) for rider in riders]
     service.stop()
     booked = service.result(timeout=5)
     rows.append(
         {
             tr(es="clave de idempotencia", en="idempotency key"): with_key,
-            tr(es="viajeros con respuesta", en="riders answered"): sum(answer is not None for answer in done),
+            tr(es="viajeros con respuesta", en="riders answered"): sum(
+                answer is not None for answer in done
+            ),
             tr(es="viajes reservados", en="rides booked"): len(booked),
             tr(es="de más", en="too many"): len(booked) - len(set(booked)),
         }
     )
-tables.show(rows, caption=tr(es="Cien viajeros, una respuesta perdida de cada diez", en="A hundred riders, one answer lost in ten"))
-compare(tr(es="viajes de más sin clave", en="rides too many without a key"), predicted=rides_too_many, measured=list(rows[0].values())[-1], unit="")
+tables.show(
+    rows,
+    caption=tr(
+        es="Cien viajeros, una respuesta perdida de cada diez",
+        en="A hundred riders, one answer lost in ten",
+    ),
+)
+compare(
+    tr(es="viajes de más sin clave", en="rides too many without a key"),
+    predicted=rides_too_many,
+    measured=list(rows[0].values())[-1],
+    unit="",
+)
 
 # %% [markdown] lang="es" row="5" slide="skip"
 # La clave se elige **una vez por intención** (no por intento) y el servidor recuerda qué contestó. Así, reintentar un `POST` se vuelve seguro. Una
@@ -1209,7 +1489,9 @@ def neighbourhood(how_many, ready, stopping):
             chance = random.Random(seed)
             return lambda reader, writer: service(reader, writer, chance)
 
-        servers = [await asyncio.start_server(listener(seed), "127.0.0.1", 0) for seed in range(how_many)]
+        servers = [
+            await asyncio.start_server(listener(seed), "127.0.0.1", 0) for seed in range(how_many)
+        ]
         ready([server.sockets[0].getsockname() for server in servers])
         while not stopping.is_set():
             await asyncio.sleep(0.05)
@@ -1233,7 +1515,9 @@ def ask_all(addresses, requests):
         for _ in range(requests):
             began = time.perf_counter()
             answers = await asyncio.gather(*(ask(*line) for line in lines))
-            outcomes.append((time.perf_counter() - began, any(answer != b"ok\n" for answer in answers)))
+            outcomes.append(
+                (time.perf_counter() - began, any(answer != b"ok\n" for answer in answers))
+            )
         for _, writer in lines:
             writer.close()
         return outcomes
@@ -1245,7 +1529,11 @@ def everyone_to_everyone(addresses):
     """Open one connection for each pair of services; how many that makes."""
     import socket
 
-    links = [socket.create_connection(there, timeout=5) for i, there in enumerate(addresses) for _ in range(i)]
+    links = [
+        socket.create_connection(there, timeout=5)
+        for i, there in enumerate(addresses)
+        for _ in range(i)
+    ]
     for link in links:
         link.close()
     return len(links)
@@ -1255,10 +1543,17 @@ requests, fan_outs, measured = 400, (1, 5, 20, 50), {}
 with processes.group() as group:
     addresses = group.start(neighbourhood, max(fan_outs), name="neighbourhood").address
     for n in tqdm(fan_outs, desc=tr(es="servicios por petición", en="services per request")):
-        measured[n] = group.start(ask_all, addresses[:n], requests, name=f"caller-{n}").result(timeout=60)
-    links = {n: group.start(everyone_to_everyone, addresses[:n], name="mesh").result(timeout=30) for n in (3, 5, 10, 15)}
+        measured[n] = group.start(ask_all, addresses[:n], requests, name=f"caller-{n}").result(
+            timeout=60
+        )
+    links = {
+        n: group.start(everyone_to_everyone, addresses[:n], name="mesh").result(timeout=30)
+        for n in (3, 5, 10, 15)
+    }
 
-SLOW = 0.02  # s
+# es: segundos
+# en: seconds
+SLOW = 0.02
 rows = []
 for n, outcomes in measured.items():
     times = sorted(seconds_taken for seconds_taken, _ in outcomes)
@@ -1266,31 +1561,78 @@ for n, outcomes in measured.items():
         {
             tr(es="servicios", en="services"): n,
             tr(es="lentas, fórmula (%)", en="slow, formula (%)"): 100 * (1 - 0.99**n),
-            tr(es="lentas, medido (%)", en="slow, measured (%)"): 100 * sum(t > SLOW for t in times) / requests,
+            tr(es="lentas, medido (%)", en="slow, measured (%)"): 100
+            * sum(t > SLOW for t in times)
+            / requests,
             tr(es="sin fallo, fórmula (%)", en="no failure, formula (%)"): 100 * 0.99**n,
-            tr(es="sin fallo, medido (%)", en="no failure, measured (%)"): 100 * sum(not failed for _, failed in outcomes) / requests,
+            tr(es="sin fallo, medido (%)", en="no failure, measured (%)"): 100
+            * sum(not failed for _, failed in outcomes)
+            / requests,
             tr(es="mediana (ms)", en="median (ms)"): 1000 * times[requests // 2],
             "p99 (ms)": 1000 * times[int(0.99 * requests)],
         }
     )
-tables.show(rows, caption=tr(es=f"{requests} peticiones a cada número de servicios", en=f"{requests} requests to each number of services"))
 tables.show(
-    [{tr(es="servicios", en="services"): n, tr(es="enlaces abiertos", en="links opened"): opened, "n(n-1)/2": n * (n - 1) // 2, tr(es="con un broker", en="with a broker"): n} for n, opened in links.items()],
-    caption=tr(es="Todos con todos, contados abriéndolos", en="Everyone to everyone, counted by opening them"),
+    rows,
+    caption=tr(
+        es=f"{requests} peticiones a cada número de servicios",
+        en=f"{requests} requests to each number of services",
+    ),
+)
+tables.show(
+    [
+        {
+            tr(es="servicios", en="services"): n,
+            tr(es="enlaces abiertos", en="links opened"): opened,
+            "n(n-1)/2": n * (n - 1) // 2,
+            tr(es="con un broker", en="with a broker"): n,
+        }
+        for n, opened in links.items()
+    ],
+    caption=tr(
+        es="Todos con todos, contados abriéndolos",
+        en="Everyone to everyone, counted by opening them",
+    ),
 )
 
 # %% slide="fragment"
 fig, ax = plots.subplots(figsize=(7, 3.8))
 ns = range(1, 101)
-ax.plot(ns, [100 * (1 - 0.99**n) for n in ns], "-", label=tr(es="fórmula 1 − 0,99ⁿ", en="formula 1 − 0.99ⁿ"))
+ax.plot(
+    ns,
+    [100 * (1 - 0.99**n) for n in ns],
+    "-",
+    label=tr(es="fórmula 1 − 0,99ⁿ", en="formula 1 − 0.99ⁿ"),
+)
 shares = {n: sum(t > SLOW for t, _ in outcomes) / requests for n, outcomes in measured.items()}
-ax.errorbar(list(shares), [100 * share for share in shares.values()], yerr=[196 * (share * (1 - share) / requests) ** 0.5 for share in shares.values()], fmt="o", capsize=3, label=tr(es="medido (±95 %)", en="measured (±95 %)"))
+ax.errorbar(
+    list(shares),
+    [100 * share for share in shares.values()],
+    yerr=[196 * (share * (1 - share) / requests) ** 0.5 for share in shares.values()],
+    fmt="o",
+    capsize=3,
+    label=tr(es="medido (±95 %)", en="measured (±95 %)"),
+)
 ax.axvline(100, linestyle=":")
 ax.annotate("63 %", (100, 63.4), xytext=(-40, -4), textcoords="offset points")
-ax.set(xlabel=tr(es="servicios que necesita una petición", en="services that a request needs"), ylabel=tr(es="peticiones lentas (%)", en="slow requests (%)"))
+ax.set(
+    xlabel=tr(es="servicios que necesita una petición", en="services that a request needs"),
+    ylabel=tr(es="peticiones lentas (%)", en="slow requests (%)"),
+)
 ax.legend()
-plots.show(fig, alt=tr(es="El porcentaje de peticiones lentas sube con el número de servicios, según la fórmula, hasta el 63 % con 100.", en="The percentage of slow requests rises with the number of services, as the formula says, to 63 % with 100."))
-compare(tr(es="peticiones lentas con 50 servicios", en="slow requests with 50 services"), predicted=slow_requests_percent, measured=100 * shares[50], unit="%")
+plots.show(
+    fig,
+    alt=tr(
+        es="El porcentaje de peticiones lentas sube con el número de servicios, según la fórmula, hasta el 63 % con 100.",
+        en="The percentage of slow requests rises with the number of services, as the formula says, to 63 % with 100.",
+    ),
+)
+compare(
+    tr(es="peticiones lentas con 50 servicios", en="slow requests with 50 services"),
+    predicted=slow_requests_percent,
+    measured=100 * shares[50],
+    unit="%",
+)
 
 # %% [markdown] lang="es" row="6" slide="subslide"
 # Lo que era raro para un servicio es **lo normal** para una petición que necesita muchos: un retraso que sufre una de cada cien llamadas lo sufren el
@@ -1346,12 +1688,17 @@ broker = open_until_the_end.enter_context(kafka.cluster())
 
 def new_topics(run):
     """One topic for each kind of news, with a single partition: a single order."""
-    return {kind: broker.create_topic(f"{kind}-{run}", partitions=1) for kind in ("supply", "demand", "price")}
+    return {
+        kind: broker.create_topic(f"{kind}-{run}", partitions=1)
+        for kind in ("supply", "demand", "price")
+    }
 
 
 def read_everything(config, topics, group):
     """A consumer that goes on where its group had stopped; at the beginning if it is new."""
-    consumer = Consumer(config | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False})
+    consumer = Consumer(
+        config | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    )
     # es: una sola lectora por grupo, así que se asigna la partición a mano; `subscribe` reparte entre varias (unidad 02)
     # en: one reader a group, so the partition is assigned by hand; `subscribe` shares out among several (unit 02)
     consumer.assign([TopicPartition(topic, 0, OFFSET_STORED) for topic in topics])
@@ -1361,16 +1708,22 @@ def read_everything(config, topics, group):
 def live_on_broker(Kind, events, line, seconds, journal, config, topics):
     """One service, as a process, that tells the broker its news and hears there those of the others."""
     service = Kind()
-    service.journal = open(journal, "a")
+    service.journal = journal
     producer = Producer(config | {"linger.ms": 0})
-    consumer = read_everything(config, [topics[kind] for kind in service.hears], group=Kind.__name__)
+    consumer = read_everything(
+        config, [topics[kind] for kind in service.hears], group=Kind.__name__
+    )
     began = line.wait()
     for event in timeline(events, began, seconds + GRACE, every=0.002):
         if event is not None:
             messages, records = service.happen(event), []
         else:
             records = consumer.consume(500, timeout=0)
-            messages = [answer for record in records for answer in service.hear(Message(*json.loads(record.value())))]
+            messages = [
+                answer
+                for record in records
+                for answer in service.hear(Message(*json.loads(record.value())))
+            ]
         for message in messages:
             producer.produce(topics[message.kind], key=str(message.zone), value=json.dumps(message))
         producer.poll(0)
@@ -1379,6 +1732,7 @@ def live_on_broker(Kind, events, line, seconds, journal, config, topics):
     producer.flush(10)
     consumer.close()
     return {"heard": service.heard, "quotes": service.quotes}
+
 
 # %% [markdown] lang="es" row="7" slide="subslide"
 # ### Experimento: matar a *precios* a mitad del día
@@ -1406,7 +1760,9 @@ on_broker = run_company(live_on_broker, broker.config(), new_topics("calm"))
 crashed = {}
 stormy = new_topics("stormy")
 ways = {
-    tr(es="base de datos, T = 50 ms", en="database, T = 50 ms"): lambda: run_company(live_on_database, sqlite_url(), 0.05, crash=PriceOptimisation),
+    tr(es="base de datos, T = 50 ms", en="database, T = 50 ms"): lambda: run_company(
+        live_on_database, sqlite_url(), 0.05, crash=PriceOptimisation
+    ),
     "REST": lambda: on_services(rest_server, RestClient, crash=PriceOptimisation),
     "broker": lambda: run_company(live_on_broker, broker.config(), stormy, crash=PriceOptimisation),
 }
@@ -1416,22 +1772,53 @@ for name in tqdm(ways, desc=tr(es="una caída en cada manera", en="a crash in ea
 told = {f"{event.kind} {event.zone} {event.seq}" for event in city.of("supply", "demand")}
 rows = []
 for name, results in crashed.items():
-    pulled = name == "REST"  # whoever asks has no news to miss: it asks for the current value
+    # es: quien pregunta no se pierde avisos: pregunta por el valor de ahora
+    # en: whoever asks has no news to miss: it asks for the value of now
+    pulled = name == "REST"
     journal = results["journal"]
     rows.append(
         {
             "": name,
-            tr(es="viajeros sin precio (%)", en="riders without a price (%)"): 100 * results["bill"].unanswered / results["bill"].quotes,
-            tr(es="avisos nunca oídos", en="news never heard"): None if pulled else len(told - set(journal)),
-            tr(es="avisos oídos dos veces", en="news heard twice"): None if pulled else len(journal) - len(set(journal)),
-            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results["bill"].loss,
+            tr(es="viajeros sin precio (%)", en="riders without a price (%)"): 100
+            * results["bill"].unanswered
+            / results["bill"].quotes,
+            tr(es="avisos nunca oídos", en="news never heard"): None
+            if pulled
+            else len(told - set(journal)),
+            tr(es="avisos oídos dos veces", en="news heard twice"): None
+            if pulled
+            else len(journal) - len(set(journal)),
+            tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
+                "bill"
+            ].loss,
         }
     )
-tables.show(rows, caption=tr(es="Con precios muerto durante un tercio del tiempo", en="With prices dead for a third of the time"))
+tables.show(
+    rows,
+    caption=tr(
+        es="Con precios muerto durante un tercio del tiempo",
+        en="With prices dead for a third of the time",
+    ),
+)
 without_price = tr(es="viajeros sin precio (%)", en="riders without a price (%)")
-compare(tr(es="viajeros sin precio con REST", en="riders without a price with REST"), predicted=no_price_with_rest_percent, measured=rows[1][without_price], unit="%")
-compare(tr(es="viajeros sin precio con el broker", en="riders without a price with the broker"), predicted=no_price_with_broker_percent, measured=rows[2][without_price], unit="%")
-compare(tr(es="avisos nunca oídos con el broker", en="news never heard with the broker"), predicted=never_heard_with_broker, measured=len(told - set(crashed["broker"]["journal"])), unit="")
+compare(
+    tr(es="viajeros sin precio con REST", en="riders without a price with REST"),
+    predicted=no_price_with_rest_percent,
+    measured=rows[1][without_price],
+    unit="%",
+)
+compare(
+    tr(es="viajeros sin precio con el broker", en="riders without a price with the broker"),
+    predicted=no_price_with_broker_percent,
+    measured=rows[2][without_price],
+    unit="%",
+)
+compare(
+    tr(es="avisos nunca oídos con el broker", en="news never heard with the broker"),
+    predicted=never_heard_with_broker,
+    measured=len(told - set(crashed["broker"]["journal"])),
+    unit="",
+)
 
 # %% [markdown] lang="es" row="7" slide="subslide"
 # Con REST, *viajes* se para en cuanto se para *precios*, aunque *viajes* esté sano: es el acoplamiento en el tiempo. Con la base de datos y con el broker sigue
@@ -1468,6 +1855,7 @@ compare(tr(es="avisos nunca oídos con el broker", en="news never heard with the
 # %%
 still_readable_percent = None
 
+
 # %% slide="fragment"
 def read_to_the_end(config, topics, group):
     """How many messages of each topic a consumer group gets when it reads all there is."""
@@ -1482,14 +1870,32 @@ def read_to_the_end(config, topics, group):
 
 kept = {kind: stormy[kind] for kind in ("demand", "price")}
 with processes.group() as group:
-    newcomers = {name: group.start(read_to_the_end, broker.config(), list(kept.values()), name, name=name) for name in ("fraud", "audit")}
+    newcomers = {
+        name: group.start(read_to_the_end, broker.config(), list(kept.values()), name, name=name)
+        for name in ("fraud", "audit")
+    }
     read = {name: process.result(timeout=30) for name, process in newcomers.items()}
 demand_told = len(city.of("demand"))
 tables.show(
-    [{tr(es="grupo nuevo", en="new group"): name} | {kind: counts[topic] for kind, topic in kept.items()} for name, counts in read.items()],
-    caption=tr(es=f"Mensajes leídos por dos grupos recién llegados; de demanda se dijeron {demand_told}", en=f"Messages read by two newly arrived groups; of demand, {demand_told} were told"),
+    [
+        {tr(es="grupo nuevo", en="new group"): name}
+        | {kind: counts[topic] for kind, topic in kept.items()}
+        for name, counts in read.items()
+    ],
+    caption=tr(
+        es=f"Mensajes leídos por dos grupos recién llegados; de demanda se dijeron {demand_told}",
+        en=f"Messages read by two newly arrived groups; of demand, {demand_told} were told",
+    ),
 )
-compare(tr(es="de la demanda que precios ya leyó, fraude aún puede leer", en="of the demand that prices has read, fraud can still read"), predicted=still_readable_percent, measured=100 * read["fraud"][kept["demand"]] / demand_told, unit="%")
+compare(
+    tr(
+        es="de la demanda que precios ya leyó, fraude aún puede leer",
+        en="of the demand that prices has read, fraud can still read",
+    ),
+    predicted=still_readable_percent,
+    measured=100 * read["fraud"][kept["demand"]] / demand_told,
+    unit="%",
+)
 
 # %% [markdown] lang="es" row="8" slide="subslide"
 # Leer no borra: cada grupo lleva **su propio** offset sobre el mismo registro. Por eso los dos recién llegados lo leen todo y nadie se queda sin nada. En una cola de
@@ -1515,7 +1921,12 @@ compare(tr(es="de la demanda que precios ya leyó, fraude aún puede leer", en="
 
 # %% slide="fragment"
 calm = {f"SQLite, T = {1000 * poll:g} ms": results for poll, results in sweep.items()}
-calm |= {"PostgreSQL, T = 50 ms": on_postgres, "REST": on_rest, "gRPC": on_grpc, "broker": on_broker}
+calm |= {
+    "PostgreSQL, T = 50 ms": on_postgres,
+    "REST": on_rest,
+    "gRPC": on_grpc,
+    "broker": on_broker,
+}
 rows = []
 for name, results in calm.items():
     asks = name in ("REST", "gRPC")
@@ -1523,41 +1934,74 @@ for name, results in calm.items():
     rows.append(
         {
             "": name,
-            tr(es="el viajero espera", en="the rider waits for"): tr(es="3 idas y vueltas", en="3 round trips") if asks else tr(es="su memoria", en="own memory"),
+            tr(es="el viajero espera", en="the rider waits for"): tr(
+                es="3 idas y vueltas", en="3 round trips"
+            )
+            if asks
+            else tr(es="su memoria", en="own memory"),
             "p50 (ms)": 1000 * wait.percentile(50),
             "p99 (ms)": 1000 * wait.percentile(99),
             tr(es="desfase p50 (ms)", en="staleness p50 (ms)"): 1000 * statistics.median(ages),
-            tr(es="desfase p99 (ms)", en="staleness p99 (ms)"): 1000 * statistics.quantiles(ages, n=100)[98],
+            tr(es="desfase p99 (ms)", en="staleness p99 (ms)"): 1000
+            * statistics.quantiles(ages, n=100)[98],
             tr(es="error de precio (€)", en="price error (€)"): results["bill"].error,
             tr(es="pérdida (€ por 100)", en="loss (€ per 100)"): results["bill"].loss,
         }
     )
-tables.show(rows, caption=tr(es="La misma empresa en cada transporte (en esta máquina, ahora)", en="The same company on each transport (on this machine, now)"))
+tables.show(
+    rows,
+    caption=tr(
+        es="La misma empresa en cada transporte (en esta máquina, ahora)",
+        en="The same company on each transport (on this machine, now)",
+    ),
+)
 tables.show(
     [
         {
             "": tr(es="base de datos", en="database"),
-            tr(es="cada uno conoce", en="each one knows"): tr(es="la tabla y sus columnas", en="the table and its columns"),
+            tr(es="cada uno conoce", en="each one knows"): tr(
+                es="la tabla y sus columnas", en="the table and its columns"
+            ),
             tr(es="enlaces con n servicios", en="links with n services"): "n",
-            tr(es="si precios muere", en="if prices dies"): tr(es="se sigue con lo último oído", en="the others go on with what they last heard"),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(es="todos se paran", en="all stop"),
+            tr(es="si precios muere", en="if prices dies"): tr(
+                es="se sigue con lo último oído", en="the others go on with what they last heard"
+            ),
+            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
+                es="todos se paran", en="all stop"
+            ),
         },
         {
             "": tr(es="servicios", en="services"),
-            tr(es="cada uno conoce", en="each one knows"): tr(es="la dirección y la API de cada otro", en="the address and the API of every other"),
+            tr(es="cada uno conoce", en="each one knows"): tr(
+                es="la dirección y la API de cada otro", en="the address and the API of every other"
+            ),
             tr(es="enlaces con n servicios", en="links with n services"): "n(n-1)/2",
-            tr(es="si precios muere", en="if prices dies"): tr(es="no hay precio", en="there is no price"),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(es="no hay nada en medio", en="nothing is in the middle"),
+            tr(es="si precios muere", en="if prices dies"): tr(
+                es="no hay precio", en="there is no price"
+            ),
+            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
+                es="no hay nada en medio", en="nothing is in the middle"
+            ),
         },
         {
             "": "broker",
-            tr(es="cada uno conoce", en="each one knows"): tr(es="los topics y sus mensajes", en="the topics and their messages"),
+            tr(es="cada uno conoce", en="each one knows"): tr(
+                es="los topics y sus mensajes", en="the topics and their messages"
+            ),
             tr(es="enlaces con n servicios", en="links with n services"): "n",
-            tr(es="si precios muere", en="if prices dies"): tr(es="se sigue con lo último oído", en="the others go on with what they last heard"),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(es="todos se paran: por eso un clúster son varios", en="all stop: that is why a cluster is several"),
+            tr(es="si precios muere", en="if prices dies"): tr(
+                es="se sigue con lo último oído", en="the others go on with what they last heard"
+            ),
+            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
+                es="todos se paran: por eso un clúster son varios",
+                en="all stop: that is why a cluster is several",
+            ),
         },
     ],
-    caption=tr(es="Acoplamiento: qué sabe cada uno de los demás y qué sobrevive", en="Coupling: what each one knows of the others, and what survives"),
+    caption=tr(
+        es="Acoplamiento: qué sabe cada uno de los demás y qué sobrevive",
+        en="Coupling: what each one knows of the others, and what survives",
+    ),
 )
 
 # %% slide="fragment"
@@ -1567,9 +2011,20 @@ for name, results in calm.items():
     x, y = 1000 * waits(results).percentile(99), results["bill"].loss
     ax.plot([x], [y], styles[name.split(",")[0]], markersize=9)
     ax.annotate(name, (x, y), xytext=(8, 0), textcoords="offset points", va="center")
-ax.set(xscale="log", yscale="log", xlabel=tr(es="espera del viajero, p99 (ms)", en="wait of the rider, p99 (ms)"), ylabel=tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"))
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel=tr(es="espera del viajero, p99 (ms)", en="wait of the rider, p99 (ms)"),
+    ylabel=tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"),
+)
 ax.margins(x=0.35, y=0.15)
-plots.show(fig, alt=tr(es="Cada transporte según cuánto espera el viajero y cuántos euros se pierden: preguntar es fresco pero lento; sondear, inmediato pero viejo; el broker, inmediato y casi fresco.", en="Each transport by how long the rider waits and how many euros are lost: asking is fresh but slow; polling is immediate but old; the broker is immediate and nearly fresh."))
+plots.show(
+    fig,
+    alt=tr(
+        es="Cada transporte según cuánto espera el viajero y cuántos euros se pierden: preguntar es fresco pero lento; sondear, inmediato pero viejo; el broker, inmediato y casi fresco.",
+        en="Each transport by how long the rider waits and how many euros are lost: asking is fresh but slow; polling is immediate but old; the broker is immediate and nearly fresh.",
+    ),
+)
 
 # %% [markdown] lang="es" slide="slide"
 # ## Cómo elegir, y qué ha cambiado desde las diapositivas
