@@ -9,13 +9,11 @@ from mlprod.systems import processes
 from mlprod.systems.startline import StartLine
 
 
-def arrive(line, after):
-    time.sleep(after)
-    began = line.wait()
-    return began, time.monotonic()
-
-
 def test_all_get_the_same_start_and_latecomers_too():
+    def arrive(line, after):
+        time.sleep(after)
+        return line.wait(), time.monotonic()
+
     line = StartLine(parties=2)
     with processes.group() as group:
         first, second = (group.start(arrive, line, after, name=f"runner-{after}") for after in (0.0, 0.3))
