@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlprod.authoring.localise import localise, uses
 from mlprod.authoring.model import Answer, Cell, Code, Essay, Prose, Right, Source, Test, Wrong
 from mlprod.authoring.navigation import with_navigation
+from mlprod.authoring.tidy import tidy
 from mlprod.language import Language
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def render_variant(source: Source, lang: Language, replace: Mapping[str, str]) -
             node.id = hashlib.sha256(str(len(cells)).encode()).hexdigest()[:8]
             cells.append(node)
     _drop_unused_tr(cells)
+    _tidy_code(cells)
     with_navigation(cells, source, lang)
     notebook = new_notebook(cells=cells)
     notebook.metadata.update(
@@ -105,6 +107,13 @@ def _nbgrader(
     if points is not None:
         fields["points"] = int(points) if float(points).is_integer() else points
     return fields
+
+
+def _tidy_code(cells: list[NotebookNode]) -> None:
+    """Lay out all code but answers (their gap stays where it was) and tests (the same in both languages)."""
+    free = [cell for cell in cells if cell.cell_type == "code" and "nbgrader" not in cell.metadata]
+    for cell, code in zip(free, tidy([cell.source for cell in free]), strict=True):
+        cell.source = code
 
 
 def _drop_unused_tr(cells: list[NotebookNode]) -> None:
