@@ -35,16 +35,20 @@ class Drift:
     path: Path
     what: str
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
         texts = {
             "missing": tr(es="falta; ejecuta `mlprod build`", en="is missing; run `mlprod build`"),
             "differs": tr(
-                es="no es lo que da su fuente; edita el .py, no el cuaderno, y ejecuta `mlprod build`",
+                es="no es lo que da su fuente; edita el .py, no el notebook, y ejecuta `mlprod build`",
                 en="is not what its source gives; edit the .py, not the notebook, and run `mlprod build`",
             ),
             "orphan": tr(es="ya no tiene fuente; bórralo o ejecuta `mlprod build`", en="has no source; remove it"),
         }
-        return f"{self.path}: {texts[self.what]}"
+        return texts[self.what]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
 
 
 def chosen(root: Path, units: Sequence[str] | None = None) -> list[Path]:

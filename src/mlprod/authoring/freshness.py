@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 MEMORY = Path("build", "notebooks.json")
-TOOLS = ("jupytext", "nbformat", "nbconvert", "nbgrader")
+TOOLS = ("jupytext", "nbformat", "nbconvert", "nbgrader", "ruff")
 
 
 class Memory:
