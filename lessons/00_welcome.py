@@ -64,7 +64,7 @@ start(LANG)
 # Cada experimento tiene tres pasos:
 #
 # 1. **Predice.** Escribes un número o eliges una opción *antes* de ejecutar. No hace falta acertar: hace falta mojarse.
-# 2. **Ejecuta.** Con `Mayús + Intro`, celda a celda y en orden. El código que importa está siempre a la vista.
+# 2. **Ejecuta.** Con **Mayús + Intro**, celda a celda y en orden. El código que importa está siempre a la vista.
 # 3. **Compara.** Ves tu predicción al lado de lo que ha medido **tu** máquina, que no tiene por qué coincidir con la de al lado.
 #
 # Si no predices nada, todo funciona igual; solo te pierdes la sorpresa.
@@ -74,7 +74,7 @@ start(LANG)
 # Each experiment has three steps:
 #
 # 1. **Predict.** You write a number or choose an option *before* running. You need not be right: you need to commit yourself.
-# 2. **Run.** With `Shift + Enter`, cell by cell and in order. The code that matters is always in sight.
+# 2. **Run.** With **Shift + Enter**, cell by cell and in order. The code that matters is always in sight.
 # 3. **Compare.** You see your prediction beside what **your** machine has measured, which need not agree with your neighbour's.
 #
 # If you predict nothing, everything works all the same; you just miss the surprise.
@@ -279,8 +279,8 @@ tables.show(
 # %% slide="subslide"
 fig, ax = plots.subplots(figsize=(7.2, 2.9))
 for row, where in enumerate(times):
-    ax.plot([typical[where], p99(times[where])], [row, row], color=plots.SKY, linewidth=5, solid_capstyle="round", zorder=2)
-    ax.plot(typical[where], row, "o", color=plots.BLUE, markersize=9, zorder=3)
+    ax.hlines(row, typical[where], p99(times[where]), color=plots.SKY, linewidth=5)
+    ax.plot(typical[where], row, "o", color=plots.BLUE, markersize=9)
 ax.set_xscale("log")
 ax.set_yticks(range(len(times)), [names[where] for where in times])
 ax.set_ylim(len(times) - 0.5, -0.5)
@@ -322,8 +322,8 @@ compare(
 # ### Qué nos llevamos
 #
 # - **Salir de la función** cuesta cientos o miles de veces más que llamarla: hay que despertar a alguien y esperar turno.
-# - **Otro proceso no sale mucho más caro que otro hilo**, y a veces sale más barato. Compartir memoria no hace gratis la entrega a otro hilo: los hilos de Python se turnan para
-#   ejecutarse (el GIL), y cada mensaje obliga a dos relevos. Un proceso de la misma máquina queda en el mismo orden de magnitud.
+# - **Otro proceso y otro hilo quedan en el mismo orden de magnitud**, y a veces gana el proceso. Compartir memoria no hace gratis
+#   la entrega a otro hilo: los hilos de Python se turnan para ejecutarse (el GIL), y cada mensaje obliga a dos relevos.
 # - **Lo duradero se paga.** Que un mensaje sobreviva a un apagón suele ser lo más caro de la tabla, y lo que más cambia de un
 #   disco a otro. Si en tu tabla sale barato, sospecha: hay discos virtuales y unidades que contestan antes de haber guardado.
 # - **Una mediana no basta.** Mira las barras: un mensaje de cada cien tarda bastante más de lo normal, y en un sistema con muchos
@@ -335,8 +335,8 @@ compare(
 # ### What to take away
 #
 # - **Leaving the function** costs hundreds or thousands of times more than calling it: somebody must be woken up, and turns waited for.
-# - **Another process costs little more than another thread**, and sometimes less. Sharing memory does not make delivery to another thread free: Python's threads take turns
-#   to run (the GIL), and each message forces two changes of turn. A process on the same machine is of the same order of magnitude.
+# - **Another process and another thread are of the same order of magnitude**, and sometimes the process wins. Sharing memory does not
+#   make delivery to another thread free: Python's threads take turns to run (the GIL), and each message forces two changes of turn.
 # - **Durability has a price.** Making a message survive a power cut is usually the dearest row of the table, and the one that changes
 #   most from disk to disk. If yours is cheap, be suspicious: some virtual disks and drives answer before they have saved anything.
 # - **One median is not enough.** Look at the bars: one message in a hundred takes much longer than usual, and in a system of many

@@ -45,7 +45,9 @@ def _style() -> dict[str, Any]:
         "axes.titlepad": 10,
         "axes.titlesize": 12,
         "axes.titleweight": "bold",
+        "figure.constrained_layout.h_pad": 0.12,  # inches
         "figure.constrained_layout.use": True,
+        "figure.constrained_layout.w_pad": 0.12,
         "figure.dpi": DPI,
         "figure.facecolor": CARD,
         "figure.figsize": (7.2, 3.8),

@@ -157,13 +157,14 @@ def _written(value: Any, unit: str) -> str:
 
 
 def _card(question: str, facts: Mapping[str, str], reading: str, note: str | None) -> None:
-    # a description list: screen readers announce each figure with its name
-    cell = '<div style="margin:0 2em 0 0"><dt style="font-size:85%;font-weight:400;opacity:.8">{}</dt>'
-    cell += '<dd style="margin:0;font-size:125%;font-variant-numeric:tabular-nums">{}</dd></div>'
+    # a description list: screen readers announce each figure with its name. JupyterLab floats its parts; undo that
+    block = "display:block;float:none;clear:none;width:auto;margin:0;padding:0"
+    cell = f'<div style="margin:0 2.5em .3em 0"><dt style="{block};font-size:85%;font-weight:400;opacity:.8">{{}}</dt>'
+    cell += f'<dd style="{block};font-size:125%;font-variant-numeric:tabular-nums">{{}}</dd></div>'
     figures = "".join(cell.format(rich(name), rich(value)) for name, value in facts.items())
     # the left rule is Okabe-Ito blue, which stands out on both a light and a dark page
     body = f'<p style="margin:0 0 .5em"><strong>{rich(question)}</strong></p>'
-    body += f'<dl style="display:flex;flex-wrap:wrap;margin:0 0 .5em">{figures}</dl>'
+    body += f'<dl style="display:flex;flex-wrap:wrap;margin:0 0 .3em">{figures}</dl>'
     body += f'<p style="margin:0">{rich(reading)}</p>'
     if note:
         body += f'<p style="margin:.4em 0 0;font-size:90%;opacity:.85">{rich(note)}</p>'
