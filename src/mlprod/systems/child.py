@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from mlprod.systems import pickling
+
 READY, RESULT, FAILURE = b"r", b"v", b"f"
 GRACE_SECONDS = 3.0
 """Time that a function with `stopping` has to end once its parent has gone; others end at once."""
@@ -51,9 +53,7 @@ class _Parent:
         self._lock = threading.Lock()
 
     def send(self, kind: bytes, value: Any) -> None:
-        import cloudpickle
-
-        frame = kind + cloudpickle.dumps(value)
+        frame = kind + pickling.dumps(value)
         with self._lock:
             self._connection.send_bytes(frame)
 

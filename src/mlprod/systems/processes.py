@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Pipe, wait
 from typing import Any
 
-from mlprod.systems import child, failures, workspace
+from mlprod.systems import child, failures, pickling, workspace
 from mlprod.systems.failures import ChildFailed, StillRunning
 
 __all__ = ["ChildFailed", "Group", "Process", "StillRunning", "group", "start"]
@@ -315,18 +315,14 @@ def stop_all(processes: list[Process], timeout: float = 5) -> None:
 
 
 def _pack(function: Callable, args: tuple, kwargs: dict, name: str) -> bytes:
-    import cloudpickle
-
     try:
-        return cloudpickle.dumps((function, args, kwargs))
+        return pickling.dumps((function, args, kwargs))
     except Exception as error:
         raise failures.does_not_travel(name, _culprits(function, args, kwargs), error) from None
 
 
 def _culprits(function: Callable, args: tuple, kwargs: dict) -> list[str]:
     """Names of the values in `function`'s reach that do not pickle."""
-    import cloudpickle
-
     reach = {f"args[{i}]": value for i, value in enumerate(args)} | kwargs
     with contextlib.suppress(TypeError, ValueError):
         variables = inspect.getclosurevars(function)
@@ -334,7 +330,7 @@ def _culprits(function: Callable, args: tuple, kwargs: dict) -> list[str]:
     guilty = []
     for name, value in reach.items():
         try:
-            cloudpickle.dumps(value)
+            pickling.dumps(value)
         except Exception:
             guilty.append(name)
     return guilty

@@ -1,4 +1,4 @@
-"""Serve REST and gRPC from a child process, and call them, without the usual traps: ports, Nagle, proxies, set-up costs.
+"""Serve REST and gRPC from a child process and call them, past the usual traps: ports, Nagle, proxies, set-up costs.
 
 def price_service(ready, stopping):
     app = FastAPI()
