@@ -27,6 +27,7 @@ class Chunk:
 def cut(text: str, problems: Problems) -> tuple[dict[str, Any], list[Chunk]]:
     """Front matter and cells of a py:percent source; what cannot be read is added to `problems`."""
     import jupytext
+    from nbformat import ValidationError
 
     lines = text.splitlines()
     header_end = _header_end(lines)
@@ -34,7 +35,11 @@ def cut(text: str, problems: Problems) -> tuple[dict[str, Any], list[Chunk]]:
     while header_end < len(lines) and not lines[header_end].strip():
         header_end += 1  # jupytext would make a cell of leading blank lines
     body = lines[header_end:]
-    notebook = jupytext.reads("\n".join(body) + "\n", fmt="py:percent")
+    try:
+        notebook = jupytext.reads("\n".join(body) + "\n", fmt="py:percent")
+    except ValidationError as error:
+        _blame(body, header_end + 1, error, problems)
+        return front, []
     chunks, at = [], 0  # `at` walks through body: jupytext keeps every line of a cell but the blank ones at its edges
     for cell in notebook.cells:
         while at < len(body) and not body[at].strip():
@@ -101,6 +106,30 @@ def _readable(kind: str, line: int, attributes: dict, body: list[str], problems:
                 )
                 return False
     return True
+
+
+def _blame(body: list[str], first: int, error: Exception, problems: Problems) -> None:
+    """Say which marker's attributes nbformat refuses (tags that are not a list of texts, say)."""
+    import jupytext
+    from nbformat import ValidationError
+
+    line = first
+    for number, text in enumerate(body, first):
+        if MARKER.match(text):
+            try:
+                jupytext.reads(text + "\n", fmt="py:percent")
+            except ValidationError:
+                line = number
+                break
+    reason = str(error).split("\n")[0]
+    problems.add(
+        line,
+        "attributes",
+        tr(
+            es=f"los atributos no valen en un notebook: {reason}",
+            en=f"a notebook cannot have these attributes: {reason}",
+        ),
+    )
 
 
 def _header_end(lines: list[str]) -> int:

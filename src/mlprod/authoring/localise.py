@@ -57,6 +57,11 @@ def uses(code: str, name: str) -> bool:
 
 def mask_magics(code: str) -> str:
     """`code` with IPython's `%magic` and `!command` lines made into Python of the same length, for parsing only."""
+    try:
+        ast.parse(code)
+        return code  # a line may begin with the % of a sum that goes on
+    except SyntaxError:
+        pass
     lines, inside = [], _inside_strings(code)
     for number, line in enumerate(code.split("\n"), 1):
         match = _MAGIC.match(line)
@@ -173,5 +178,9 @@ class _Resolver:
         value = values[self.lang]
         start, stop = self._span(value)
         text = self._between(value, start, stop, node)
-        atom = isinstance(value, ast.Constant | ast.JoinedStr) and b"\n" not in text
-        return text if atom or isinstance(parent, _CLOSED) else b"(" + text + b")"
+        whole = isinstance(parent, _CLOSED) or (b"\n" not in text and _is_literal(text.decode()))
+        return text if whole else b"(" + text + b")"
+
+
+def _is_literal(text: str) -> bool:
+    return isinstance(ast.parse(text, mode="eval").body, ast.Constant | ast.JoinedStr)

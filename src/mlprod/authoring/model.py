@@ -60,6 +60,8 @@ class Answer(Code):
 class Test(Code):
     """Graded code; several may test one task, told apart by `part`."""
 
+    __test__ = False  # pytest: this is not one of yours
+
     task: str
     part: str | None
     points: float

@@ -43,7 +43,7 @@ def parse(text: str, path: Path) -> tuple[Source | None, list[SourceError]]:
     problems = Problems(path)
     kind = path.parent.name if path.parent.name in SOURCE_DIRECTORIES else "lessons"
     front, chunks = cut(text, problems)
-    title, unit, minutes = _front(front, path, kind, problems)
+    title, unit, minutes = _front(front, text, path, kind, problems)
     cells = _Reader(kind, problems).read(chunks)
     tasks = _tasks(cells, problems)
     if problems.found:
@@ -51,38 +51,31 @@ def parse(text: str, path: Path) -> tuple[Source | None, list[SourceError]]:
     return Source(path, kind, unit, title, minutes, tuple(cells), tasks), []
 
 
-def _front(front: dict, path: Path, kind: str, problems: Problems) -> tuple[dict[Language, str], str, int | None]:
+def _front(front: dict, text: str, path: Path, kind: str, problems: Problems) -> tuple[dict, str, int | None]:
+    """Title, unit and minutes of the front matter; an empty one has been reported already."""
+    if not front:
+        return {}, "", None
+
+    def say(key: str, *, es: str, en: str) -> None:
+        lines = text.splitlines()
+        number = next((number for number, line in enumerate(lines, 1) if line.startswith(f"# {key}:")), 1)
+        problems.add(number, "front-matter", tr(es=es, en=en))
+
     title = front.get("title")
-    if front and not (isinstance(title, dict) and all(isinstance(title.get(lang), str) for lang in LANGUAGES)):
-        problems.add(
-            2, "front-matter", tr(es="title necesita un texto es y otro en", en="title needs an es and an en text")
-        )
-        title = None
+    if not (isinstance(title, dict) and all(isinstance(title.get(lang), str) for lang in LANGUAGES)):
+        say("title", es="title necesita un texto es y otro en", en="title needs an es and an en text")
     prefix = path.stem.split("_")[0]
     unit = front.get("unit", prefix)
     if unit != prefix:
-        problems.add(
-            2,
-            "front-matter",
-            tr(
-                es=f'unit es {unit!r} y el archivo empieza por {prefix}; escribe unit: "{prefix}"',
-                en=f'unit is {unit!r} and the file name begins with {prefix}; write unit: "{prefix}"',
-            ),
+        say(
+            "unit",
+            es=f'unit es {unit!r} y el archivo empieza por {prefix}; escribe unit: "{prefix}"',
+            en=f'unit is {unit!r} and the file name begins with {prefix}; write unit: "{prefix}"',
         )
     minutes = front.get("minutes")
-    if (front and minutes is None and kind == "lessons") or not (
-        minutes is None or type(minutes) is int and minutes > 0
-    ):
-        problems.add(
-            2,
-            "front-matter",
-            tr(
-                es="minutes es un número entero y positivo de minutos",
-                en="minutes is a positive whole number of minutes",
-            ),
-        )
-        minutes = None
-    return title or {"es": path.stem, "en": path.stem}, str(unit), minutes
+    if minutes is None and kind == "lessons" or not (minutes is None or type(minutes) is int and minutes > 0):
+        say("minutes", es="minutes es un número entero y positivo", en="minutes is a positive whole number")
+    return title, unit, minutes
 
 
 class _Reader:
