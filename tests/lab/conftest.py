@@ -49,7 +49,8 @@ def course_copy(tmp_path: Path) -> Path:
     """The course as a student has it, without the package and its sources of solutions."""
     root = tmp_path / "course"
     root.mkdir()
-    shutil.copy(REPOSITORY / "glossary.yml", root)
+    for name in ("glossary.yml", "requirements.lock"):
+        shutil.copy(REPOSITORY / name, root)
     for name in COPIED:
         if (REPOSITORY / name).is_dir():
             shutil.copytree(
