@@ -1,0 +1,303 @@
+"""The process that imports the heavy libraries once and forks a ready-to-use IPython kernel for each request.
+
+Started by `mlprod.grading.kernels`, never by hand. Its standard input is a pipe held by whoever started it: end of
+file there means that the owner has ended, however it ended, and then the kernels, the runtime folder and this process
+go too. A kernel's owner holds one connection to the Unix socket `<runtime>/parent.sock`, the kernel's leash:
+
+    client -> {"argv": [...], "cwd": "...", "env": {...}}   (with two descriptors: the kernel's stdout and stderr)
+    parent -> {"pid": 123}                                  then, when the kernel has been reaped, {"exit": -9}
+    client -> {"signal": 2}                                 sent to the kernel's process group
+    client closes the connection                            the kernel and all its descendants are killed
+
+This process must stay free of threads of its own: a fork copies only the thread that calls it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+Request = dict[str, Any]
+
+# what every IPython kernel imports while it starts
+KERNEL_MODULES = (
+    *("psutil", "sqlite3", "tornado.platform.asyncio", "IPython", "IPython.core.debugger"),
+    *("IPython.extensions.storemagic", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger"),
+)
+
+exit_codes: list[int] = []  # a forked child puts its own here, for its last exit handler
+
+
+class Leash:
+    """One client's connection, and the kernel that was forked for it."""
+
+    def __init__(self, connection: socket.socket):
+        self.connection = connection
+        self.received = b""
+        self.descriptors: list[int] = []
+        self.pid: int | None = None
+
+    def read(self) -> list[Request] | None:
+        """The complete messages that have arrived; None when the client has closed."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.connection, 1 << 16, 2)
+        except OSError:
+            return None
+        self.descriptors += descriptors
+        if not data:
+            return None
+        *lines, self.received = (self.received + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def send(self, **message: int) -> None:
+        # the client may be gone: its leash is about to be dropped
+        with contextlib.suppress(OSError):
+            self.connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def close_descriptors(self) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = []
+
+
+class KernelParent:
+    """The event loop: accepts requests, forks, forwards signals, reaps."""
+
+    def __init__(self, runtime: Path):
+        self.runtime = runtime
+        self.leashes: dict[socket.socket, Leash] = {}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(runtime / "parent.sock"))
+        self.listener.listen(128)
+        self.wake_read, self.wake_write = socket.socketpair()
+        for end in (self.wake_read, self.wake_write):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.wake_write.fileno())
+        self.selector = selectors.DefaultSelector()
+        for source in (0, self.listener, self.wake_read):
+            self.selector.register(source, selectors.EVENT_READ)
+
+    def serve(self) -> tuple[Request, list[int]] | None:
+        """Return None in this process, when its owner has ended; in a forked child, the request to become."""
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj == 0:
+                    if not os.read(0, 1):
+                        return None
+                elif key.fileobj is self.listener:
+                    connection, _ = self.listener.accept()
+                    self.leashes[connection] = Leash(connection)
+                    self.selector.register(connection, selectors.EVENT_READ)
+                elif key.fileobj is self.wake_read:
+                    self.wake_read.recv(4096)
+                    self.reap()
+                elif (leash := self.leashes.get(key.fileobj)) and (child := self.hear(leash)):
+                    return child
+
+    def hear(self, leash: Leash) -> tuple[Request, list[int]] | None:
+        messages = leash.read()
+        if messages is None:
+            self.drop(leash)
+            return None
+        for message in messages:
+            if "signal" in message:
+                self.send_signal(leash, message["signal"])
+                continue
+            pid = os.fork()
+            if pid == 0:
+                descriptors = leash.descriptors
+                self.close()
+                return message, descriptors
+            leash.close_descriptors()
+            leash.pid = pid
+            leash.send(pid=pid)
+        return None
+
+    def send_signal(self, leash: Leash, number: int) -> None:
+        if leash.pid is None:  # already reaped: its number may be another process's by now
+            return
+        if number == signal.SIGKILL:
+            kill_tree(leash.pid)
+            return
+        try:
+            os.killpg(leash.pid, number)
+        except ProcessLookupError:  # it has not reached setsid() yet
+            os.kill(leash.pid, number)
+
+    def reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for leash in self.leashes.values():
+                if leash.pid == pid:
+                    leash.pid = None
+                    leash.send(exit=os.waitstatus_to_exitcode(status))
+
+    def drop(self, leash: Leash) -> None:
+        self.selector.unregister(leash.connection)
+        del self.leashes[leash.connection]
+        leash.connection.close()
+        leash.close_descriptors()
+        if leash.pid is not None:
+            kill_tree(leash.pid)
+
+    def close(self) -> None:
+        """Let go of every descriptor of this process, without touching the kernels (also called in each child)."""
+        signal.set_wakeup_fd(-1)
+        self.selector.close()
+        for end in (self.listener, self.wake_read, self.wake_write, *self.leashes):
+            end.close()
+
+    def stop(self) -> None:
+        """End every kernel and remove the runtime folder."""
+        for leash in list(self.leashes.values()):
+            self.drop(leash)
+        self.close()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL a kernel, its process group and every descendant that can still be found."""
+    import psutil
+
+    try:
+        descendants = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        descendants = []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    for process in descendants:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def preload(modules: list[str]) -> dict[str, str]:
+    """Import `modules`; returns those that could not be, with the reason (a notebook that needs one will say so)."""
+    failed = {}
+    for name in modules:
+        try:
+            with warnings.catch_warnings():
+                importlib.import_module(name)
+        except Exception as error:
+            failed[name] = f"{type(error).__name__}: {error}"
+    return failed
+
+
+def become_kernel(request: Request, descriptors: list[int]) -> None:
+    """In a forked child: look like a process just started with `request`, then be an IPython kernel until it ends."""
+    os.setsid()
+    for number in signal.valid_signals():
+        if signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    nothing = os.open(os.devnull, os.O_RDWR)
+    stdout, stderr = descriptors if len(descriptors) == 2 else (2, 2)
+    for source, target in ((nothing, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+    for descriptor in (nothing, *descriptors):
+        os.close(descriptor)
+
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    extra = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path not in sys.path]
+    sys.path[:0] = extra
+    sys.argv = ["ipykernel_launcher", *request["argv"]]
+    freshen_libraries()
+
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance(parent_handle=os.getppid())  # it ends itself when this process's parent is gone
+    app.initialize(request["argv"])
+    app.start()
+    # ipykernel 7.4's exit handlers stop the thread that carries the output and then wait for the control thread, which
+    # may just be flushing its output through it: every seventh kernel hung until it was killed
+    app.control_thread.stop()
+    app.control_thread.join()
+
+
+def be_kernel_to_the_end(request: Request, descriptors: list[int]) -> None:
+    """The whole life of a forked child: a kernel, then the exit handlers, then an immediate end.
+
+    Taking the interpreter apart would write to, and so copy, nearly every page shared with the parent (0.2 s).
+    """
+    code = 0
+    try:
+        become_kernel(request, descriptors)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    exit_codes.append(code)
+
+
+def leave() -> None:
+    """The exit handler that is called last; in the parent it does nothing."""
+    for code in exit_codes:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(code)
+
+
+def freshen_libraries() -> None:
+    """Undo what preloaded libraries took from the parent: NumPy's random state, Matplotlib's choice of backend."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # else every fork would draw the same "random" numbers
+    if matplotlib := sys.modules.get("matplotlib"):
+        # Matplotlib reads MPLBACKEND when it is first imported, which is before ipykernel can set it
+        matplotlib.rcParams["backend"] = os.environ.setdefault(
+            "MPLBACKEND", "module://matplotlib_inline.backend_inline"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runtime", type=Path)
+    parser.add_argument("modules", nargs="*")
+    arguments = parser.parse_args()
+
+    atexit.register(leave)  # registered first, called last
+    parent = KernelParent(arguments.runtime)
+    failed = preload([*KERNEL_MODULES, *arguments.modules])
+    gc.collect()
+    gc.freeze()  # forks share these pages as long as the collector does not write to them
+    os.write(1, json.dumps({"failed": failed}).encode() + b"\n")
+    os.dup2(2, 1)
+
+    child = parent.serve()
+    if child is None:
+        parent.stop()
+    else:
+        be_kernel_to_the_end(*child)
+
+
+if __name__ == "__main__":
+    # as with `python -m ipykernel_launcher`: the folder this was started from is not importable by itself
+    if sys.path and Path(sys.path[0] or ".").resolve() == Path.cwd():
+        del sys.path[0]
+    main()
