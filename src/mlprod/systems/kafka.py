@@ -24,7 +24,7 @@ from mlprod.systems.workspace import workspace
 
 # For a cluster in this machine's memory: answers and reconnections in milliseconds, a dead consumer noticed in seconds.
 _CLIENT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}
-_CONSUMER = {"fetch.wait.max.ms": 10, "session.timeout.ms": 3000, "heartbeat.interval.ms": 200}
+_CONSUMER = {"fetch.wait.max.ms": 10, "session.timeout.ms": 1500, "heartbeat.interval.ms": 100}
 
 
 class DataLost(CourseError):
