@@ -35,7 +35,7 @@ def skeleton(text: str) -> Skeleton:
     found = Skeleton()
     tokens = _parser().parse(text)
     items: list[list] = []  # open lists: [kind, line, items]
-    rows = 0
+    table, rows = 0, 0  # where the table begins, its rows so far
     for token in tokens:
         offset = token.map[0] if token.map else 0
         match token.type:
@@ -48,11 +48,13 @@ def skeleton(text: str) -> Skeleton:
             case "bullet_list_close" | "ordered_list_close":
                 tag, line, count = items.pop()
                 found.add("lists", f"{tag} × {count}", line)
+            case "table_open":
+                table, rows = offset, 0
             case "tr_open":
                 rows += 1
             case "table_close":
                 found.add("tables", str(rows), offset)
-                rows = 0
+                table, rows = 0, 0  # where the table begins, its rows so far
             case "fence" | "code_block":
                 found.add("code", _fence(token), offset)
             case "inline":
