@@ -53,8 +53,7 @@ def skeleton(text: str) -> Skeleton:
             case "tr_open":
                 rows += 1
             case "table_close":
-                found.add("tables", str(rows), offset)
-                table, rows = 0, 0  # where the table begins, its rows so far
+                found.add("tables", str(rows), table)
             case "fence" | "code_block":
                 found.add("code", _fence(token), offset)
             case "inline":
