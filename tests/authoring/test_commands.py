@@ -54,3 +54,18 @@ def test_new_unit_builds_what_it_begins(tiny, run):
 def test_coverage_writes_its_report(tiny, run):
     assert "3 rows: 0 taught, 0 graded" in run("coverage").stdout
     assert len(json.loads((tiny.root / "build" / "reports" / "coverage.json").read_text())["rows"]) == 3
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_check_goes_on_to_the_audit_and_fails_with_it(tiny, code):
+    app, units = typer.Typer(), []
+    commands.register(app)
+
+    @app.command()
+    def audit(which: list[str]) -> None:
+        units.extend(which)
+        raise typer.Exit(code)
+
+    CliRunner().invoke(app, ["build"])
+    assert CliRunner().invoke(app, ["check", "--audit", "03"]).exit_code == code
+    assert units == ["03"]

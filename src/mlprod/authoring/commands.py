@@ -72,6 +72,7 @@ def build(
 
 
 def check(
+    context: typer.Context,
     units: Units = None,
     audit: Annotated[
         bool,
@@ -95,9 +96,10 @@ def check(
         raise typer.Exit(1)
     typer.echo(tr(es="sin problemas", en="no problems"))
     if audit:
-        from mlprod.grading.commands import audit as run_audit
-
-        run_audit(units)
+        programme = context.find_root().command
+        assert isinstance(programme, typer.core.TyperGroup)
+        code = programme.main(["audit", *(units or ())], prog_name="mlprod", standalone_mode=False)
+        raise typer.Exit(code if isinstance(code, int) else 0)
 
 
 def coverage() -> None:
