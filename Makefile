@@ -42,7 +42,7 @@ test: setup
 	@exec $(MLPROD) test
 
 check: setup
-	@exec $(MLPROD) test ruff check audit
+	@exec $(MLPROD) test ruff format check audit
 
 build audit run coverage: setup
 	@exec $(MLPROD) $@ $(UNIT)

@@ -44,6 +44,12 @@ class Lab:
         return "".join(self.lines)
 
 
+@pytest.fixture(autouse=True)
+def no_language_chosen(monkeypatch):
+    """Another test of this process may have begun a notebook: LANG_COURSE decides here."""
+    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", None)
+
+
 @pytest.fixture
 def course_copy(tmp_path: Path) -> Path:
     """The course as a student has it, without the package and its sources of solutions."""

@@ -1,0 +1,112 @@
+"""docker/ without an engine: the schema of compose, and the rules that keep the lab private, pinned and bounded."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlprod.lab.services import SERVICES, addresses
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMPOSE = REPOSITORY / "docker/compose.yaml"
+LINES = re.sub(r"\\\n", " ", (REPOSITORY / "docker/Dockerfile").read_text()).splitlines()
+DOCKERFILE = [line.split(maxsplit=1) for line in LINES if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict:
+    return yaml.safe_load(COMPOSE.read_text())
+
+
+def instructions(name: str) -> list[str]:
+    return [rest for instruction, rest in DOCKERFILE if instruction == name]
+
+
+@pytest.mark.parametrize(
+    ("schema", "file"),
+    [
+        ("vendor.compose-spec", "docker/compose.yaml"),
+        ("vendor.github-workflows", ".github/workflows/test.yml"),
+        ("custom.github-workflows-require-timeout", ".github/workflows/test.yml"),
+    ],
+)
+def test_files_follow_their_schema(schema: str, file: str):
+    command = [Path(sys.prefix, "bin/check-jsonschema"), "--builtin-schema", schema, REPOSITORY / file]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_each_image_is_pinned_and_each_service_bounded_and_watched(compose):
+    built = {service["image"] for service in compose["services"].values() if "build" in service}
+    for name, service in compose["services"].items():
+        tag = service["image"].rpartition(":")[2]
+        assert re.fullmatch(r"\d+\.\d+(\.\d+)?(-[\w.]+)?", tag), f"{name}: {service['image']} is not pinned"
+        assert "mem_limit" in service, f"{name} may take all the memory"
+        # the image of the lab declares its own
+        assert "healthcheck" in service or service["image"] in built, f"{name}: nothing tells when it is ready"
+        assert service["profiles"] in (["lab"], ["cluster"]), name
+
+
+def test_ports_are_published_on_loopback_only_and_once(compose):
+    published = {}
+    for name, service in compose["services"].items():
+        for port in service.get("ports", []):
+            address, host, _ = port.split(":")
+            assert address == "127.0.0.1", f"{name}: {port}"
+            published.setdefault((service["profiles"][0], host), []).append(name)
+    assert all(len(names) == 1 for names in published.values()), published
+
+
+def test_services_volumes_and_conditions_exist(compose):
+    services = compose["services"]
+    for name, service in services.items():
+        for other, condition in service.get("depends_on", {}).items():
+            assert condition["condition"] == "service_healthy" and "healthcheck" in services[other]
+            assert services[other]["profiles"] == service["profiles"]
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source == ".." or source in compose["volumes"], f"{name}: {volume}"
+
+
+def test_the_lab_finds_every_system_of_the_cluster(compose):
+    environment = compose["services"]["lab-cluster"]["environment"]
+    for service in SERVICES:
+        for host, _ in addresses(environment[service.variable], service.port):
+            assert host in compose["services"], f"{service.variable} names {host}"
+            assert host in compose["services"]["lab-cluster"]["depends_on"]
+
+
+def test_kafka_s_nodes_agree(compose):
+    nodes = {name: service for name, service in compose["services"].items() if name.startswith("kafka-")}
+    voters = nodes["kafka-1"]["environment"]["KAFKA_CONTROLLER_QUORUM_VOTERS"]
+    assert voters == ",".join(f"{node['environment']['KAFKA_NODE_ID']}@{name}:9093" for name, node in nodes.items())
+    for name, node in nodes.items():
+        inside, outside = node["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+        assert inside == f"INTERNAL://{name}:19092"
+        assert node["ports"] == [f"{outside.removeprefix('HOST://')}:9092"]
+        assert node["hostname"] == name
+
+
+def test_the_image_is_pinned_small_and_not_root():
+    base = instructions("FROM")[0]
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", base)
+    assert instructions("USER")[-1] != "root"
+    assert [name for name, _ in DOCKERFILE][-1] == "CMD" and instructions("HEALTHCHECK")
+    for run in instructions("RUN"):
+        if "apt-get install" in run:
+            assert "--no-install-recommends" in run and "rm -rf /var/lib/apt/lists/*" in run
+        for pip in re.findall(r"pip install[^&]*", run):
+            assert "--no-cache-dir" in pip
+    for copied in instructions("COPY"):
+        for source in copied.removeprefix("--chown=student:student ").split()[:-1]:
+            assert (REPOSITORY / source).exists()
+
+
+def test_the_image_leaves_out_what_is_not_the_course():
+    ignored = (REPOSITORY / "docker/Dockerfile.dockerignore").read_text().split()
+    assert {".git", ".venv", "build", "grading/submitted", "grading/gradebook.db*"} <= set(ignored)
