@@ -1206,7 +1206,7 @@ def live_on_services(
 
     def answer(kind, zone):
         """What this service replies, whatever the protocol: its own datum as it is now; a price after asking for both inputs."""
-        if KNOWS[kind] == Kind.__name__ == "PriceOptimisation":
+        if Kind is PriceOptimisation:
             price = None
             for needed in service.hears:
                 if (message := ask(needed, zone)) is None:
@@ -1220,30 +1220,34 @@ def live_on_services(
         message = ask("price", zone)
         return message and message.value
 
-    def live():
-        service.price_of = price_now
-        began = line.wait()
-        for event in timeline(events, began, seconds + GRACE, every=0.5):
-            if event is not None:
-                said.update(
-                    {(message.kind, message.zone): message for message in service.happen(event)}
-                )
-            # es: cada tanto, conductores pregunta lo que necesita para sus incentivos
-            # en: now and then, drivers asks what it needs for its bonuses
-            elif Kind is DriverManagement:
-                for message in [
-                    ask(kind, zone) for kind in service.hears for zone in range(city.zones)
-                ]:
-                    if message is not None:
-                        service.hear(message)
-        stopping.set()
-
     def announce(address):
         (directory / Kind.__name__).write_text(address)
         ready(address)
 
-    threading.Thread(target=live, daemon=True).start()
-    server(answer, announce, stopping)
+    threading.Thread(target=server, args=(answer, announce, stopping), daemon=True).start()
+    service.price_of = price_now
+    # es: antes de salir, todos saben lo que había al empezar y han hablado ya una vez
+    # en: before the start, all know how things stood at first and have spoken once
+    said.update(
+        {(event.kind, event.zone): service.happen(event)[0] for event in events if event.t == 0}
+    )
+    while any(ask(kind, zone=0) is None for kind in service.hears):
+        sleep(0.02)
+    began = line.wait()
+    later = [event for event in events if event.t > 0]
+    for event in timeline(later, began, seconds + GRACE, every=0.5):
+        if stopping.is_set():
+            break
+        if event is not None:
+            for message in service.happen(event):
+                said[message.kind, message.zone] = message
+        # es: cada tanto, conductores pregunta lo que necesita para sus incentivos
+        # en: now and then, drivers asks what it needs for its bonuses
+        elif Kind is DriverManagement:
+            questions = [(kind, zone) for kind in service.hears for zone in range(city.zones)]
+            for message in filter(None, (ask(*question) for question in questions)):
+                service.hear(message)
+    stopping.set()
     return {"heard": service.heard, "quotes": service.quotes}
 
 
@@ -1452,7 +1456,7 @@ compare(
 #
 # $$P(\text{todo bien}) = (1-p)^n, \qquad P(\text{alguno lento}) = 1-(1-q)^n.$$
 #
-# Levantamos servicios de verdad, cada uno con su puerto, que fallan una de cada cien veces y otra de cada cien tardan 30 ms.
+# Levantamos servicios de verdad, cada uno con su puerto, que fallan una de cada cien veces y, una de cada cien, tardan 15 ms.
 #
 # **Predice:** si una petición espera a 50 servicios a la vez, ¿qué porcentaje de peticiones será lento?
 # %% [markdown] lang="en" row="6" slide="slide"
@@ -1463,7 +1467,7 @@ compare(
 #
 # $$P(\text{all well}) = (1-p)^n, \qquad P(\text{any slow}) = 1-(1-q)^n.$$
 #
-# We raise real services, each with a port of its own, which fail once in a hundred and, once in a hundred, take 30 ms.
+# We raise real services, each with a port of its own, which fail once in a hundred and, once in a hundred, take 15 ms.
 #
 # **Predict:** if a request waits for 50 services at once, what percentage of requests is slow?
 
@@ -1481,7 +1485,7 @@ def neighbourhood(how_many, ready, stopping):
         async def service(reader, writer, chance):
             while await reader.readline():
                 failed, slow = chance.random() < 0.01, chance.random() < 0.01
-                await asyncio.sleep(0.03 if slow else 0)
+                await asyncio.sleep(0.015 if slow else 0)
                 writer.write(b"error\n" if failed else b"ok\n")
             writer.close()
 
@@ -1553,7 +1557,7 @@ with processes.group() as group:
 
 # es: segundos
 # en: seconds
-SLOW = 0.02
+SLOW = 0.01
 rows = []
 for n, outcomes in measured.items():
     times = sorted(seconds_taken for seconds_taken, _ in outcomes)
@@ -1694,24 +1698,23 @@ def new_topics(run):
     }
 
 
-def read_everything(config, topics, group):
+def read_everything(broker, topics, group):
     """A consumer that goes on where its group had stopped; at the beginning if it is new."""
-    consumer = Consumer(
-        config | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    )
+    settings = {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    consumer = Consumer(broker.config(settings))
     # es: una sola lectora por grupo, así que se asigna la partición a mano; `subscribe` reparte entre varias (unidad 02)
     # en: one reader a group, so the partition is assigned by hand; `subscribe` shares out among several (unit 02)
     consumer.assign([TopicPartition(topic, 0, OFFSET_STORED) for topic in topics])
     return consumer
 
 
-def live_on_broker(Kind, events, line, seconds, journal, config, topics):
+def live_on_broker(Kind, events, line, seconds, journal, broker, topics):
     """One service, as a process, that tells the broker its news and hears there those of the others."""
     service = Kind()
     service.journal = journal
-    producer = Producer(config | {"linger.ms": 0})
+    producer = Producer(broker.config({"linger.ms": 0}))
     consumer = read_everything(
-        config, [topics[kind] for kind in service.hears], group=Kind.__name__
+        broker, [topics[kind] for kind in service.hears], group=Kind.__name__
     )
     began = line.wait()
     for event in timeline(events, began, seconds + GRACE, every=0.002):
@@ -1755,7 +1758,7 @@ no_price_with_broker_percent = None
 never_heard_with_broker = None
 
 # %% slide="fragment"
-on_broker = run_company(live_on_broker, broker.config(), new_topics("calm"))
+on_broker = run_company(live_on_broker, broker, new_topics("calm"))
 
 crashed = {}
 stormy = new_topics("stormy")
@@ -1764,7 +1767,7 @@ ways = {
         live_on_database, sqlite_url(), 0.05, crash=PriceOptimisation
     ),
     "REST": lambda: on_services(rest_server, RestClient, crash=PriceOptimisation),
-    "broker": lambda: run_company(live_on_broker, broker.config(), stormy, crash=PriceOptimisation),
+    "broker": lambda: run_company(live_on_broker, broker, stormy, crash=PriceOptimisation),
 }
 for name in tqdm(ways, desc=tr(es="una caída en cada manera", en="a crash in each way")):
     crashed[name] = ways[name]()
@@ -1796,8 +1799,8 @@ for name, results in crashed.items():
 tables.show(
     rows,
     caption=tr(
-        es="Con precios muerto durante un tercio del tiempo",
-        en="With prices dead for a third of the time",
+        es="Con precios muerto un tercio del tiempo (más lo que tarda en arrancar otro)",
+        en="With prices dead for a third of the time (plus what another takes to start)",
     ),
 )
 without_price = tr(es="viajeros sin precio (%)", en="riders without a price (%)")
@@ -1857,9 +1860,9 @@ still_readable_percent = None
 
 
 # %% slide="fragment"
-def read_to_the_end(config, topics, group):
+def read_to_the_end(broker, topics, group):
     """How many messages of each topic a consumer group gets when it reads all there is."""
-    consumer, counts, quiet = read_everything(config, topics, group), Counter(), monotonic()
+    consumer, counts, quiet = read_everything(broker, topics, group), Counter(), monotonic()
     while monotonic() - quiet < 1.0:
         for record in consumer.consume(500, timeout=0.1):
             counts[record.topic()] += 1
@@ -1871,7 +1874,7 @@ def read_to_the_end(config, topics, group):
 kept = {kind: stormy[kind] for kind in ("demand", "price")}
 with processes.group() as group:
     newcomers = {
-        name: group.start(read_to_the_end, broker.config(), list(kept.values()), name, name=name)
+        name: group.start(read_to_the_end, broker, list(kept.values()), name, name=name)
         for name in ("fraud", "audit")
     }
     read = {name: process.result(timeout=30) for name, process in newcomers.items()}
