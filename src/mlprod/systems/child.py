@@ -98,6 +98,7 @@ def _restore_main(function: Any) -> None:
 def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending already, with the exit code that it deserves
     # An ordinary exit runs finalizers; the alarm ends it when a thread or a C library does not let go.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, EXIT_SECONDS)

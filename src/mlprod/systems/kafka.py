@@ -22,7 +22,10 @@ from mlprod.language import tr
 from mlprod.systems import kafka_host, processes
 from mlprod.systems.workspace import workspace
 
+ANSWER_SECONDS = 10.0
+"""How long KAFKA_BOOTSTRAP may take to answer."""
 # For a cluster in this machine's memory: answers and reconnections in milliseconds, a dead consumer noticed in seconds.
+# (The mock gives the members of a group the session timeout less one second to come back in a rebalance.)
 _CLIENT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}
 _CONSUMER = {"fetch.wait.max.ms": 10, "session.timeout.ms": 1500, "heartbeat.interval.ms": 100}
 
@@ -164,7 +167,7 @@ def _expect_answer(bootstrap: str) -> None:
     from confluent_kafka.admin import AdminClient
 
     try:
-        AdminClient({"bootstrap.servers": bootstrap, "log_level": 2}).list_topics(timeout=10)
+        AdminClient({"bootstrap.servers": bootstrap, "log_level": 2}).list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
         raise CourseError(
             tr(

@@ -18,7 +18,7 @@ class LatencyRecorder:
 
     def __init__(self, seconds: Iterable[float] = ()):
         self._histogram = _empty()
-        self._total = 0.0
+        self._total, self._min, self._max = 0.0, math.inf, 0.0  # exact: the histogram rounds them
         self._lock = threading.Lock()
         for value in seconds:
             self.record(value)
@@ -30,6 +30,7 @@ class LatencyRecorder:
         with self._lock:
             self._histogram.record_value(min(max(1, round(seconds * _UNITS)), _LONGEST))
             self._total += seconds
+            self._min, self._max = min(self._min, seconds), max(self._max, seconds)
 
     @contextmanager
     def timing(self):
@@ -44,16 +45,16 @@ class LatencyRecorder:
 
     @property
     def mean(self) -> float:
-        """Mean in seconds (exact, not from the histogram); nan when nothing was recorded."""
+        """Mean in seconds; nan when nothing was recorded."""
         return self._total / self.count if self.count else math.nan
 
     @property
     def max(self) -> float:
-        return self._histogram.max_value / _UNITS if self.count else math.nan
+        return self._max if self.count else math.nan
 
     @property
     def min(self) -> float:
-        return self._histogram.min_value / _UNITS if self.count else math.nan
+        return self._min if self.count else math.nan
 
     def percentile(self, percent: float) -> float:
         """The latency in seconds that `percent` % (0 to 100) do not exceed; nan when nothing was recorded."""
@@ -74,6 +75,7 @@ class LatencyRecorder:
         with self._lock:
             self._histogram.add(other._histogram)
             self._total += other._total
+            self._min, self._max = min(self._min, other._min), max(self._max, other._max)
         return self
 
     def summary(self) -> dict[str, float]:
@@ -88,12 +90,12 @@ class LatencyRecorder:
         shown = " ".join(f"{name}={1e3 * value:.3g}ms" for name, value in self.summary().items() if name != "count")
         return f"<LatencyRecorder count={self.count} {shown}>"
 
-    def __getstate__(self) -> tuple[bytes, float]:
+    def __getstate__(self) -> tuple[bytes, float, float, float]:
         with self._lock:
-            return self._histogram.encode(), self._total
+            return self._histogram.encode(), self._total, self._min, self._max
 
-    def __setstate__(self, state: tuple[bytes, float]) -> None:
-        encoded, self._total = state
+    def __setstate__(self, state: tuple[bytes, float, float, float]) -> None:
+        encoded, self._total, self._min, self._max = state
         self._histogram = _empty()
         if encoded:
             self._histogram.decode_and_add(encoded)

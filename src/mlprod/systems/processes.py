@@ -133,8 +133,9 @@ class Process:
 
     def terminate(self) -> None:
         """Send SIGTERM and do not wait: a function with `stopping` sees it set, another ends on the spot."""
-        self._asked_to_end = True
-        self._process.send_signal(signal.SIGTERM)
+        if not self._asked_to_end:
+            self._asked_to_end = True
+            self._process.send_signal(signal.SIGTERM)
 
     def stop(self, timeout: float = 5) -> None:
         """SIGTERM; SIGKILL if it is still there after `timeout` seconds. Returns when it has ended."""
