@@ -1,7 +1,83 @@
-"""The commands of mlprod that belong to grading."""
+"""The commands of mlprod that belong to grading: audit, grade, and run (which executes notebooks as they do)."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
 
 import typer
+
+from mlprod.language import tr
+
+Units = Annotated[list[str] | None, typer.Argument(metavar="[UNIT]...")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help=tr(es="Cuántos a la vez; por defecto, los núcleos.", en="At once; default: cores.")
+    ),
+]
+Lang = Annotated[str | None, typer.Option("--lang", help=tr(es="Solo es o solo en.", en="Only es or only en."))]
 
 
 def register(app: typer.Typer) -> None:
     """Add this part's commands to `app`."""
+    app.command(
+        "audit",
+        help=tr(
+            es="Comprueba los tests: respuestas correctas, erróneas y plantillas obtienen lo que deben.",
+            en="Test the tests: right answers, wrong answers and stubs earn what they must.",
+        ),
+    )(audit)
+
+
+def audit(
+    units: Units = None,
+    lang: Lang = None,
+    jobs: Jobs = None,
+    timeout: Annotated[int, typer.Option(min=1, help=tr(es="Segundos por celda.", en="Seconds for each cell."))] = 30,
+    repeat: Annotated[
+        int,
+        typer.Option(min=1, help=tr(es="Repite todo N veces (azar).", en="Repeat all N times (randomness).")),
+    ] = 1,
+) -> None:
+    from rich.console import Console
+
+    from mlprod.authoring.build import chosen
+    from mlprod.authoring.source import load
+    from mlprod.course import root
+    from mlprod.grading import audit as auditor
+    from mlprod.grading import audit_table
+
+    course = root()
+    sources = [load(path) for path in chosen(course, units) if path.parent.name == "solutions"]
+    console = Console()
+    with audit_table.progress(console) as tell:
+        report = auditor.audit(
+            sources,
+            course,
+            languages=languages(lang),
+            jobs=jobs or cores(),
+            timeout=timeout,
+            repeat=repeat,
+            progress=tell,
+        )
+    report.write(course / auditor.REPORT)
+    audit_table.show(report, console)
+    console.print(auditor.REPORT.as_posix())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def languages(lang: str | None) -> tuple:
+    """The languages that `--lang` asks for; raises CourseError for one that the course does not have."""
+    from mlprod.errors import CourseError
+    from mlprod.language import LANGUAGES
+
+    if lang is not None and lang not in LANGUAGES:
+        raise CourseError(tr(es=f"--lang {lang}: elige es o en", en=f"--lang {lang}: choose es or en"))
+    return (lang,) if lang else LANGUAGES
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

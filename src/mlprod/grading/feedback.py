@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import bleach
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import List
+from traitlets.config import Config
 
 from mlprod.language import LANGUAGES, Language
 
@@ -21,6 +24,16 @@ BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 SHORTEST_SECRET = 8  # characters: a hidden line shorter than this (`else:`, `x = 1`) tells nothing
 STARTED = re.compile(r"""^\s*start\(\s*["'](\w+)["']\s*\)""", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\.ipynb(#[^)\s]*)?\)")
+TAGS = frozenset(
+    ["a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3"]
+    + ["h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup"]
+    + ["table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+)
+ATTRIBUTES = frozenset(["align", "alt", "class", "colspan", "height", "id", "rowspan", "scope", "title", "width"])
+
+TOO_LONG = ("CellTimeoutError", "KeyboardInterrupt")  # nbgrader's name for it, and what its interrupt raises
 
 TEXT = {
     "es": {
@@ -35,8 +48,11 @@ TEXT = {
         "essay": "Tu respuesta escrita",
         "test": "Prueba",
         "hidden": "Parte de las pruebas no se muestra: de ellas verás el mensaje de la primera que no se cumplió.",
+        "only_hidden": "prueba que no se muestra",
+        "pending": "pendiente de corrección a mano",
         "no_response": "Sin respuesta.",
         "failed": "No se cumple una de las pruebas que no se muestran.",
+        "too_long": "Tu código tardó demasiado y se interrumpió.",
         "stderr": "Tu código escribió en la salida de errores mientras se comprobaba, y eso cuenta como fallo.",
         "removed": "Salida retirada: mostraba partes de las pruebas.",
     },
@@ -52,8 +68,11 @@ TEXT = {
         "essay": "Your written answer",
         "test": "Test",
         "hidden": "Some of the tests are not shown: of those you see the message of the first that did not hold.",
+        "only_hidden": "a test that is not shown",
+        "pending": "still to be graded by hand",
         "no_response": "No response.",
         "failed": "One of the tests that are not shown does not hold.",
+        "too_long": "Your code took too long and was interrupted.",
         "stderr": "Your code wrote to standard error while it was being tested, which counts as a failure.",
         "removed": "Output removed: it showed parts of the tests.",
     },
@@ -71,28 +90,61 @@ class StudentView(NbGraderPreprocessor):
         secrets = hidden_lines(nb)
         formulas = any(cell.cell_type == "markdown" and "$" in cell.source for cell in nb.cells)
         resources["feedback"] = {"lang": lang, "text": TEXT[lang], "formulas": formulas}
+        pending = self._pending(resources["nbgrader"])
         for cell in nb.cells:
-            if cell.metadata.get("nbgrader", {}).get("comment") == TEXT["en"]["no_response"]:
-                cell.metadata.nbgrader.comment = TEXT[lang]["no_response"]
+            graded = cell.metadata.get("nbgrader", {})
+            if graded.get("comment") == TEXT["en"]["no_response"]:
+                graded["comment"] = TEXT[lang]["no_response"]
+            graded["pending"] = graded.get("grade_id") in pending
+            if cell.cell_type == "markdown":
+                cell.source = LINK.sub(r"\1", cell.source)  # there is no such file where feedback is read
             if cell.cell_type != "code":
                 continue
             if is_test(cell):
                 secret = BEGIN in cell.source
-                cell.source = without_hidden_tests(cell.source)
+                cell.source = without_hidden_tests(cell.source) or f"# {TEXT[lang]['only_hidden']}"
                 cell.outputs = _test_outputs(cell, lang, secret)
             cell.outputs = [_without(secrets, output, lang) for output in cell.outputs]
         return nb, resources
+
+    @staticmethod
+    def _pending(resources: dict[str, str]) -> set[str]:
+        """The grade ids of this submission that a person still has to grade."""
+        with Gradebook(resources["db_url"]) as gradebook:
+            notebook = gradebook.find_submission_notebook(
+                resources["notebook"], resources["assignment"], resources["student"]
+            )
+            return {grade.name for grade in notebook.grades if grade.needs_manual_grade}
 
 
 class FeedbackExporter(HTMLExporter):
     """nbconvert's HTML with this course's template; a student's own HTML and scripts are made harmless."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # set here and not by configuration, which would change the formgrader's pages too
-        self.extra_template_basedirs = [str(Path(__file__).parent / "templates")]
-        self.template_name = "course_feedback"
-        self.sanitize_html = True
+    def __init__(self, config: Config | None = None, **options: Any) -> None:
+        # under this class's own name: HTMLExporter's settings are the formgrader's too
+        mine = Config({"template_name": "course_feedback", "sanitize_html": True, "exclude_anchor_links": True})
+        mine.extra_template_basedirs = [str(Path(__file__).parent / "templates")]
+        config = Config(config or {})
+        config.FeedbackExporter = mine
+        super().__init__(config=config, **options)
+
+    def default_filters(self) -> Iterable[tuple[str, Any]]:
+        yield from super().default_filters()
+        yield "clean_html", harmless  # nbconvert's own shows even <p> and <h1> as text
+
+
+def harmless(markup: str | bytes) -> str:
+    """`markup` with prose, tables and images let be, and everything that could run or load something made text."""
+    text = markup.decode() if isinstance(markup, bytes) else str(markup)
+    return bleach.clean(text, tags=TAGS, attributes=_allowed, protocols=["http", "https", "mailto", "data"])
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if name == "href":
+        return tag == "a" and not value.strip().lower().startswith("data:")
+    if name == "src":
+        return tag == "img" and value.startswith("data:image/")
+    return name in ATTRIBUTES
 
 
 def language_of(nb: NotebookNode) -> Language:
@@ -114,7 +166,9 @@ def visible_message(cell: NotebookNode, lang: Language) -> str:
     for output in cell.outputs:
         if output.output_type == "error":
             message = output.evalue.strip()
-            if output.ename != "AssertionError":
+            if output.ename in TOO_LONG:
+                message = TEXT[lang]["too_long"]
+            elif output.ename != "AssertionError":
                 message = f"{output.ename}: {message}".removesuffix(": ")
             lines.append(ANSI.sub("", message) or TEXT[lang]["failed"])
         elif output.output_type == "stream" and output.name == "stderr":

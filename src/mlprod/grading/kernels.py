@@ -88,7 +88,7 @@ class ForkedKernelProvisioner(LocalProvisioner):
             leash.close()
             raise CourseError(
                 tr(
-                    es=f"El proceso que bifurca los núcleos no responde ({error}): repite la orden.",
+                    es=f"El proceso del que salen los kernels no responde ({error}): repite la orden.",
                     en=f"The process that forks the kernels does not answer ({error}): run the command again.",
                 )
             ) from error
@@ -155,7 +155,7 @@ def forked_kernels(
     if not _can_fork():
         print(
             tr(
-                es="Aquí los núcleos no se pueden bifurcar: cada cuaderno importará lo suyo, más despacio.",
+                es="Aquí los kernels no se pueden crear por fork: cada notebook importará lo suyo, más despacio.",
                 en="Kernels cannot be forked here: each notebook will import its own libraries, more slowly.",
             ),
             file=sys.stderr,
@@ -215,9 +215,10 @@ def _wait_until_ready(parent: subprocess.Popen[bytes], runtime: Path) -> None:
         log = (runtime / "parent.log").read_text(errors="replace")[-2000:]
         raise CourseError(
             tr(
-                es=f"El proceso que bifurca los núcleos no ha arrancado. Ejecuta «mlprod doctor». Dejó escrito:\n{log}",
-                en=f"The process that forks the kernels did not start. Run `mlprod doctor`. It wrote:\n{log}",
+                es="El proceso del que salen los kernels no ha arrancado. Ejecuta «mlprod doctor». Dejó escrito:\n",
+                en="The process that forks the kernels did not start. Run `mlprod doctor`. It wrote:\n",
             )
+            + log
         )
     for module, reason in json.loads(line)["failed"].items():
         print(

@@ -1,0 +1,83 @@
+"""How a process just forked from the kernel parent becomes an IPython kernel, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+_exit_codes: list[int] = []  # empty in the parent; a child's own code, for its last exit handler
+
+
+def run(request: dict[str, Any], descriptors: list[int]) -> None:
+    """The whole life of a forked child: a kernel, then the exit handlers, then an immediate end.
+
+    Taking the interpreter apart would write to, and so copy, nearly every page shared with the parent (0.2 s).
+    """
+    code = 0
+    try:
+        become_kernel(request, descriptors)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    _exit_codes.append(code)
+
+
+def leave() -> None:
+    """The exit handler that is called last; in the parent it does nothing."""
+    for code in _exit_codes:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(code)
+
+
+def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
+    """In a forked child: look like a process just started with `request`, then be an IPython kernel until it ends."""
+    os.setsid()
+    for number in signal.valid_signals():
+        if signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    nothing = os.open(os.devnull, os.O_RDWR)
+    stdout, stderr = descriptors if len(descriptors) == 2 else (2, 2)
+    for source, target in ((nothing, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+    for descriptor in (nothing, *descriptors):
+        os.close(descriptor)
+
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    extra = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path not in sys.path]
+    sys.path[:0] = extra
+    sys.argv = ["ipykernel_launcher", *request["argv"]]
+    freshen_libraries()
+
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance(parent_handle=os.getppid())  # it ends itself when this process's parent is gone
+    app.initialize(request["argv"])
+    app.start()
+    # ipykernel 7.4's exit handlers stop the thread that carries the output and then wait for the control thread, which
+    # may just be flushing its output through it: every seventh kernel hung until it was killed
+    app.control_thread.stop()
+    app.control_thread.join()
+
+
+def freshen_libraries() -> None:
+    """Undo what preloaded libraries took from the parent: NumPy's random state, Matplotlib's choice of backend."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # else every fork would draw the same "random" numbers
+    if matplotlib := sys.modules.get("matplotlib"):
+        # Matplotlib reads MPLBACKEND when it is first imported, which is before ipykernel can set it
+        matplotlib.rcParams["backend"] = os.environ.setdefault(
+            "MPLBACKEND", "module://matplotlib_inline.backend_inline"
+        )
