@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from mlprod.errors import CourseError
+from mlprod.systems import process as one_process
 from mlprod.systems import processes
 from mlprod.systems.workspace import workspace
 
@@ -46,7 +47,7 @@ def test_start_is_quick_and_a_child_imports_no_heavy_module():
         times.append(time.perf_counter() - begin)
         loaded = process.result()
         process.wait()
-    assert min(times) < 0.35
+    assert min(times) < 1  # 0.05 s on an idle machine
     assert not loaded & {"numpy", "pandas", "matplotlib", "torch", "IPython"}
 
 
@@ -187,7 +188,7 @@ def test_output_is_captured_and_bounded():
     assert few.output.split("\n") == ["line 0", "line 1", "line 2", "to stderr", ""]
     many = processes.start(talk, 100_000)
     many.wait()
-    assert len(many.output) <= processes.OUTPUT_BYTES + 65536
+    assert len(many.output) <= one_process.OUTPUT_BYTES + 65536
     assert "line 99999" in many.output
 
 
@@ -293,7 +294,7 @@ def test_a_fork_owns_nothing_of_its_parent():
             ours = workspace()
             other = processes.start(pow, 2, 5)
             value = other.result(), other.wait()
-            fine = ours != folder and value == (32, 0) and not processes._running
+            fine = ours != folder and value == (32, 0) and not one_process.running
             from mlprod.systems import workspace as module
 
             module.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import signal
 import sys
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from mlprod.errors import CourseError
 from mlprod.language import tr
+from mlprod.systems import pickling
 
 _NOT_THE_READERS = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -85,9 +89,11 @@ def still_running(process: str, seconds: float | None) -> StillRunning:
     )
 
 
-def does_not_travel(process: str, names: list[str], error: Exception) -> CourseError:
+def does_not_travel(process: str, function: Callable, args: tuple, kwargs: dict, error: Exception) -> CourseError:
     """The refusal of a function that uses objects bound to this process (locks, connections, open files)."""
-    culprits = ", ".join(names) or tr(es="alguno de sus argumentos", en="one of its arguments")
+    culprits = ", ".join(_unpicklable(function, args, kwargs)) or tr(
+        es="alguno de sus argumentos", en="one of its arguments"
+    )
     return CourseError(
         tr(
             es=f"La función de «{process}» usa algo que no puede viajar a otro proceso: {culprits} ({error}). "
@@ -97,6 +103,21 @@ def does_not_travel(process: str, names: list[str], error: Exception) -> CourseE
             "Connections, locks and open files are created inside the function; pass it the address or the path.",
         )
     )
+
+
+def _unpicklable(function: Callable, args: tuple, kwargs: dict) -> list[str]:
+    """Names of the values in `function`'s reach that do not pickle."""
+    reach = {f"args[{i}]": value for i, value in enumerate(args)} | kwargs
+    with contextlib.suppress(TypeError, ValueError):
+        variables = inspect.getclosurevars(function)
+        reach |= {**variables.globals, **variables.nonlocals}
+    names = []
+    for name, value in reach.items():
+        try:
+            pickling.dumps(value)
+        except Exception:
+            names.append(name)
+    return names
 
 
 def _last_words(output: str, lines: int = 12) -> str:

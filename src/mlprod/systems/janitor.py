@@ -49,7 +49,7 @@ class Janitor:
         """Let the janitor clean, and wait until it has."""
         import subprocess
 
-        os.close(self._pipe)
+        self._close_pipe()
         try:
             self._process.wait(GRACE_SECONDS + 2)
         except subprocess.TimeoutExpired:
@@ -58,8 +58,12 @@ class Janitor:
 
     def disown(self) -> None:
         """In a fork of the owner: drop the inherited pipe, so that the janitor notices when the real owner ends."""
-        os.close(self._pipe)
+        self._close_pipe()
         self._process.returncode = 0  # not this process's child: nothing to wait for, nothing to warn about
+
+    def _close_pipe(self) -> None:
+        os.close(self._pipe)
+        self._pipe = -1  # the number may soon be another file's
 
     def _say(self, line: str) -> None:
         # a janitor that somebody killed is no reason to fail: children watch their parent themselves as well

@@ -38,7 +38,7 @@ class Database:
         self.suffix = "" if self.embedded else f"_{run}"
         self._host: processes.Process | None
         if self.embedded:
-            folder = str(workspace() / f"postgres-{run}")
+            folder = str(workspace() / f"pg-{run}")
             self._host = processes.start(postgres_host.embedded, folder, name="postgres", ready_timeout=60)
             self.url = self._host.address
         else:

@@ -74,7 +74,7 @@ def before_closing(function: Callable[[], None]) -> None:
 
 
 def _parent_folder() -> str | None:
-    usual = tempfile.gettempdir()
+    usual = os.path.realpath(tempfile.gettempdir())
     return "/tmp" if len(usual) > _LONGEST_TEMPORARY_FOLDER and os.access("/tmp", os.W_OK) else usual
 
 
