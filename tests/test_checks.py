@@ -53,6 +53,7 @@ def test_right_in_any_form(got, want):
         (None, 0),
         (float("nan"), 0.0),
         ([1, 2, 3], [1, 2]),
+        ([{}], {1}),
     ],
 )
 def test_wrong_says_expected_and_got(got, want, monkeypatch):
@@ -72,3 +73,13 @@ def test_number():
     for bad in (None, True, float("nan"), float("inf"), "3", [3]):
         with pytest.raises(AssertionError, match="about"):
             checks.number(bad, "about")
+
+
+def test_of_long_lists_only_the_first_difference_is_shown(monkeypatch):
+    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", "en")
+    with pytest.raises(
+        AssertionError, match=r"position 40 \(of 100 expected; you returned 100\)\n  expected: +40\n.*: -1"
+    ):
+        checks.same([*range(40), -1, *range(41, 100)], list(range(100)), "about")
+    with pytest.raises(AssertionError, match=r"position 7 .*\n  expected: +7\n.*nothing"):
+        checks.same(range_of := list(range(7)), [*range_of, 7], "about")

@@ -13,6 +13,9 @@ _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxset = _short.maxdict = 12
 _short.maxlevel = 4
 
+_LONG = 6
+"""Lists with more items than this are not shown whole."""
+
 
 def plain(value: Any) -> Any:
     """A copy of `value` made of builtins alone, so that no method of the answer's own classes is asked anything.
@@ -54,8 +57,10 @@ def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
     """
     got, want = plain(got), plain(want)
     if not _alike(got, want, tolerance):
+        where, got, want = _first_difference(got, want, tolerance)
         raise AssertionError(
             about
+            + where
             + tr(
                 es=f"\n  se esperaba: {_short.repr(want)}\n  has devuelto: {_short.repr(got)}",
                 en=f"\n  expected:     {_short.repr(want)}\n  you returned: {_short.repr(got)}",
@@ -88,15 +93,33 @@ def _alike(got: Any, want: Any, tolerance: float) -> bool:
             and got.keys() == want.keys()
             and all(_alike(got[k], want[k], tolerance) for k in want)
         )
-    if isinstance(want, list):
+    if isinstance(want, (list, tuple)):  # inside a set, `plain` has made lists into tuples
         return (
-            isinstance(got, list)
+            isinstance(got, (list, tuple))
             and len(got) == len(want)
             and all(_alike(g, w, tolerance) for g, w in zip(got, want, strict=True))
         )
     if isinstance(want, set):
-        return isinstance(got, (set, list)) and len(got) == len(want) and {_hashable(g) for g in got} == want
+        return (
+            isinstance(got, (set, list))
+            and len(got) == len(want)
+            and all(any(_alike(g, w, tolerance) for g in got) for w in want)
+        )
     return type(got) is type(want) and got == want
+
+
+def _first_difference(got: Any, want: Any, tolerance: float) -> tuple[str, Any, Any]:
+    """What to show of two values that differ: of long lists only the first item that does, and where it is."""
+    if not (isinstance(got, list) and isinstance(want, list) and max(len(got), len(want)) > _LONG):
+        return "", got, want
+    pairs = enumerate(zip(got, want, strict=False))
+    at = next((i for i, pair in pairs if not _alike(*pair, tolerance)), min(len(got), len(want)))
+    where = tr(
+        es=f"\n  primera diferencia en la posición {at} (de {len(want)} que se esperaban; has devuelto {len(got)})",
+        en=f"\n  first difference at position {at} (of {len(want)} expected; you returned {len(got)})",
+    )
+    nothing = tr(es="(nada)", en="(nothing)")
+    return where, *(values[at] if at < len(values) else nothing for values in (got, want))
 
 
 def _hashable(value: Any) -> Any:

@@ -1,0 +1,3124 @@
+# ---
+# title:
+#   es: Paso de datos entre procesos
+#   en: Passing data between processes
+# unit: "01"
+# minutes: 120
+# ---
+
+# %% [markdown] lang="es"
+# # Paso de datos entre procesos
+#
+# Nueve tareas que se corrigen solas y una redacción, sobre la misma empresa de la lección. Unas dos horas en total; puedes
+# hacerlas en cualquier orden y dejarlo a medias: cada tarea puntúa por separado.
+#
+# | tarea | puntos | minutos |
+# |---|---|---|
+# | 1. Quién necesita qué | 3 | 8 |
+# | 2. Cuánto envejece un dato sondeado | 3 | 10 |
+# | 3. Los conductores del socio | 4 | 12 |
+# | 4. Dónde se va el tiempo | 3 | 8 |
+# | 5. Una cola de trabajo que no pierde nada | 6 | 20 |
+# | 6. Reservar una sola vez | 6 | 18 |
+# | 7. La calculadora de la explosión | 4 | 10 |
+# | 8. Un cálculo, tres transportes | 6 | 18 |
+# | 9. Un topic, muchos lectores | 3 | 8 |
+# | 10. Redacción: de 3 servicios a 30 | 4 | 15 |
+#
+# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
+# los nombres ni los argumentos. La celda siguiente comprueba parte de lo que se pide y, si algo falla, dice qué esperaba y qué ha recibido.
+# Al corregir se añaden **comprobaciones ocultas**: otros datos, fallos provocados, casos raros. Nunca miden cuánto tarda tu
+# código: cuentan qué hizo (consultas, llamadas, reservas, trabajos perdidos o repetidos).
+#
+# **El reloj lo pone quien llama.** Ninguna tarea necesita mirar la hora ni dormir de verdad: los instantes llegan como argumentos. Fíjate en las
+# unidades, que van en el nombre: `_ms` son milisegundos y `_s`, segundos.
+# %% [markdown] lang="en"
+# # Passing data between processes
+#
+# Nine tasks that are graded automatically and one essay, on the same company as the lesson. About two hours in all; you may
+# do them in any order and leave some out: each task earns its own points.
+#
+# | task | points | minutes |
+# |---|---|---|
+# | 1. Who needs what | 3 | 8 |
+# | 2. How old polled data gets | 3 | 10 |
+# | 3. The partner's drivers | 4 | 12 |
+# | 4. Where the time goes | 3 | 8 |
+# | 5. A work queue that loses nothing | 6 | 20 |
+# | 6. Booking only once | 6 | 18 |
+# | 7. The blow-up calculator | 4 | 10 |
+# | 8. One calculation, three transports | 6 | 18 |
+# | 9. One topic, many readers | 3 | 8 |
+# | 10. Essay: from 3 services to 30 | 4 | 15 |
+#
+# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
+# the names nor the arguments. The next cell checks part of what is asked and, when something fails, says what it expected and what it got.
+# Grading adds **hidden checks**: other data, faults injected, odd cases. They never measure how long your
+# code takes: they count what it did (queries, calls, bookings, jobs lost or repeated).
+#
+# **The caller brings the clock.** No task needs to look at the time or to sleep for real: moments come as arguments. Mind the
+# units, which are part of the name: `_ms` is milliseconds and `_s`, seconds.
+
+# %%
+import json
+import random
+import sqlite3
+import time
+import uuid
+
+import httpx
+import numpy as np
+
+from mlprod import start, tr
+from mlprod.systems.workspace import workspace
+
+start(LANG)
+
+# %% [markdown] lang="es" row="1"
+# ## 1. Quién necesita qué (3 puntos)
+#
+# La empresa tiene tres servicios, y cada uno **publica** un dato que solo él conoce:
+#
+# | servicio | qué hace | publica |
+# |---|---|---|
+# | `driver_management` | anima a los conductores a ir donde van a ganar más | `availability` |
+# | `ride_management` | enseña al viajero los coches cercanos y lo que costaría el viaje | `demand` |
+# | `price_optimisation` | fija el precio que equilibra a viajeros y conductores | `price` |
+#
+# **a)** `who_needs_what()` devuelve un diccionario: para cada servicio, el conjunto de datos que **lee** de los otros.
+#
+# **b)** Un dato deja de llegar. ¿Quién se queda trabajando con datos viejos? `who_goes_stale(needs, publishes, stopped)` recibe quién lee qué (con la
+# forma de *a*), qué publica cada servicio (quien no publica nada no aparece) y el dato que se ha parado. Devuelve dos conjuntos de servicios:
+#
+# - `"direct"`: los que leen el dato parado;
+# - `"indirect"`: los que no lo leen, pero leen un dato que publica alguien afectado, directa o indirectamente, a cualquier distancia.
+#
+# Por ejemplo, si `map` publica `streets`, `routes` lee `streets` y publica `eta`, y `alerts` lee `eta`, al pararse `streets` el resultado es
+# `{"direct": {"routes"}, "indirect": {"alerts"}}`. Se comprueba también con otras empresas, y en algunas hay ciclos.
+# %% [markdown] lang="en" row="1"
+# ## 1. Who needs what (3 points)
+#
+# The company has three services, and each one **publishes** a datum that it alone knows:
+#
+# | service | what it does | publishes |
+# |---|---|---|
+# | `driver_management` | encourages drivers to go where they will earn more | `availability` |
+# | `ride_management` | shows riders the cars nearby and what the ride would cost | `demand` |
+# | `price_optimisation` | sets the price that balances riders and drivers | `price` |
+#
+# **a)** `who_needs_what()` returns a dict: for each service, the set of data that it **reads** from the others.
+#
+# **b)** One datum stops arriving. Who is left working with old data? `who_goes_stale(needs, publishes, stopped)` gets who reads what (in the
+# form of *a*), what each service publishes (who publishes nothing is not there) and the datum that has stopped. It returns two sets of services:
+#
+# - `"direct"`: those that read the stopped datum;
+# - `"indirect"`: those that do not, but read a datum published by somebody affected, directly or indirectly, at any distance.
+#
+# For instance, if `map` publishes `streets`, `routes` reads `streets` and publishes `eta`, and `alerts` reads `eta`, then when `streets` stops the result is
+# `{"direct": {"routes"}, "indirect": {"alerts"}}`. Other companies are checked too, and some of them have cycles.
+
+# %%
+PUBLISHES = {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}
+
+# %% answer="who_needs_what"
+def who_needs_what():
+    ### BEGIN SOLUTION
+    return {
+        "driver_management": {"demand", "price"},
+        "ride_management": {"availability", "price"},
+        "price_optimisation": {"demand", "availability"},
+    }
+    ### END SOLUTION
+
+
+def who_goes_stale(needs, publishes, stopped):
+    ### BEGIN SOLUTION
+    direct = {service for service, feeds in needs.items() if stopped in feeds}
+    stale = set(direct)
+    # es: se repite hasta que nadie nuevo se contagia; así los ciclos no dan vueltas sin fin
+    # en: repeat until nobody new catches it; that way cycles do not go round for ever
+    while True:
+        old_feeds = {publishes[service] for service in stale if service in publishes}
+        reached = {service for service, feeds in needs.items() if old_feeds & set(feeds)} - stale
+        if not reached:
+            return {"direct": direct, "indirect": stale - direct}
+        stale |= reached
+    ### END SOLUTION
+
+# %% test="who_needs_what/matrix" points=1 row="1"
+from mlprod import checks
+
+_needs = checks.plain(who_needs_what())
+assert isinstance(_needs, dict), tr(es="who_needs_what() devuelve un diccionario.", en="who_needs_what() returns a dict.")
+checks.same(set(_needs), set(PUBLISHES), tr(es="Las claves son los tres servicios.", en="The keys are the three services."))
+for _service, _feeds in _needs.items():
+    assert set(_feeds) <= {"availability", "demand", "price"}, tr(
+        es=f"{_service}: solo hay tres datos: availability, demand y price; has puesto {_feeds}.",
+        en=f"{_service}: there are only three data: availability, demand and price; you wrote {_feeds}.",
+    )
+### BEGIN HIDDEN TESTS
+for _service, _own in {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}.items():
+    assert _own not in _needs[_service], tr(
+        es=f"{_service} ya conoce {_own}, porque es lo que publica: no tiene que leerlo de nadie.",
+        en=f"{_service} knows {_own} already, since that is what it publishes: it need not read it from anybody.",
+    )
+assert len(_needs["price_optimisation"]) > 1, tr(
+    es=f"price_optimisation lee solo {set(_needs['price_optimisation'])}. ¿Debe costar lo mismo el viaje con 50 viajeros esperando y 5 coches que con 50 y 500?",
+    en=f"price_optimisation reads {set(_needs['price_optimisation'])} alone. Should the ride cost the same with 50 riders waiting and 5 cars as with 50 and 500?",
+)
+checks.same(
+    _needs,
+    {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}},
+    tr(
+        es="La matriz no es la de la empresa: repasa qué hace cada servicio y con qué dato lo decide.",
+        en="The matrix is not the company's: look again at what each service does and which datum it needs to decide it.",
+    ),
+)
+### END HIDDEN TESTS
+
+# %% test="who_needs_what/stale" points=2 row="1"
+from mlprod import checks
+
+
+def _stale_of(needs, publishes, stopped, want, about):
+    try:
+        got = who_goes_stale(needs, publishes, stopped)
+    except RecursionError:
+        raise AssertionError(
+            tr(es="Hay un ciclo y tu función lo recorre sin fin.", en="There is a cycle and your function goes round it for ever.")
+        ) from None
+    checks.same({kind: set(checks.plain(services)) for kind, services in got.items()}, want, about)
+
+
+_chain = {"routes": {"streets"}, "alerts": {"eta"}, "screens": {"warnings"}, "billing": {"payments"}}
+_chain_publishes = {"map": "streets", "routes": "eta", "alerts": "warnings", "bank": "payments"}
+_stale_of(
+    _chain, _chain_publishes, "warnings", {"direct": {"screens"}, "indirect": set()},
+    tr(es="Al pararse warnings solo le afecta a quien lo lee.", en="When warnings stops, only its reader is affected."),
+)
+_stale_of(
+    _chain, _chain_publishes, "eta", {"direct": {"alerts"}, "indirect": {"screens"}},
+    tr(
+        es="alerts sigue publicando, pero con datos viejos, y screens lo lee: efecto indirecto.",
+        en="alerts goes on publishing, but from old data, and screens reads it: an indirect effect.",
+    ),
+)
+### BEGIN HIDDEN TESTS
+_company = {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
+_company_publishes = {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}
+_stale_of(
+    _chain, _chain_publishes, "streets", {"direct": {"routes"}, "indirect": {"alerts", "screens"}},
+    tr(es="El efecto indirecto llega a cualquier distancia, no solo al siguiente.", en="The indirect effect reaches any distance, not just the next one."),
+)
+_stale_of(
+    _company, _company_publishes, "demand", {"direct": {"driver_management", "price_optimisation"}, "indirect": {"ride_management"}},
+    tr(es="También quien publica el dato parado puede acabar afectado de forma indirecta.", en="Even the publisher of the stopped datum can end up affected, indirectly."),
+)
+_stale_of(_company, _company_publishes, "weather", {"direct": set(), "indirect": set()}, tr(es="Nadie lee ese dato.", en="Nobody reads that datum."))
+
+
+def _random_company(seed, size=12):
+    import random
+
+    chance = random.Random(seed)
+    services = [f"s{i}" for i in range(size)]
+    publishes = {service: f"d{i}" for i, service in enumerate(services) if chance.random() < 0.9}
+    return {service: {feed for feed in publishes.values() if chance.random() < 1.3 / size} for service in services}, publishes
+
+
+def _reachable(needs, publishes, stopped):
+    frontier, seen = [stopped], {stopped}
+    direct, stale = {s for s in needs if stopped in needs[s]}, set()
+    while frontier:
+        feed = frontier.pop()
+        for service in needs:
+            if feed in needs[service]:
+                stale.add(service)
+                if publishes.get(service) and publishes[service] not in seen:
+                    seen.add(publishes[service])
+                    frontier.append(publishes[service])
+    return {"direct": direct, "indirect": stale - direct}
+
+
+for _seed in range(60):
+    _n, _p = _random_company(_seed)
+    _stopped = f"d{_seed % 12}"
+    _stale_of(_n, _p, _stopped, _reachable(_n, _p, _stopped), tr(es=f"Se para {_stopped} en la empresa {_n}, que publica {_p}: efectos directos e indirectos.", en=f"{_stopped} stops in the company {_n}, which publishes {_p}: direct and indirect effects."))
+### END HIDDEN TESTS
+
+# %% wrong="who_needs_what" score=2 says_es="viajeros esperando" says_en="riders waiting"
+# es: El precio solo depende de la demanda.
+# en: The price depends on demand alone.
+def who_needs_what():
+    return {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand"}}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    direct = {service for service in needs if stopped in needs[service]}
+    stale, size = set(direct), -1
+    while len(stale) != size:
+        size = len(stale)
+        stale |= {service for service in needs for other in stale if publishes.get(other) in needs[service]}
+    return {"direct": direct, "indirect": stale - direct}
+
+# %% wrong="who_needs_what" score=2 says="publi"
+# es: Todos necesitan todo, también lo suyo.
+# en: Everybody needs everything, their own included.
+def who_needs_what():
+    return {service: {"availability", "demand", "price"} for service in ("driver_management", "ride_management", "price_optimisation")}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    direct = {service for service in needs if stopped in needs[service]}
+    stale, size = set(direct), -1
+    while len(stale) != size:
+        size = len(stale)
+        stale |= {service for service in needs for other in stale if publishes.get(other) in needs[service]}
+    return {"direct": direct, "indirect": stale - direct}
+
+# %% wrong="who_needs_what" score=1 says_es="indirecto" says_en="indirect effect"
+# es: Solo nota el corte quien lee el dato que se ha parado.
+# en: Only whoever reads the stopped datum notices the cut.
+def who_needs_what():
+    return {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    return {"direct": {service for service in needs if stopped in needs[service]}, "indirect": set()}
+
+# %% wrong="who_needs_what" score=1 says_es="distancia" says_en="distance"
+# es: El efecto indirecto se acaba en el siguiente servicio.
+# en: The indirect effect ends at the next service.
+def who_needs_what():
+    return {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    direct = {service for service in needs if stopped in needs[service]}
+    old = {publishes[service] for service in direct if service in publishes}
+    return {"direct": direct, "indirect": {service for service in needs if old & needs[service]} - direct}
+
+# %% wrong="who_needs_what" score=1 says_es="ciclo" says_en="cycle"
+# es: Las dependencias forman un árbol: basta con bajar por él (y en la empresa hay ciclos).
+# en: Dependencies form a tree, so going down it will do (and the company has cycles).
+def who_needs_what():
+    return {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    def below(feed):
+        readers = {service for service in needs if feed in needs[service]}
+        return readers.union(*(below(publishes[service]) for service in readers if service in publishes))
+
+    direct = {service for service in needs if stopped in needs[service]}
+    return {"direct": direct, "indirect": below(stopped) - direct}
+
+# %% right="who_needs_what"
+def who_needs_what():
+    services = ["driver_management", "ride_management", "price_optimisation"]
+    feeds = ["availability", "demand", "price"]
+    return {service: [feed for j, feed in enumerate(feeds) if j != i] for i, service in enumerate(services)}
+
+
+def who_goes_stale(needs, publishes, stopped):
+    # es: alcanzabilidad con una matriz booleana
+    # en: reachability with a boolean matrix
+    services = sorted(set(needs) | set(publishes))
+    n = len(services)
+    hop = np.array([[publishes.get(a) in needs.get(b, ()) for b in services] for a in services], dtype=int)
+    start = np.array([stopped in needs.get(service, ()) for service in services], dtype=int)
+    reached = start.copy()
+    for _ in range(n):
+        reached = ((reached + reached @ hop) > 0).astype(int)
+    return {
+        "direct": [service for service, hit in zip(services, start, strict=True) if hit],
+        "indirect": tuple(service for service, hit, now in zip(services, reached, start, strict=True) if hit and not now),
+    }
+
+# %% [markdown] lang="es" row="2"
+# ## 2. Cuánto envejece un dato sondeado (3 puntos)
+#
+# Un proceso sondea una tabla: empieza una consulta en los instantes $0, T, 2T, 3T…$ Cada consulta **ve la tabla tal como está cuando
+# empieza** y entrega el resultado `query_ms` después (más corta que $T$). Un cambio que ocurre justo en el instante en que empieza una consulta sí entra en ella.
+#
+# La **antigüedad** de un cambio es lo que pasa desde que ocurre hasta que el lector lo tiene en la mano.
+#
+# **a)** `staleness(period_ms, query_ms, arrivals_ms)` recibe $T$, la duración de la consulta y los instantes de los cambios (lista no vacía, sin ordenar, de
+# enteros $\ge 0$) y devuelve `(mean, maximum)`, la antigüedad media y la máxima, en milisegundos.
+#
+# **b)** `query_count(period_ms, horizon_ms)` devuelve cuántas consultas **empiezan** en el intervalo $[0, H)$: la de $H$ ya no cuenta.
+#
+# Con $T = 100$ y consultas de 4 ms, el cambio de $t = 10$ lo ve la consulta que empieza en 100 y se conoce en 104: su antigüedad es de 94 ms. Se comprueba contra una simulación.
+# %% [markdown] lang="en" row="2"
+# ## 2. How old polled data gets (3 points)
+#
+# A process polls a table: it begins a query at the moments $0, T, 2T, 3T…$ Each query **sees the table as it is when the query
+# begins** and hands over the result `query_ms` later (less than $T$). A change that happens at the very moment a query begins is part of it.
+#
+# The **staleness** of a change is the time from when it happens until the reader has it in hand.
+#
+# **a)** `staleness(period_ms, query_ms, arrivals_ms)` gets $T$, the duration of the query and the moments of the changes (a non-empty, unsorted list of
+# integers $\ge 0$) and returns `(mean, maximum)`, the mean staleness and the largest one, in milliseconds.
+#
+# **b)** `query_count(period_ms, horizon_ms)` returns how many queries **begin** in the interval $[0, H)$: the one at $H$ does not count.
+#
+# With $T = 100$ and queries of 4 ms, the change at $t = 10$ is seen by the query that begins at 100 and is known at 104: its staleness is 94 ms. It is checked against a simulation.
+
+# %% answer="staleness"
+def staleness(period_ms, query_ms, arrivals_ms):
+    ### BEGIN SOLUTION
+    # es: -(-a // T) redondea hacia arriba sin pasar por decimales
+    # en: -(-a // T) rounds up without going through floats
+    ages_ms = [-(-arrival // period_ms) * period_ms + query_ms - arrival for arrival in arrivals_ms]
+    return sum(ages_ms) / len(ages_ms), max(ages_ms)
+    ### END SOLUTION
+
+
+def query_count(period_ms, horizon_ms):
+    ### BEGIN SOLUTION
+    return -(-horizon_ms // period_ms)
+    ### END SOLUTION
+
+# %% test="staleness/age" points=2 row="2"
+import math
+import time
+
+from mlprod import checks
+
+
+def _compare_ages(period_ms, query_ms, arrivals_ms, mean, worst):
+    got = checks.plain(staleness(period_ms, query_ms, arrivals_ms))
+    assert isinstance(got, list) and len(got) == 2, tr(es="staleness devuelve dos números: (mean, maximum).", en="staleness returns two numbers: (mean, maximum).")
+    got_mean = checks.number(got[0], tr(es="La media no es un número.", en="The mean is not a number."))
+    why = tr(es="No coincide con la simulación.", en="It does not agree with the simulation.")
+    if query_ms and math.isclose(got_mean, mean - query_ms):
+        why = tr(es="Falta lo que tarda la consulta: hasta que acaba, el lector no tiene nada.", en="The duration of the query is missing: until it ends, the reader has nothing.")
+    elif math.isclose(got_mean, period_ms) or math.isclose(got_mean, period_ms + query_ms):
+        why = tr(es="Un periodo entero es el peor caso, no la media.", en="A whole period is the worst case, not the mean.")
+    elif math.isclose(got_mean, period_ms / 2 + query_ms) or math.isclose(got_mean, period_ms / 2):
+        why = tr(es="Eso es lo que se espera si los cambios llegan repartidos por igual; estos llegan cuando llegan.", en="That is what to expect when changes arrive evenly spread; these arrive when they arrive.")
+    case = tr(es=f"T={period_ms} ms, consultas de {query_ms} ms, {len(arrivals_ms)} cambios", en=f"T={period_ms} ms, queries of {query_ms} ms, {len(arrivals_ms)} changes")
+    checks.same(got, (mean, worst), f"{case}. {why}")
+
+
+_first = checks.plain(staleness(100, 4, [10, 0, 99, 100, 101]))
+time.sleep(0.002)
+assert checks.plain(staleness(100, 4, [10, 0, 99, 100, 101])) == _first, tr(
+    es="Con los mismos datos sale otra cosa la segunda vez: tu función mira el reloj de verdad, y aquí el tiempo son los argumentos.",
+    en="The same data give something else the second time: your function looks at the real clock, and here time is in the arguments.",
+)
+_compare_ages(100, 4, [10], 94, 94)
+_compare_ages(100, 4, [10, 0, 99, 100, 101], 42, 103)
+### BEGIN HIDDEN TESTS
+import random
+
+
+def _simulated(period_ms, query_ms, arrivals_ms):
+    waiting, ages, begins = sorted(arrivals_ms), [], 0
+    while waiting:
+        while waiting and waiting[0] <= begins:
+            ages.append(begins + query_ms - waiting.pop(0))
+        begins += period_ms
+    return sum(ages) / len(ages), max(ages)
+
+
+_chance = random.Random(11)
+for _period, _query, _arrivals in [
+    (1000, 30, [_chance.randrange(60_000) for _ in range(300)]),
+    (50, 5, [_chance.randrange(60_000) for _ in range(300)]),
+    (200, 8, [200 * k + 1 + _chance.randrange(9) for k in range(100)]),
+    (200, 8, [200 * k + 190 + _chance.randrange(10) for k in range(100)]),
+    (7, 0, list(range(50))),
+    (5000, 40, [12_345]),
+]:
+    _compare_ages(_period, _query, _arrivals, *_simulated(_period, _query, _arrivals))
+### END HIDDEN TESTS
+
+# %% test="staleness/queries" points=1 row="2"
+from mlprod import checks
+
+checks.same(query_count(1000, 60_000), 60, tr(es="Una consulta por segundo durante un minuto.", en="One query a second for one minute."))
+### BEGIN HIDDEN TESTS
+_day_ms = 24 * 3600 * 1000
+for _period, _horizon, _want in [(100, 60_000, 600), (10, 60_000, 6000), (5000, _day_ms, 17_280), (7, 100, 15), (1000, 999, 1), (1000, 1001, 2), (50, 0, 0)]:
+    checks.same(
+        query_count(_period, _horizon), _want,
+        tr(
+            es=f"Consultas en {_horizon} ms con T={_period} ms. Sondear más deprisa no es gratis: con T diez veces menor, la base de datos atiende diez veces más consultas.",
+            en=f"Queries in {_horizon} ms with T={_period} ms. Polling faster is not free: with T ten times smaller, the database serves ten times as many queries.",
+        ),
+    )
+### END HIDDEN TESTS
+
+# %% wrong="staleness" score=1 says_es="peor caso" says_en="worst case"
+# es: De media un dato sondeado cada T tiene T de antigüedad.
+# en: On average a datum polled each T is T old.
+def staleness(period_ms, query_ms, arrivals_ms):
+    return period_ms + query_ms, period_ms + query_ms
+
+
+def query_count(period_ms, horizon_ms):
+    return len(range(0, horizon_ms, period_ms))
+
+# %% wrong="staleness" score=1 says_es="consulta" says_en="query"
+# es: La consulta es instantánea: se ignora lo que tarda.
+# en: The query is instantaneous: its duration is ignored.
+def staleness(period_ms, query_ms, arrivals_ms):
+    ages = [-arrival % period_ms for arrival in arrivals_ms]
+    return sum(ages) / len(ages), max(ages)
+
+
+def query_count(period_ms, horizon_ms):
+    return len(range(0, horizon_ms, period_ms))
+
+# %% wrong="staleness" score=1 says_es="reloj" says_en="clock"
+# es: La antigüedad se mide con el reloj del ordenador, restando a la hora actual la del cambio.
+# en: Staleness is measured with the computer's clock, as the present time minus that of the change.
+def staleness(period_ms, query_ms, arrivals_ms):
+    now_ms = 1000 * time.time()
+    ages = [(now_ms - arrival) % period_ms + query_ms for arrival in arrivals_ms]
+    return sum(ages) / len(ages), max(ages)
+
+
+def query_count(period_ms, horizon_ms):
+    return len(range(0, horizon_ms, period_ms))
+
+# %% wrong="staleness" score=1 says_es="simulación" says_en="simulation"
+# es: El cambio lo ve la última consulta que empezó antes de él.
+# en: The change is seen by the last query that began before it.
+def staleness(period_ms, query_ms, arrivals_ms):
+    ages = [arrival % period_ms + query_ms for arrival in arrivals_ms]
+    return sum(ages) / len(ages), max(ages)
+
+
+def query_count(period_ms, horizon_ms):
+    return len(range(0, horizon_ms, period_ms))
+
+# %% wrong="staleness" score=1 says_es="repartidos" says_en="evenly"
+# es: De media un dato sondeado tiene T/2 de antigüedad, lleguen los cambios cuando lleguen.
+# en: On average polled data are T/2 old, whenever the changes arrive.
+def staleness(period_ms, query_ms, arrivals_ms):
+    return period_ms / 2 + query_ms, period_ms + query_ms
+
+
+def query_count(period_ms, horizon_ms):
+    return len(range(0, horizon_ms, period_ms))
+
+# %% wrong="staleness" score=2 says_es="gratis" says_en="not free"
+# es: Sondear más deprisa es gratis: las consultas son las que haya que hacer, una por segundo.
+# en: Polling faster is free: the queries are those there have to be, one a second.
+def staleness(period_ms, query_ms, arrivals_ms):
+    ages = [-arrival % period_ms + query_ms for arrival in arrivals_ms]
+    return sum(ages) / len(ages), max(ages)
+
+
+def query_count(period_ms, horizon_ms):
+    return horizon_ms // 1000
+
+# %% right="staleness"
+def staleness(period_ms, query_ms, arrivals_ms):
+    # es: con numpy y módulo en vez de división
+    # en: with numpy and a modulus instead of a division
+    ages = np.mod(-np.asarray(arrivals_ms), period_ms) + query_ms
+    return ages.mean(), ages.max()
+
+
+def query_count(period_ms, horizon_ms):
+    return sum(1 for _ in range(0, horizon_ms, period_ms))
+
+# %% right="staleness"
+def staleness(period_ms, query_ms, arrivals_ms):
+    # es: la simulación misma: se avanza de consulta en consulta
+    # en: the simulation itself: go from query to query
+    ages = []
+    for arrival in arrivals_ms:
+        begins = 0
+        while begins < arrival:
+            begins += period_ms
+        ages.append(begins + query_ms - arrival)
+    return [float(np.mean(ages)), float(max(ages))]
+
+
+def query_count(period_ms, horizon_ms):
+    import math
+
+    return math.ceil(horizon_ms / period_ms)
+
+# %% [markdown] lang="es" row="3"
+# ## 3. Los conductores del socio (4 puntos)
+#
+# Cuando faltan coches, la empresa puede ofrecer los de un socio. Su base de datos es un fichero de SQLite que, por un descuido de
+# despliegue, está en el mismo disco que tu servicio: `PARTNER_FILE`. Puedes abrirlo. **No es tuyo**: ni sus columnas, ni sus permisos, ni lo
+# que cuente mañana. Lo acordado es su API:
+#
+# - `api.availability(zone)` devuelve `{"zone": …, "drivers": 4, "as_of_s": 120.0}`: cuántos conductores libres había en el instante `as_of_s`;
+# - si pides demasiado, lanza `RateLimited`, que lleva `retry_after_s`: segundos durante los que **no** quiere volver a oírte;
+# - si te ha retirado el permiso lanza `NotAllowed`; si está caído, otro `PartnerError`.
+#
+# Completa `PartnerDrivers(api, max_age_s)`. Su método `free(zone, now_s)` devuelve los conductores libres (un entero) o `None` si no se sabe:
+#
+# 1. si la última respuesta de esa zona tiene como mucho `max_age_s` de antigüedad, devuélvela **sin llamar**; la antigüedad se cuenta desde su `as_of_s`, no desde que preguntaste;
+# 2. si no, llama **una vez**, y si la respuesta no es ya demasiado vieja, esa es;
+# 3. si el socio dice que no, o no contesta, o su respuesta es vieja: `None`. Lo que ya caducó no vuelve;
+# 4. tras un `RateLimited`, ni una llamada más (de ninguna zona) hasta que pasen `retry_after_s`.
+#
+# Se cuentan las llamadas a la API y se vigila el disco: ningún camino del código puede tocar el fichero, tampoco cuando la API falla.
+# %% [markdown] lang="en" row="3"
+# ## 3. The partner's drivers (4 points)
+#
+# When cars are short, the company may offer those of a partner. Its database is an SQLite file which, by an oversight in the
+# deployment, is on the same disk as your service: `PARTNER_FILE`. You can open it. **It is not yours**: neither its columns, nor its permissions, nor what
+# it will say tomorrow. What was agreed is its API:
+#
+# - `api.availability(zone)` returns `{"zone": …, "drivers": 4, "as_of_s": 120.0}`: how many drivers were free at the moment `as_of_s`;
+# - if you ask too much it raises `RateLimited`, which carries `retry_after_s`: seconds during which it does **not** want to hear from you;
+# - if it has withdrawn your permission it raises `NotAllowed`; if it is down, another `PartnerError`.
+#
+# Complete `PartnerDrivers(api, max_age_s)`. Its method `free(zone, now_s)` returns the free drivers (an integer), or `None` when they are not known:
+#
+# 1. if the last answer for that zone is at most `max_age_s` old, return it **without a call**; its age counts from its `as_of_s`, not from when you asked;
+# 2. if not, call **once**, and if the answer is not too old already, that is it;
+# 3. if the partner says no, or does not answer, or its answer is old: `None`. What has expired does not come back;
+# 4. after a `RateLimited`, not one more call (for any zone) until `retry_after_s` have passed.
+#
+# Calls to the API are counted and the disk is watched: no path of the code may touch the file, not even when the API fails.
+
+# %%
+class PartnerError(Exception):
+    """The partner's API gave no answer."""
+
+
+class NotAllowed(PartnerError):
+    """It has withdrawn the permission."""
+
+
+class RateLimited(PartnerError):
+    """It has been asked too often."""
+
+    def __init__(self, retry_after_s):
+        super().__init__(f"retry after {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+PARTNER_FILE = workspace() / "partner_fleet.sqlite"
+with sqlite3.connect(PARTNER_FILE) as _partner:
+    _partner.execute("DROP TABLE IF EXISTS fleet")
+    _partner.execute("CREATE TABLE fleet (zone TEXT, drivers INTEGER)")
+    _partner.execute("INSERT INTO fleet VALUES ('centre', 999)")
+_partner.close()
+
+# %% answer="partner_availability"
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api = api
+        self.max_age_s = max_age_s
+        ### BEGIN SOLUTION
+        self.answers = {}
+        self.quiet_until_s = float("-inf")
+        ### END SOLUTION
+
+    def free(self, zone, now_s):
+        ### BEGIN SOLUTION
+        if not self._fresh(zone, now_s) and now_s >= self.quiet_until_s:
+            try:
+                self.answers[zone] = self.api.availability(zone)
+            except RateLimited as refusal:
+                self.quiet_until_s = now_s + refusal.retry_after_s
+            except PartnerError:
+                pass
+        return self.answers[zone]["drivers"] if self._fresh(zone, now_s) else None
+
+    def _fresh(self, zone, now_s):
+        return zone in self.answers and now_s - self.answers[zone]["as_of_s"] <= self.max_age_s
+        ### END SOLUTION
+
+# %% test="partner_availability/answers" points=2 row="3"
+from mlprod import checks
+
+
+class TooManyCalls(BaseException):
+    """Ends a loop of calls; not an Exception, so that no `except Exception` hides it."""
+
+
+class FakePartner:
+    """The partner's API on a clock that the test moves."""
+
+    def __init__(self, **fleet):
+        self.fleet, self.as_of_s, self.refusal, self.calls = fleet, 0.0, None, 0
+
+    def availability(self, zone):
+        self.calls += 1
+        if self.calls > 50:
+            raise TooManyCalls(tr(es="Más de 50 llamadas seguidas a la API del socio.", en="More than 50 calls in a row to the partner's API."))
+        if self.refusal:
+            raise self.refusal
+        return {"zone": zone, "drivers": self.fleet[zone], "as_of_s": self.as_of_s}
+
+
+_api = FakePartner(centre=4, airport=0)
+_drivers = PartnerDrivers(_api, max_age_s=60)
+checks.same(_drivers.free("centre", 0.0), 4, tr(es="La API dice que hay 4 conductores libres en el centro.", en="The API says that 4 drivers are free in the centre."))
+checks.same(_drivers.free("airport", 0.0), 0, tr(es="En el aeropuerto hay 0: se sabe que no hay ninguno, que no es lo mismo que no saberlo.", en="At the airport there are 0: it is known that there is none, which is not the same as not knowing."))
+_api.fleet["centre"] = 7
+checks.same(_drivers.free("centre", 30.0), 4, tr(es="La respuesta de hace 30 s aún vale (max_age_s=60).", en="The answer of 30 s ago is still good (max_age_s=60)."))
+checks.same(_api.calls, 2, tr(es="Llamadas hechas a la API: una por zona, y ninguna mientras la respuesta vale.", en="Calls made to the API: one per zone, and none while the answer is good."))
+### BEGIN HIDDEN TESTS
+_api.as_of_s = 100.0
+checks.same(_drivers.free("centre", 100.0), 7, tr(es="A los 100 s la respuesta de t=0 ha caducado: si no se renueva, se sirve un dato viejo para siempre.", en="At 100 s the answer of t=0 has expired: unless it is renewed, old data are served for ever."))
+checks.same(_api.calls, 3, tr(es="Llamadas a la API tras caducar una respuesta.", en="Calls to the API after one answer expired."))
+checks.same(_drivers.free("centre", 160.0), 7, tr(es="Con justo max_age_s de antigüedad todavía vale.", en="At exactly max_age_s of age it is still good."))
+checks.same(_api.calls, 3, tr(es="Con justo max_age_s de antigüedad no hay que llamar.", en="At exactly max_age_s of age there is no need to call."))
+
+_api = FakePartner(centre=4)
+_drivers = PartnerDrivers(_api, max_age_s=60)
+_api.as_of_s = 0.0
+checks.same(_drivers.free("centre", 50.0), 4, tr(es="Respuesta de hace 50 s: vale.", en="An answer 50 s old: good."))
+_api.fleet["centre"], _api.as_of_s = 2, 70.0
+checks.same(_drivers.free("centre", 70.0), 2, tr(es="El dato es de t=0 aunque lo pidieras en t=50: su antigüedad cuenta desde as_of_s.", en="The datum is of t=0 although you asked at t=50: its age counts from as_of_s."))
+checks.same(_drivers.free("centre", 200.0), None, tr(es="El socio contesta con un dato de hace 130 s: demasiado viejo.", en="The partner answers with a datum 130 s old: too old."))
+checks.same(_api.calls, 3, tr(es="Llamadas a la API: una por pregunta, también cuando la respuesta llega vieja.", en="Calls to the API: one per question, also when the answer comes old."))
+_other = PartnerDrivers(FakePartner(centre=1), max_age_s=60)
+checks.same(_other.free("centre", 0.0), 1, tr(es="Dos objetos PartnerDrivers no comparten memoria.", en="Two PartnerDrivers objects do not share their memory."))
+### END HIDDEN TESTS
+
+# %% test="partner_availability/refusals" points=2 row="3"
+from mlprod import checks
+
+### BEGIN HIDDEN TESTS
+import os
+import sys
+
+if "_opened" not in globals():
+    _opened, _watching = [], []
+
+    def _watch_the_disk(event, args):
+        if _watching and event not in ("compile", "exec", "import") and not event.startswith("object."):
+            words = [os.fspath(arg) if isinstance(arg, os.PathLike) else arg for arg in args]
+            if any(isinstance(word, (str, bytes, list, tuple)) and "partner_fleet" in repr(word) for word in words):
+                _opened.append(event)
+
+    sys.addaudithook(_watch_the_disk)
+
+
+def _scenes():
+    results = {}
+    api = FakePartner(centre=4, airport=9)
+    drivers = PartnerDrivers(api, max_age_s=60)
+    results["known"] = drivers.free("centre", 0.0)
+    api.refusal = RateLimited(30)
+    results["still fresh"] = drivers.free("centre", 40.0)
+    results["limited"] = drivers.free("centre", 100.0)
+    calls = api.calls
+    results["quiet"] = [drivers.free("centre", 101.0), drivers.free("airport", 115.0), drivers.free("centre", 129.0)]
+    results["calls while quiet"] = api.calls - calls
+    api.refusal, api.as_of_s = None, 131.0
+    results["after"] = drivers.free("centre", 131.0)
+    for name, refusal in {"not allowed": NotAllowed("403"), "down": PartnerError("503")}.items():
+        api = FakePartner(centre=4)
+        drivers = PartnerDrivers(api, max_age_s=60)
+        drivers.free("centre", 0.0)
+        api.refusal = refusal
+        results[name], results[f"{name}, calls"] = drivers.free("centre", 100.0), api.calls
+    return results
+
+
+_opened.clear()
+_watching.append(True)
+try:
+    _seen = _scenes()
+finally:
+    _watching.clear()
+assert not _opened, tr(
+    es=f"Tu código ha tocado el fichero del socio ({', '.join(sorted(set(_opened)))}). Que esté en tu disco no lo hace tuyo, y que la API falle no da permiso.",
+    en=f"Your code has touched the partner's file ({', '.join(sorted(set(_opened)))}). Being on your disk does not make it yours, and a failing API gives no permission.",
+)
+### END HIDDEN TESTS
+_api = FakePartner(centre=4)
+_api.refusal = NotAllowed("403")
+checks.same(PartnerDrivers(_api, max_age_s=60).free("centre", 0.0), None, tr(es="El socio ha dicho que no: no se sabe.", en="The partner has said no: it is not known."))
+### BEGIN HIDDEN TESTS
+checks.same(_seen["known"], 4, tr(es="Antes del fallo la API dijo 4.", en="Before the failure the API said 4."))
+checks.same(_seen["still fresh"], 4, tr(es="La respuesta de hace 40 s vale aunque la API ya no conteste: ni siquiera hay que llamarla.", en="The answer of 40 s ago is good although the API no longer answers: it need not even be called."))
+checks.same(
+    [_seen["limited"], _seen["not allowed"], _seen["down"]], [None, None, None],
+    tr(es="La API falla y lo que había ha caducado: no se sabe. Ni un dato caducado ni un 0 son una respuesta.", en="The API fails and what there was has expired: it is not known. Neither an expired datum nor a 0 is an answer."),
+)
+checks.same([_seen["not allowed, calls"], _seen["down, calls"]], [2, 2], tr(es="Llamadas a la API: insistir en el acto no arregla una negativa.", en="Calls to the API: asking again at once does not mend a refusal."))
+checks.same(_seen["calls while quiet"], 0, tr(es="Llamadas durante el silencio que pidió el socio (retry_after_s), de cualquier zona.", en="Calls during the silence that the partner asked for (retry_after_s), for any zone."))
+checks.same(_seen["quiet"], [None, None, None], tr(es="Mientras dura el silencio no se sabe.", en="While the silence lasts it is not known."))
+checks.same(_seen["after"], 4, tr(es="Pasado el silencio se vuelve a preguntar.", en="After the silence one asks again."))
+### END HIDDEN TESTS
+
+# %% wrong="partner_availability" score=0 says_es="tocado el fichero" says_en="touched the partner's file"
+# es: El fichero está en el disco: leerlo es más rápido que preguntar.
+# en: The file is on the disk: reading it is faster than asking.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        pass
+
+    def free(self, zone, now_s):
+        db = sqlite3.connect(PARTNER_FILE)
+        row = db.execute("SELECT drivers FROM fleet WHERE zone = ?", (zone,)).fetchone()
+        db.close()
+        return row[0] if row else None
+
+# %% wrong="partner_availability" score=2 says_es="tocado el fichero" says_en="touched the partner's file"
+# es: Si la API falla, se mira el fichero como plan B.
+# en: If the API fails, look into the file as a plan B.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api, self.max_age_s, self.known = api, max_age_s, {}
+
+    def free(self, zone, now_s):
+        known = self.known.get(zone)
+        if known is None or now_s - known["as_of_s"] > self.max_age_s:
+            try:
+                known = self.known[zone] = self.api.availability(zone)
+            except PartnerError:
+                db = sqlite3.connect(f"file:{PARTNER_FILE}?mode=ro", uri=True)
+                row = db.execute("SELECT drivers FROM fleet WHERE zone = ?", (zone,)).fetchone()
+                db.close()
+                return row[0] if row else None
+        return known["drivers"] if now_s - known["as_of_s"] <= self.max_age_s else None
+
+# %% wrong="partner_availability" score=0 says_es="para siempre" says_en="for ever"
+# es: Una vez se sabe, se sabe para siempre: la caché no caduca.
+# en: Once known, known for ever: the cache does not expire.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api, self.known, self.quiet_until_s = api, {}, 0
+
+    def free(self, zone, now_s):
+        if zone not in self.known and now_s >= self.quiet_until_s:
+            try:
+                self.known[zone] = self.api.availability(zone)["drivers"]
+            except RateLimited as refusal:
+                self.quiet_until_s = now_s + refusal.retry_after_s
+            except PartnerError:
+                pass
+        return self.known.get(zone)
+
+# %% wrong="partner_availability" score=2 says_es="caducado" says_en="expired"
+# es: Si el socio no contesta, mejor el último dato conocido que ninguno, por viejo que sea.
+# en: If the partner does not answer, better the last known datum than none, however old.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api, self.max_age_s, self.known, self.quiet_until_s = api, max_age_s, {}, 0
+
+    def free(self, zone, now_s):
+        known = self.known.get(zone)
+        if known and now_s - known["as_of_s"] <= self.max_age_s:
+            return known["drivers"]
+        if now_s >= self.quiet_until_s:
+            try:
+                known = self.known[zone] = self.api.availability(zone)
+                return known["drivers"] if now_s - known["as_of_s"] <= self.max_age_s else None
+            except RateLimited as refusal:
+                self.quiet_until_s = now_s + refusal.retry_after_s
+            except PartnerError:
+                pass
+        return known["drivers"] if known else None
+
+# %% wrong="partner_availability" score=2 says_es="llamadas" says_en="calls"
+# es: Si la API falla se insiste hasta que conteste.
+# en: If the API fails, insist until it answers.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api, self.max_age_s, self.known = api, max_age_s, {}
+
+    def free(self, zone, now_s):
+        known = self.known.get(zone)
+        if known is None or now_s - known["as_of_s"] > self.max_age_s:
+            for _ in range(10_000):
+                try:
+                    known = self.known[zone] = self.api.availability(zone)
+                    break
+                except NotAllowed:
+                    return None
+                except PartnerError:
+                    continue
+        return known["drivers"] if now_s - known["as_of_s"] <= self.max_age_s else None
+
+# %% wrong="partner_availability" score=2 says_es="as_of_s" says_en="as_of_s"
+# es: La antigüedad de un dato se cuenta desde que yo lo pedí.
+# en: The age of a datum counts from when I asked for it.
+class PartnerDrivers:
+    def __init__(self, api, max_age_s):
+        self.api, self.max_age_s, self.known, self.quiet_until_s = api, max_age_s, {}, 0
+
+    def free(self, zone, now_s):
+        asked_s, drivers = self.known.get(zone, (float("-inf"), None))
+        if now_s - asked_s <= self.max_age_s:
+            return drivers
+        if now_s < self.quiet_until_s:
+            return None
+        try:
+            drivers = self.api.availability(zone)["drivers"]
+        except RateLimited as refusal:
+            self.quiet_until_s = now_s + refusal.retry_after_s
+            return None
+        except PartnerError:
+            return None
+        self.known[zone] = now_s, drivers
+        return drivers
+
+# %% right="partner_availability"
+class PartnerDrivers:
+    # es: guarda hasta cuándo vale cada respuesta, y sale pronto en cada caso
+    # en: keeps until when each answer is good, and leaves early in each case
+    def __init__(self, api, max_age_s):
+        self.api, self.max_age_s = api, max_age_s
+        self.good, self.not_before = {}, None
+
+    def free(self, zone, now_s):
+        if zone in self.good:
+            expires_s, drivers = self.good[zone]
+            if now_s <= expires_s:
+                return drivers
+            del self.good[zone]
+        if self.not_before is not None and now_s < self.not_before:
+            return None
+        try:
+            answer = self.api.availability(zone)
+        except PartnerError as problem:
+            if isinstance(problem, RateLimited):
+                self.not_before = now_s + problem.retry_after_s
+            return None
+        expires_s = answer["as_of_s"] + self.max_age_s
+        if now_s > expires_s:
+            return None
+        self.good[zone] = (expires_s, answer["drivers"])
+        return answer["drivers"]
+
+# %% [markdown] lang="es" row="4"
+# ## 4. Dónde se va el tiempo (3 puntos)
+#
+# Un servicio escribe una fila y otro la ve. Para saber en qué se va el tiempo, alguien ha cronometrado **la misma escritura** en cinco
+# versiones, cada una con una cosa más que la anterior (varias medidas de cada una, en ms):
+#
+# | versión | qué incluye |
+# |---|---|
+# | `parse` | solo analizar y preparar el SQL |
+# | `memory` | lo anterior, y ejecutarlo y confirmarlo en una base de datos en memoria |
+# | `unsynced` | lo anterior, y escribirlo en un fichero sin esperar al disco |
+# | `durable` | lo anterior, y esperar a que el disco lo tenga (`fsync`) |
+# | `contended` | lo anterior, con otro proceso que también escribe: hay que esperar su bloqueo |
+#
+# El lector sondea cada `poll_interval_ms`, con sondeos que no están sincronizados con la escritura (la consulta en sí es tan corta que no cuenta).
+#
+# **a)** `where_time_goes(measured_ms, poll_interval_ms)` recibe un diccionario de listas y devuelve cuántos ms corresponden **a cada cosa por sí sola** en la
+# versión completa: `"sql"`, `"engine"`, `"file"`, `"fsync"`, `"lock"` y `"poll"` (la espera media hasta el siguiente sondeo). De cada lista usa la **mediana**:
+# un valor atípico no debe cambiar el reparto. Si por ruido una parte saliera negativa, cuenta `0.0`.
+#
+# **b)** `slowest(parts)` dice el nombre de la parte que más pesa.
+#
+# Por ejemplo, si la mediana de `memory` es 0.02 y la de `parse` 0.005, `"engine"` es 0.015. Se comprueba que las partes suman la espera total y que cada una es la suya.
+# %% [markdown] lang="en" row="4"
+# ## 4. Where the time goes (3 points)
+#
+# One service writes a row and another sees it. To know where the time goes, somebody has timed **the same write** in five
+# versions, each with one thing more than the one before (several measurements of each, in ms):
+#
+# | version | what it includes |
+# |---|---|
+# | `parse` | only parsing and preparing the SQL |
+# | `memory` | the former, and executing and committing it in a database in memory |
+# | `unsynced` | the former, and writing it to a file without waiting for the disk |
+# | `durable` | the former, and waiting until the disk has it (`fsync`) |
+# | `contended` | the former, with another process that writes too: one must wait for its lock |
+#
+# The reader polls each `poll_interval_ms`, and its polls are not synchronised with the write (the query itself is so short that it does not count).
+#
+# **a)** `where_time_goes(measured_ms, poll_interval_ms)` gets a dict of lists and returns how many ms go **to each thing by itself** in the
+# full version: `"sql"`, `"engine"`, `"file"`, `"fsync"`, `"lock"` and `"poll"` (the mean wait until the next poll). Of each list use the **median**:
+# one outlier must not change the shares. Should noise make a part negative, it counts `0.0`.
+#
+# **b)** `slowest(parts)` says the name of the part that weighs most.
+#
+# For instance, if the median of `memory` is 0.02 and that of `parse` 0.005, `"engine"` is 0.015. It is checked that the parts add up to the total wait and that each one is its own.
+
+# %% answer="where_time_goes"
+def where_time_goes(measured_ms, poll_interval_ms):
+    ### BEGIN SOLUTION
+    median = {version: float(np.median(times)) for version, times in measured_ms.items()}
+    # es: cada parte es lo que añade una versión a la anterior
+    # en: each part is what a version adds to the one before
+    steps = {"engine": ("parse", "memory"), "file": ("memory", "unsynced"), "fsync": ("unsynced", "durable"), "lock": ("durable", "contended")}
+    added = {part: max(0.0, median[after] - median[before]) for part, (before, after) in steps.items()}
+    return {"sql": median["parse"], **added, "poll": poll_interval_ms / 2}
+    ### END SOLUTION
+
+
+def slowest(parts):
+    ### BEGIN SOLUTION
+    return max(parts, key=parts.get)
+    ### END SOLUTION
+
+# %% test="where_time_goes/parts" points=2 row="4"
+from mlprod import checks
+
+
+def _compare_parts(measured_ms, poll_ms, want):
+    got = checks.plain(where_time_goes(measured_ms, poll_ms))
+    assert isinstance(got, dict), tr(es="where_time_goes devuelve un diccionario.", en="where_time_goes returns a dict.")
+    checks.same(set(got), set(want), tr(es="Las partes son seis.", en="There are six parts."))
+    got = {part: checks.number(got[part], tr(es=f"Parte {part}.", en=f"Part {part}.")) for part in want}
+    assert min(got.values()) >= 0, tr(es=f"Hay partes negativas: {got}. ¿Qué versión incluye a cuál?", en=f"Some parts are negative: {got}. Which version includes which?")
+    assert got["sql"] <= 2 * want["sql"], tr(
+        es=f"Al SQL le das {got['sql']:.3g} ms y prepararlo cuesta {want['sql']:.3g}: lo demás es otra cosa. Analizar el SQL no es lo lento.",
+        en=f"You give {got['sql']:.3g} ms to SQL and preparing it costs {want['sql']:.3g}: the rest is something else. Parsing SQL is not what is slow.",
+    )
+    if min(want.values()) > 0:
+        total, asked = sum(got.values()), sum(want.values())
+        assert abs(total - asked) <= 1e-6 * asked, tr(
+            es=f"De la escritura a la lectura pasan {asked:.4g} ms y tus partes suman {total:.4g}: algo se cuenta dos veces o de menos, o un valor atípico ha movido una parte.",
+            en=f"From the write to the read it is {asked:.4g} ms and your parts add up to {total:.4g}: something is counted twice or left out, or an outlier has moved a part.",
+        )
+    for part in want:
+        checks.same(got[part], want[part], tr(es=f"Parte {part}, en ms, con sondeo cada {poll_ms} ms.", en=f"Part {part}, in ms, polling each {poll_ms} ms."), tolerance=1e-6)
+
+
+_example = {
+    "parse": [0.005, 0.004, 0.006],
+    "memory": [0.02, 0.02, 0.9],
+    "unsynced": [0.05, 0.05, 0.04],
+    "durable": [3.05, 2.9, 9.0],
+    "contended": [5.05, 4.0, 30.0],
+}
+_compare_parts(_example, 50, {"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 2.0, "poll": 25.0})
+### BEGIN HIDDEN TESTS
+import random
+import statistics
+
+
+def _measurements(seed):
+    chance = random.Random(seed)
+    level, measured = 0.0, {}
+    for version, extra in [("parse", 0.01), ("memory", 0.03), ("unsynced", 0.1), ("durable", 4.0), ("contended", 6.0)]:
+        level += extra * chance.uniform(0.5, 1.5)
+        measured[version] = [level * chance.uniform(0.97, 1.03) for _ in range(10)] + [level * 20]
+        chance.shuffle(measured[version])
+    return measured, chance.choice([1, 10, 40, 250])
+
+
+def _want_parts(measured, poll_ms):
+    parse, memory, unsynced, durable, contended = (statistics.median(measured[version]) for version in ("parse", "memory", "unsynced", "durable", "contended"))
+    added = {"engine": memory - parse, "file": unsynced - memory, "fsync": durable - unsynced, "lock": contended - durable}
+    return {"sql": parse, **{part: max(0.0, ms) for part, ms in added.items()}, "poll": poll_ms / 2}
+
+
+for _seed in range(12):
+    _measured, _poll = _measurements(_seed)
+    _compare_parts(_measured, _poll, _want_parts(_measured, _poll))
+_noisy = {**_example, "unsynced": [0.018, 0.017, 0.4]}
+_compare_parts(_noisy, 50, _want_parts(_noisy, 50))
+### END HIDDEN TESTS
+
+# %% test="where_time_goes/slowest" points=1 row="4"
+from mlprod import checks
+
+checks.same(slowest({"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 2.0, "poll": 25.0}), "poll", tr(es="Con sondeos cada 50 ms pesa más la espera.", en="Polling each 50 ms, the wait weighs most."))
+### BEGIN HIDDEN TESTS
+for _slow in ("fsync", "lock", "poll", "file"):
+    _parts = {"sql": 0.01, "engine": 0.02, "file": 0.1, "fsync": 4.0, "lock": 0.0, "poll": 0.5} | {_slow: 9.0}
+    checks.same(slowest(_parts), _slow, tr(es=f"La parte que más pesa depende de los números: {_parts}.", en=f"Which part weighs most depends on the numbers: {_parts}."))
+### END HIDDEN TESTS
+
+# %% wrong="where_time_goes" score=1 says_es="no es lo lento" says_en="not what is slow"
+# es: Lo lento es analizar el SQL: a él se le apunta todo lo que no es disco ni espera.
+# en: Parsing the SQL is the slow part: all that is neither disk nor wait is charged to it.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.median(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["unsynced"],
+        "engine": 0.0,
+        "file": 0.0,
+        "fsync": max(0, m["durable"] - m["unsynced"]),
+        "lock": max(0, m["contended"] - m["durable"]),
+        "poll": poll_interval_ms / 2,
+    }
+
+
+def slowest(parts):
+    return sorted(parts, key=lambda part: parts[part])[-1]
+
+# %% wrong="where_time_goes" score=1 says_es="dos veces" says_en="twice"
+# es: El tiempo de cada versión es el de su última pieza: no se resta nada.
+# en: The time of each version is that of its last piece: nothing is subtracted.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.median(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["parse"],
+        "engine": m["memory"],
+        "file": m["unsynced"],
+        "fsync": m["durable"],
+        "lock": m["contended"],
+        "poll": poll_interval_ms / 2,
+    }
+
+
+def slowest(parts):
+    return sorted(parts, key=lambda part: parts[part])[-1]
+
+# %% wrong="where_time_goes" score=1 says="negativ"
+# es: Se resta al revés: a la versión corta, la larga.
+# en: Subtracted the wrong way: the long version from the short one.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.median(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["parse"],
+        "engine": m["parse"] - m["memory"],
+        "file": m["memory"] - m["unsynced"],
+        "fsync": m["unsynced"] - m["durable"],
+        "lock": m["durable"] - m["contended"],
+        "poll": poll_interval_ms / 2,
+    }
+
+
+def slowest(parts):
+    return sorted(parts, key=lambda part: parts[part])[-1]
+
+# %% wrong="where_time_goes" score=1 says_es="suman" says_en="add up"
+# es: De media se espera un periodo de sondeo entero.
+# en: The mean wait is a whole polling period.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.median(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["parse"],
+        "engine": max(0, m["memory"] - m["parse"]),
+        "file": max(0, m["unsynced"] - m["memory"]),
+        "fsync": max(0, m["durable"] - m["unsynced"]),
+        "lock": max(0, m["contended"] - m["durable"]),
+        "poll": poll_interval_ms,
+    }
+
+
+def slowest(parts):
+    return sorted(parts, key=lambda part: parts[part])[-1]
+
+# %% wrong="where_time_goes" score=1 says_es="atípico" says_en="outlier"
+# es: La media resume igual de bien que la mediana.
+# en: The mean sums things up as well as the median.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.mean(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["parse"],
+        "engine": max(0, m["memory"] - m["parse"]),
+        "file": max(0, m["unsynced"] - m["memory"]),
+        "fsync": max(0, m["durable"] - m["unsynced"]),
+        "lock": max(0, m["contended"] - m["durable"]),
+        "poll": poll_interval_ms / 2,
+    }
+
+
+def slowest(parts):
+    return sorted(parts, key=lambda part: parts[part])[-1]
+
+# %% wrong="where_time_goes" score=2 says_es="depende de los números" says_en="depends on the numbers"
+# es: En una base de datos lo que más pesa es siempre el disco o la espera: se decide sin mirar los números.
+# en: In a database it is always the disk or the wait that weighs most: decided without looking at the numbers.
+def where_time_goes(measured_ms, poll_interval_ms):
+    m = {version: np.median(times) for version, times in measured_ms.items()}
+    return {
+        "sql": m["parse"],
+        "engine": max(0, m["memory"] - m["parse"]),
+        "file": max(0, m["unsynced"] - m["memory"]),
+        "fsync": max(0, m["durable"] - m["unsynced"]),
+        "lock": max(0, m["contended"] - m["durable"]),
+        "poll": poll_interval_ms / 2,
+    }
+
+
+def slowest(parts):
+    return "poll" if parts["poll"] > 1 else "fsync"
+
+# %% right="where_time_goes"
+def where_time_goes(measured_ms, poll_interval_ms):
+    # es: de fuera hacia dentro, con la biblioteca estándar
+    # en: from the outside in, with the standard library
+    from statistics import median
+
+    parts, rest = {"poll": poll_interval_ms * 0.5}, median(measured_ms["contended"])
+    for name, version in [("lock", "durable"), ("fsync", "unsynced"), ("file", "memory"), ("engine", "parse")]:
+        inner = median(measured_ms[version])
+        parts[name] = rest - inner if rest > inner else 0.0
+        rest = inner
+    parts["sql"] = rest
+    return parts
+
+
+def slowest(parts):
+    best = None
+    for name, ms in parts.items():
+        if best is None or ms > parts[best]:
+            best = name
+    return best
+
+# %% [markdown] lang="es" row="2 4"
+# ## 5. Una cola de trabajo que no pierde nada (6 puntos)
+#
+# Recalcular precios es lento y lo hacen varios trabajadores, que son procesos distintos. Los trabajos están en una tabla de SQLite (`SCHEMA`, abajo); cada trabajador
+# repite: *reclama* un trabajo, lo *hace* y *da el acuse de recibo*. Cualquiera de ellos puede morir en cualquier instante, y entonces nadie avisa.
+# Por eso quien reclama recibe el trabajo **prestado** por un tiempo: si el plazo vence, otro puede hacerlo.
+#
+# Escribe las tres operaciones. `db` es una conexión de `sqlite3` en modo *autocommit* (`isolation_level=None`): cada sentencia es su propia transacción, salvo
+# que tú abras una con `BEGIN` y la cierres con `COMMIT`; un `with db:` no abre ninguna.
+#
+# - `claim(db, worker, now_s, lease_s)`: reclama el trabajo `ready` de menor `id` hasta `now_s + lease_s` y devuelve `(id, payload)`; `None` solo si no hay ninguno `ready`.
+# - `ack(db, job_id, worker)`: el trabajo está hecho. Devuelve `True` si seguía siendo de ese trabajador; si mientras tanto ha dejado de serlo, no cambia nada y devuelve `False`.
+# - `requeue_expired(db, now_s)`: vuelve a poner `ready` los trabajos reclamados cuyo plazo ya ha vencido, y solo esos. Devuelve cuántos son.
+#
+# Se comprueba que, **muera quien muera entre dos sentencias cualesquiera**, ningún trabajo se pierde y solo se repite el que estaba a medias; y que, aunque otro trabajador se cuele
+# entre dos de tus sentencias, nunca hay dos con el mismo trabajo ni muere ninguno con un `database is locked`.
+# %% [markdown] lang="en" row="2 4"
+# ## 5. A work queue that loses nothing (6 points)
+#
+# Recalculating prices is slow and several workers do it, each a process of its own. The jobs are in an SQLite table (`SCHEMA`, below); each worker
+# repeats: *claim* a job, *do* it, *acknowledge* it. Any of them may die at any moment, and then nobody tells.
+# That is why whoever claims a job has it **on loan** for some time: when the lease runs out, somebody else may do it.
+#
+# Write the three operations. `db` is a `sqlite3` connection in *autocommit* mode (`isolation_level=None`): each statement is its own transaction, unless
+# you open one with `BEGIN` and close it with `COMMIT`; a `with db:` opens none.
+#
+# - `claim(db, worker, now_s, lease_s)`: claims the `ready` job with the smallest `id` until `now_s + lease_s` and returns `(id, payload)`; `None` only when none is `ready`.
+# - `ack(db, job_id, worker)`: the job is done. Returns `True` if it was still that worker's; if it no longer was, it changes nothing and returns `False`.
+# - `requeue_expired(db, now_s)`: makes `ready` again the claimed jobs whose lease has run out by now, and only those. Returns how many they are.
+#
+# It is checked that, **whoever dies between any two statements**, no job is lost and only the one in progress is repeated; and that, even if another worker slips in
+# between two of your statements, no two ever hold the same job and none dies of a `database is locked`.
+
+# %%
+SCHEMA = """
+CREATE TABLE jobs (
+    id            INTEGER PRIMARY KEY,
+    payload       TEXT NOT NULL,
+    state         TEXT NOT NULL DEFAULT 'ready',  -- ready, claimed, done
+    worker        TEXT,                           -- who has claimed it
+    lease_until_s REAL                            -- until when it is theirs
+)
+"""
+
+# %% answer="work_queue"
+def claim(db, worker, now_s, lease_s):
+    ### BEGIN SOLUTION
+    # es: buscar y reclamar en una sola sentencia: nadie puede colarse en medio
+    # en: look for it and claim it in a single statement: nobody can slip in between
+    return db.execute(
+        """UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ?
+           WHERE id = (SELECT min(id) FROM jobs WHERE state = 'ready')
+           RETURNING id, payload""",
+        (worker, now_s + lease_s),
+    ).fetchone()
+    ### END SOLUTION
+
+
+def ack(db, job_id, worker):
+    ### BEGIN SOLUTION
+    mine = "UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?"
+    return db.execute(mine, (job_id, worker)).rowcount == 1
+    ### END SOLUTION
+
+
+def requeue_expired(db, now_s):
+    ### BEGIN SOLUTION
+    expired = "UPDATE jobs SET state = 'ready', worker = NULL WHERE state = 'claimed' AND lease_until_s <= ?"
+    return db.execute(expired, (now_s,)).rowcount
+    ### END SOLUTION
+
+# %% test="work_queue/lease" points=1 row="2"
+import contextlib
+import sqlite3
+import tempfile
+
+from mlprod import checks
+from mlprod.systems.workspace import workspace
+
+
+class Stepped(sqlite3.Connection):
+    """A connection that calls `before_step(sql)` ahead of each statement, so that things can happen in between."""
+
+    before_step = staticmethod(lambda sql: None)
+
+    def cursor(self, factory=None):
+        return super().cursor(factory or SteppedCursor)
+
+    def execute(self, sql, *args):
+        return self.cursor().execute(sql, *args)
+
+    def executemany(self, sql, *args):
+        return self.cursor().executemany(sql, *args)
+
+    def commit(self):
+        self.before_step("COMMIT")
+        super().commit()
+
+    def rollback(self):
+        self.before_step("ROLLBACK")
+        super().rollback()
+
+    def __exit__(self, *raised):
+        self.before_step("COMMIT")
+        return super().__exit__(*raised)
+
+
+class SteppedCursor(sqlite3.Cursor):
+    def execute(self, sql, *args):
+        self.connection.before_step(sql)
+        return super().execute(sql, *args)
+
+    def executemany(self, sql, *args):
+        self.connection.before_step(sql)
+        return super().executemany(sql, *args)
+
+
+def connect(path, wait_s=0.2):
+    db = sqlite3.connect(path, isolation_level=None, timeout=wait_s, factory=Stepped)
+    sqlite3.Connection.execute(db, "PRAGMA synchronous=OFF")
+    return db
+
+
+@contextlib.contextmanager
+def queue_of(jobs):
+    """The path of a new queue with that many jobs: ids 1, 2, 3… and payloads zone-1, zone-2, zone-3…"""
+    with tempfile.TemporaryDirectory(dir=workspace()) as folder:
+        path = f"{folder}/queue.sqlite"
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(SCHEMA)
+        db.executemany("INSERT INTO jobs (payload) VALUES (?)", [(f"zone-{i}",) for i in range(1, jobs + 1)])
+        db.close()
+        yield path
+
+
+with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
+    checks.same(claim(_db, "ana", 0, 30), (1, "zone-1"), tr(es="El primer trabajo que se reclama.", en="The first job claimed."))
+    checks.same(claim(_db, "berta", 0, 30), (2, "zone-2"), tr(es="El segundo trabajo que se reclama.", en="The second job claimed."))
+    checks.same(claim(_db, "carla", 0, 30), None, tr(es="No queda ninguno por reclamar.", en="None is left to claim."))
+    checks.same(requeue_expired(_db, 29), 0, tr(es="Plazos vencidos en el segundo 29, con préstamos de 30 s: el préstamo aún vale.", en="Leases run out at second 29, with leases of 30 s: the lease still holds."))
+    checks.same(ack(_db, 1, "ana"), True, tr(es="ana acusa recibo de lo suyo.", en="ana acknowledges her own job."))
+    checks.same(requeue_expired(_db, 31), 1, tr(es="Plazos vencidos en el segundo 31: solo el trabajo 2, que nadie ha terminado.", en="Leases run out at second 31: only that of job 2, which nobody has finished."))
+    checks.same(claim(_db, "carla", 31, 30), (2, "zone-2"), tr(es="El trabajo 2 vuelve a estar libre, con su contenido.", en="Job 2 is free again, with its payload."))
+    checks.same(claim(_db, "berta", 31, 30), None, tr(es="El trabajo 1 ya está hecho: no vuelve.", en="Job 1 is done: it does not come back."))
+### BEGIN HIDDEN TESTS
+    checks.same(ack(_db, 2, "berta"), False, tr(es="berta llega tarde: su préstamo venció y ahora el trabajo es de carla. Ese acuse no vale.", en="berta is late: her lease ran out and the job is carla's now. That acknowledgement is void."))
+    checks.same(ack(_db, 1, "ana"), False, tr(es="El trabajo 1 ya se había terminado: el segundo acuse no vale.", en="Job 1 was finished already: the second acknowledgement is void."))
+    checks.same(ack(_db, 99, "ana"), False, tr(es="El trabajo 99 no existe.", en="Job 99 does not exist."))
+    checks.same(ack(_db, 2, "carla"), True, tr(es="carla sí tiene el trabajo 2: el acuse tardío de berta no debía quitárselo.", en="carla does hold job 2: berta's late acknowledgement must not take it from her."))
+    checks.same(requeue_expired(_db, 10_000), 0, tr(es="Lo terminado no vuelve a la cola.", en="What is done does not return to the queue."))
+with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
+    claim(_db, "ana", 0, 10), claim(_db, "berta", 0, 100)
+    checks.same(requeue_expired(_db, 50), 1, tr(es="Cada préstamo tiene su propio plazo.", en="Each lease has its own end."))
+    checks.same(claim(_db, "carla", 50, 10), (1, "zone-1"), tr(es="Solo ha vuelto el trabajo cuyo préstamo venció.", en="Only the job whose lease ran out has come back."))
+### END HIDDEN TESTS
+
+# %% test="work_queue/race" points=2 row="2 4"
+from mlprod import checks
+
+
+def interleaved(path, mine, theirs, step):
+    """Run `mine(db)`, and `theirs(other)` just before its statement number `step`: (my result, theirs, whether it came to that)."""
+    results, count = {}, 0
+
+    def before_step(sql):
+        nonlocal count
+        count += 1
+        if count == step:
+            with contextlib.closing(connect(path, wait_s=0)) as other:
+                try:
+                    results["theirs"] = theirs(other)
+                except sqlite3.OperationalError:  # locked: the other one waits until we have finished
+                    pass
+
+    with contextlib.closing(connect(path)) as db:
+        db.before_step = before_step
+        try:
+            results["mine"] = mine(db)
+        except sqlite3.OperationalError as problem:
+            raise AssertionError(
+                tr(
+                    es=f"Otro trabajador ha usado la cola entre dos de tus sentencias y tu operación ha muerto: «{problem}».",
+                    en=f"Another worker used the queue between two of your statements and your operation died: \"{problem}\".",
+                )
+            ) from None
+        db.before_step = lambda sql: None
+        assert not db.in_transaction, tr(es="Tu operación deja una transacción abierta: nadie más podrá escribir.", en="Your operation leaves a transaction open: nobody else will be able to write.")
+    if "theirs" not in results:
+        with contextlib.closing(connect(path)) as other:
+            results["theirs"] = theirs(other)
+    return results["mine"], results["theirs"], count >= step
+
+
+_step, _going_on = 1, True
+while _going_on and _step < 40:
+    with queue_of(2) as _path:
+        _mine, _theirs, _going_on = interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
+    assert _mine is not None and _theirs is not None, tr(
+        es=f"Hay dos trabajos y dos trabajadores, y uno se ha ido de vacío: ana {_mine}, berta {_theirs}.",
+        en=f"There are two jobs and two workers, and one left with nothing: ana {_mine}, berta {_theirs}.",
+    )
+    assert checks.plain(_mine)[0] != checks.plain(_theirs)[0], tr(
+        es=f"berta ha reclamado justo antes de la sentencia {_step} de ana, y las dos tienen el mismo trabajo: {_mine} y {_theirs}.",
+        en=f"berta claimed just before ana's statement {_step}, and both have the same job: {_mine} and {_theirs}.",
+    )
+    _step += 1
+### BEGIN HIDDEN TESTS
+_step, _going_on = 1, True
+while _going_on and _step < 40:
+    with queue_of(1) as _path:
+        _mine, _theirs, _going_on = interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
+    assert (_mine is None) != (_theirs is None), tr(es=f"Un trabajo para dos trabajadores: ana {_mine}, berta {_theirs}.", en=f"One job for two workers: ana {_mine}, berta {_theirs}.")
+    _step += 1
+
+
+def _take_over(db):
+    requeue_expired(db, 100)
+    return claim(db, "berta", 100, 30)
+
+
+_step, _going_on = 1, True
+while _going_on and _step < 40:
+    with queue_of(1) as _path:
+        with contextlib.closing(connect(_path)) as _db:
+            claim(_db, "ana", 0, 30)
+        _mine, _theirs, _going_on = interleaved(_path, lambda db: ack(db, 1, "ana"), _take_over, _step)
+    assert (checks.plain(_mine) is True) == (_theirs is None), tr(
+        es=f"El préstamo de ana ha vencido y berta reclama mientras ana acusa recibo: ack de ana {_mine}, reclamado por berta {_theirs}. O lo uno o lo otro.",
+        en=f"ana's lease has run out and berta claims while ana acknowledges: ana's ack {_mine}, claimed by berta {_theirs}. Either one or the other.",
+    )
+    _step += 1
+
+_step, _going_on = 1, True
+while _going_on and _step < 40:
+    with queue_of(1) as _path:
+        with contextlib.closing(connect(_path)) as _db:
+            claim(_db, "ana", 0, 30)
+        _mine, _theirs, _going_on = interleaved(_path, lambda db: requeue_expired(db, 100), lambda db: ack(db, 1, "ana"), _step)
+        with contextlib.closing(connect(_path)) as _db:
+            _again = claim(_db, "carla", 101, 30)
+    assert (checks.plain(_theirs) is True) == (_again is None), tr(
+        es=f"ana acusa recibo mientras se devuelven a la cola los vencidos: su ack {_theirs}, y después carla reclama {_again}. Lo hecho no vuelve; lo que vuelve no se ha aceptado.",
+        en=f"ana acknowledges while the expired ones are put back: her ack {_theirs}, and carla claims {_again} afterwards. What is done does not come back; what comes back was not accepted.",
+    )
+    _step += 1
+### END HIDDEN TESTS
+
+# %% test="work_queue/crash" points=2 row="4"
+from mlprod import checks
+
+
+class Killed(BaseException):
+    """kill -9, simulated: from here on this connection does nothing more, not even clean up."""
+
+
+def shift(path, worker, now_s, done, dies_at=None):
+    """A worker's shift: all the jobs it can get; `dies_at` kills it before that step. Returns (the job in hand, whether it died)."""
+    steps, hand = 0, None
+
+    def before_step(sql):
+        nonlocal steps
+        steps += 1
+        if dies_at is not None and steps >= dies_at:
+            raise Killed
+
+    with contextlib.closing(connect(path)) as db:
+        db.before_step = before_step
+        try:
+            requeue_expired(db, now_s)
+            while job := claim(db, worker, now_s, 30):
+                hand = checks.plain(job)[0]
+                assert len(done) < 50, tr(es="Los trabajos no se acaban nunca: lo hecho vuelve a salir.", en="The jobs never end: what is done comes out again.")
+                before_step("working")
+                done.append(hand)
+                before_step("done")
+                ack(db, hand, worker)
+                hand = None
+        except Killed:
+            return hand, True
+        except sqlite3.OperationalError as problem:
+            raise AssertionError(tr(es=f"Tras la muerte de un trabajador, {worker} no puede seguir: «{problem}».", en=f"After a worker's death, {worker} cannot go on: \"{problem}\".")) from None
+    return None, False
+
+
+_done = []
+with queue_of(3) as _path:
+    shift(_path, "ana", 0, _done)
+checks.same(_done, [1, 2, 3], tr(es="Sin que muera nadie: cada trabajo, una vez y en orden.", en="When nobody dies: each job once, in order."))
+_done = []
+with queue_of(3) as _path:
+    shift(_path, "ana", 0, _done, dies_at=6)
+    shift(_path, "berta", 100, _done)
+assert set(_done) == {1, 2, 3}, tr(es=f"ana muere a medias y su préstamo vence: hay trabajos perdidos. Hechos: {_done}.", en=f"ana dies half-way and her lease runs out: jobs are lost. Done: {_done}.")
+### BEGIN HIDDEN TESTS
+_point, _died = 1, True
+while _died and _point < 80:
+    _done = []
+    with queue_of(3) as _path:
+        _hand, _died = shift(_path, "ana", 0, _done, dies_at=_point)
+        _before = len(_done)
+        shift(_path, "berta", 10, _done)
+        _soon = _done[_before:]
+        _hand_later, _ = shift(_path, "carla", 100, _done, dies_at=_point)
+        shift(_path, "diana", 200, _done)
+    assert set(_done) == {1, 2, 3}, tr(
+        es=f"ana muere en el paso {_point} y carla después: se pierden los trabajos {sorted({1, 2, 3} - set(_done))}. Lo que se quita de la cola antes de estar hecho se va con quien muere, y un préstamo que no vence no vuelve.",
+        en=f"ana dies at step {_point} and carla later: jobs {sorted({1, 2, 3} - set(_done))} are lost. What leaves the queue before it is done dies with its worker, and a lease that never ends does not come back.",
+    )
+    assert _hand is None or _hand not in _soon, tr(
+        es=f"ana muere con el trabajo {_hand} prestado y berta lo hace antes de que venza el plazo: dos a la vez con el mismo trabajo.",
+        en=f"ana dies holding job {_hand} and berta does it before the lease runs out: two at once with the same job.",
+    )
+    _repeated = {job for job in _done if _done.count(job) > 1}
+    assert _repeated <= {_hand, _hand_later} and len(_done) <= 5, tr(
+        es=f"Se repite más que lo que estaba a medias cuando murieron ana (trabajo {_hand}) y carla ({_hand_later}): {_done}.",
+        en=f"More is repeated than what was in progress when ana (job {_hand}) and carla ({_hand_later}) died: {_done}.",
+    )
+    _point += 1
+### END HIDDEN TESTS
+
+# %% test="work_queue/processes" points=1 row="4"
+from mlprod import checks
+from mlprod.systems import processes
+
+
+def real_worker(path, worker, now_s, diary, dies_after=None):
+    """A worker in a process of its own: notes each job in `diary`; SIGKILLs itself after that many, before the acknowledgement."""
+    import os
+    import signal
+    import sqlite3
+
+    db = sqlite3.connect(path, isolation_level=None, timeout=5)
+    requeue_expired(db, now_s)
+    jobs = 0
+    while jobs < 100 and (job := claim(db, worker, now_s, 30)):
+        jobs += 1
+        with open(diary, "a") as notes:
+            print(worker, job[0], file=notes)
+        if jobs == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        ack(db, job[0], worker)
+    db.close()
+    return jobs
+
+
+with queue_of(10) as _path, processes.group() as _group:
+    _diary = f"{_path}.diary"
+    _group.start(real_worker, _path, "ana", 0, _diary, dies_after=4, name="ana").wait(timeout=20)
+    _group.start(real_worker, _path, "berta", 100, _diary, name="berta").result(timeout=20)
+    with open(_diary) as _notes:
+        _lines = [_line.split() for _line in _notes]
+_jobs = [int(_job) for _, _job in _lines]
+assert set(_jobs) == set(range(1, 11)), tr(
+    es=f"Con procesos de verdad y un SIGKILL de verdad se pierden los trabajos {sorted(set(range(1, 11)) - set(_jobs))}.",
+    en=f"With real processes and a real SIGKILL, jobs {sorted(set(range(1, 11)) - set(_jobs))} are lost.",
+)
+### BEGIN HIDDEN TESTS
+checks.same([job for worker, job in _lines if worker == "ana"], ["1", "2", "3", "4"], tr(es="Lo que hizo ana antes de morir.", en="What ana did before she died."))
+checks.same(sorted(_jobs), sorted([*range(1, 11), 4]), tr(es="Cada trabajo una vez, salvo el 4, que estaba a medias.", en="Each job once, except 4, which was in progress."))
+### END HIDDEN TESTS
+
+# %% wrong="work_queue" score=4 says_es="el mismo trabajo" says_en="the same job"
+# es: Mirar cuál toca y después apuntárselo son dos sentencias seguidas: no cabe nadie en medio.
+# en: Looking which is next and then claiming it are two statements in a row: nobody fits in between.
+def claim(db, worker, now_s, lease_s):
+    row = db.execute("SELECT id, payload FROM jobs WHERE state = 'ready' ORDER BY id LIMIT 1").fetchone()
+    if row is not None:
+        db.execute("UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ? WHERE id = ?", (worker, now_s + lease_s, row[0]))
+    return row
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?", (job_id, worker)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return db.execute("UPDATE jobs SET state = 'ready' WHERE state = 'claimed' AND lease_until_s <= ?", (now_s,)).rowcount
+
+# %% wrong="work_queue" score=4 says_es="el mismo trabajo" says_en="the same job"
+# es: Un `with db:` ya hace de transacción (en modo autocommit, no).
+# en: A `with db:` already makes a transaction (in autocommit mode it does not).
+def claim(db, worker, now_s, lease_s):
+    with db:
+        row = db.execute("SELECT id, payload FROM jobs WHERE state = 'ready' ORDER BY id LIMIT 1").fetchone()
+        if row is None:
+            return None
+        db.execute("UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ? WHERE id = ?", (worker, now_s + lease_s, row[0]))
+        return row
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?", (job_id, worker)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return db.execute("UPDATE jobs SET state = 'ready' WHERE state = 'claimed' AND lease_until_s <= ?", (now_s,)).rowcount
+
+# %% wrong="work_queue" score=4 says="locked"
+# es: Un BEGIN a secas ya reserva la escritura (solo lo hace BEGIN IMMEDIATE).
+# en: A plain BEGIN already reserves the right to write (only BEGIN IMMEDIATE does).
+def claim(db, worker, now_s, lease_s):
+    db.execute("BEGIN")
+    row = db.execute("SELECT id, payload FROM jobs WHERE state = 'ready' ORDER BY id LIMIT 1").fetchone()
+    if row is not None:
+        db.execute("UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ? WHERE id = ?", (worker, now_s + lease_s, row[0]))
+    db.execute("COMMIT")
+    return row
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?", (job_id, worker)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return db.execute("UPDATE jobs SET state = 'ready' WHERE state = 'claimed' AND lease_until_s <= ?", (now_s,)).rowcount
+
+# %% wrong="work_queue" score=2 says_es="se pierden" says_en="lost"
+# es: Se borra el trabajo al recogerlo: así seguro que nadie lo repite.
+# en: The job is deleted when it is picked up: that way nobody will repeat it.
+def claim(db, worker, now_s, lease_s):
+    return db.execute("DELETE FROM jobs WHERE id = (SELECT min(id) FROM jobs) RETURNING id, payload").fetchone()
+
+
+def ack(db, job_id, worker):
+    return True
+
+
+def requeue_expired(db, now_s):
+    return 0
+
+# %% wrong="work_queue" score=2 says_es="perd" says_en="lost"
+# es: El préstamo no vence: quien reclama un trabajo acabará haciéndolo.
+# en: The lease never ends: whoever claims a job will do it some day.
+def claim(db, worker, now_s, lease_s):
+    return db.execute(
+        "UPDATE jobs SET state = 'claimed', worker = ? WHERE id = (SELECT min(id) FROM jobs WHERE state = 'ready') RETURNING id, payload", (worker,)
+    ).fetchone()
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?", (job_id, worker)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return 0
+
+# %% wrong="work_queue" score=3 says_es="aún vale" says_en="still holds"
+# es: Al arrancar se devuelve a la cola todo lo reclamado: su dueño habrá muerto.
+# en: At the start all that is claimed goes back to the queue: its owner must be dead.
+def claim(db, worker, now_s, lease_s):
+    return db.execute(
+        "UPDATE jobs SET state = 'claimed', worker = ? WHERE id = (SELECT min(id) FROM jobs WHERE state = 'ready') RETURNING id, payload", (worker,)
+    ).fetchone()
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state = 'claimed' AND worker = ?", (job_id, worker)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return db.execute("UPDATE jobs SET state = 'ready' WHERE state = 'claimed'").rowcount
+
+# %% wrong="work_queue" score=3 says_es="llega tarde" says_en="is late"
+# es: Un acuse de recibo vale siempre, venga de quien venga.
+# en: An acknowledgement is always good, whoever sends it.
+def claim(db, worker, now_s, lease_s):
+    return db.execute(
+        "UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ? WHERE id = (SELECT min(id) FROM jobs WHERE state = 'ready') RETURNING id, payload",
+        (worker, now_s + lease_s),
+    ).fetchone()
+
+
+def ack(db, job_id, worker):
+    return db.execute("UPDATE jobs SET state = 'done' WHERE id = ? AND state != 'done'", (job_id,)).rowcount == 1
+
+
+def requeue_expired(db, now_s):
+    return db.execute("UPDATE jobs SET state = 'ready' WHERE state = 'claimed' AND lease_until_s <= ?", (now_s,)).rowcount
+
+# %% right="work_queue"
+# es: una transacción que reserva la escritura desde el principio
+# en: a transaction that reserves the right to write from the start
+def claim(db, worker, now_s, lease_s):
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        job = db.execute("SELECT id, payload FROM jobs WHERE state = 'ready' ORDER BY id LIMIT 1").fetchone()
+        if job:
+            db.execute("UPDATE jobs SET state = 'claimed', worker = ?, lease_until_s = ? WHERE id = ?", (worker, now_s + lease_s, job[0]))
+    except Exception:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return job
+
+
+def ack(db, job_id, worker):
+    # es: lo hecho se borra de la tabla
+    # en: what is done is deleted from the table
+    return db.execute("DELETE FROM jobs WHERE id = ? AND worker = ? AND state = 'claimed'", (job_id, worker)).rowcount > 0
+
+
+def requeue_expired(db, now_s):
+    db.execute("BEGIN IMMEDIATE")
+    rows = db.execute("SELECT id, lease_until_s FROM jobs WHERE state = 'claimed'").fetchall()
+    expired = [(job,) for job, until in rows if until <= now_s]
+    db.executemany("UPDATE jobs SET state = 'ready', worker = NULL, lease_until_s = NULL WHERE id = ?", expired)
+    db.commit()
+    return len(expired)
+
+# %% right="work_queue"
+# es: sin transacción propia: comparar y cambiar, y si otro se adelantó, vuelta a empezar
+# en: without a transaction of its own: compare and swap, and start again when somebody was faster
+def claim(db, worker, now_s, lease_s):
+    cursor = db.cursor()
+    while True:
+        cursor.execute("SELECT id, payload FROM jobs WHERE state = 'ready' ORDER BY id")
+        row = cursor.fetchone()
+        cursor.close()
+        if row is None:
+            return None
+        cursor = db.cursor()
+        cursor.execute(
+            "UPDATE jobs SET state = 'claimed', worker = :worker, lease_until_s = :until WHERE id = :id AND state = 'ready'",
+            {"worker": worker, "until": now_s + lease_s, "id": row[0]},
+        )
+        if cursor.rowcount:
+            return list(row)
+
+
+def ack(db, job_id, worker):
+    cursor = db.execute("UPDATE jobs SET state = 'done', worker = NULL WHERE id = ? AND worker = ?", (job_id, worker))
+    return bool(cursor.rowcount)
+
+
+def requeue_expired(db, now_s):
+    db.execute("UPDATE jobs SET state = 'ready', worker = NULL WHERE state = 'claimed' AND lease_until_s <= ?", (now_s,))
+    return db.execute("SELECT changes()").fetchone()[0]
+
+# %% [markdown] lang="es" row="5"
+# ## 6. Reservar una sola vez (6 puntos)
+#
+# La aplicación del viajero reserva con `POST /bookings`. El servicio es como todos: a veces tarda, a veces falla y a veces **hace la reserva y la respuesta se pierde por
+# el camino**. Lo acordado con él:
+#
+# - `201` y un JSON con la reserva: hecho;
+# - `5xx`, tiempo límite agotado o conexión cortada: puede que se haya hecho, puede que no; se puede reintentar;
+# - `4xx`: la petición está mal y seguirá estándolo;
+# - dos peticiones con la misma cabecera `Idempotency-Key` son **la misma reserva**: la segunda vez repite la respuesta sin reservar otra vez.
+#
+# Completa `book_ride`, que reserva usando el `client` de `httpx` que recibe (su dirección base ya está puesta) y devuelve el JSON de la respuesta.
+#
+# 1. Cada petición lleva el tiempo límite `timeout_s`. Como mucho se hacen `attempts` peticiones; si ninguna sale bien, `BookingFailed`.
+# 2. Un `4xx` es un `BookingRejected` inmediato, sin reintentos.
+# 3. Entre dos peticiones (no después de la última) se llama a `sleep` con una espera al azar, de como mucho `base_s` tras el primer fallo, el doble tras el segundo, etcétera, y nunca más de `cap_s`.
+#    El azar sale de `rng` (un `random.Random`): que mil clientes no vuelvan a la vez.
+# 4. Pase lo que pase, una llamada a `book_ride` deja **como mucho una reserva**. Dos llamadas son dos reservas, aunque pidan lo mismo. Las claves las hace `new_key()`.
+#
+# Se comprueba con un servidor de prueba que sigue un guion; está en la primera celda de comprobación, y nadie espera de verdad.
+# %% [markdown] lang="en" row="5"
+# ## 6. Booking only once (6 points)
+#
+# The rider's app books with `POST /bookings`. The service is like all of them: sometimes it is slow, sometimes it fails, and sometimes it **makes the booking and the answer is lost on
+# the way**. What was agreed with it:
+#
+# - `201` and a JSON with the booking: done;
+# - `5xx`, timeout or broken connection: perhaps it was done, perhaps not; one may try again;
+# - `4xx`: the request is bad and will remain so;
+# - two requests with the same `Idempotency-Key` header are **the same booking**: the second time it repeats the answer without booking again.
+#
+# Complete `book_ride`, which books with the `httpx` `client` that it gets (its base address is set already) and returns the JSON of the answer.
+#
+# 1. Each request has the timeout `timeout_s`. At most `attempts` requests are made; if none goes well, `BookingFailed`.
+# 2. A `4xx` is an immediate `BookingRejected`, without retries.
+# 3. Between two requests (not after the last one) `sleep` is called with a random wait of at most `base_s` after the first failure, twice that after the second, and so on, and never more than `cap_s`.
+#    Chance comes from `rng` (a `random.Random`): a thousand clients must not come back at once.
+# 4. Whatever happens, one call of `book_ride` leaves **at most one booking**. Two calls are two bookings, even if they ask for the same. `new_key()` makes the keys.
+#
+# It is checked with a test server that follows a script; it stands in the first test cell, and nobody waits for real.
+
+# %%
+class BookingRejected(Exception):
+    """The service says that the request is wrong (4xx)."""
+
+
+class BookingFailed(Exception):
+    """The attempts are used up: nobody knows whether the booking exists."""
+
+# %% answer="book_ride"
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    ### BEGIN SOLUTION
+    # es: una clave por reserva, no por intento
+    # en: one key per booking, not per attempt
+    headers = {"Idempotency-Key": new_key()}
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, headers=headers, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.is_success:
+            return response.json()
+        if response.is_client_error:
+            raise BookingRejected(response.status_code)
+    raise BookingFailed(f"{attempts} attempts")
+    ### END SOLUTION
+
+# %% test="book_ride/once" points=3 row="5"
+import itertools
+import json
+import random
+
+import httpx
+
+from mlprod import checks
+
+
+class StillTrying(BaseException):
+    """Ends an endless retry; not an Exception, so that no `except Exception` hides it."""
+
+
+class BookingServer:
+    """Follows a script, one word a request, the last one repeated: ok, lost, refused or a status. `lost`: booked, but the answer never comes."""
+
+    def __init__(self, *script):
+        self.script, self.requests, self.bookings, self.answers, self.waits_s, self.sleeps_s = script, 0, [], {}, [], []
+        self.keys = (f"key-{n}" for n in itertools.count())
+
+    def __call__(self, request):
+        if self.requests >= 30:
+            raise StillTrying(tr(es="30 peticiones y sigue: los reintentos no tienen fin.", en="30 requests and counting: the retries have no end."))
+        word = str(self.script[min(self.requests, len(self.script) - 1)])
+        self.requests += 1
+        if word == "refused":
+            raise httpx.ConnectError("refused", request=request)
+        if word.isdigit():
+            return httpx.Response(int(word), json={"error": word})
+        key = request.headers.get("Idempotency-Key")
+        if key is None or key not in self.answers:
+            self.bookings.append(json.loads(request.content))
+            self.answers[key] = {"booking": len(self.bookings), **self.bookings[-1]}
+        if word == "lost":
+            self.waits_s.append(request.extensions["timeout"]["read"])
+            raise httpx.ReadTimeout("no answer", request=request)
+        return httpx.Response(201, json=self.answers[key])
+
+    def book(self, ride, **options):
+        """Call the student's book_ride against this server."""
+        options = {"sleep": self.sleeps_s.append, "rng": random.Random(7), "new_key": lambda: next(self.keys), **options}
+        with httpx.Client(transport=httpx.MockTransport(self), base_url="http://bookings.test", timeout=None) as client:
+            return book_ride(client, ride, **options)
+
+
+def outcome(server, **options):
+    """What comes of one call: the booking, or the name of the exception that the task defines."""
+    try:
+        return server.book({"rider": "ana", "zone": "centre"}, **options)
+    except (BookingRejected, BookingFailed) as problem:
+        return type(problem).__name__
+
+
+_server = BookingServer("ok")
+checks.same(outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Sin fallos: la reserva que contesta el servidor.", en="No faults: the booking that the server answers."))
+_server = BookingServer(500, "ok")
+checks.same(outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Un 500 y después un 201: se reintenta.", en="A 500 and then a 201: one tries again."))
+_server = BookingServer("lost", "ok")
+_result = outcome(_server)
+checks.same(len(_server.bookings), 1, tr(es="Se hizo y se perdió la respuesta; al insistir, ¿cuántas reservas hay?", en="It was done and the answer was lost; after insisting, how many bookings are there?"))
+checks.same(_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Se perdió la respuesta; al reintentar, la reserva es la misma.", en="The answer was lost; on trying again, the booking is the same."))
+### BEGIN HIDDEN TESTS
+for _script in [("lost", "lost", "ok"), ("refused", "lost", 503, "lost", "ok"), (500, "lost", "refused", "ok")]:
+    _server = BookingServer(*_script)
+    _result = outcome(_server, timeout_s=0.25)
+    checks.same(
+        len(_server.bookings), 1,
+        tr(
+            es=f"Guion {_script}: número de reservas de un solo viaje. Quien no recibe respuesta no sabe si se hizo, y al insistir reserva doble, salvo que el servidor pueda reconocer la petición.",
+            en=f"Script {_script}: number of bookings of a single ride. Whoever gets no answer does not know whether it was done, and insisting makes a double booking, unless the server can recognise the request.",
+        ),
+    )
+    checks.same(_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es=f"Guion {_script}: se acaba consiguiendo.", en=f"Script {_script}: it succeeds in the end."))
+    checks.same(
+        [wait is not None and abs(wait - 0.25) < 1e-9 for wait in _server.waits_s], [True] * len(_server.waits_s),
+        tr(es=f"Cada petición lleva su tiempo límite, timeout_s=0.25; los que han llegado (None es esperar para siempre): {_server.waits_s}.", en=f"Each request has its timeout, timeout_s=0.25; those that came (None is waiting for ever): {_server.waits_s}."),
+    )
+_server = BookingServer("lost", "ok", "ok")
+_bookings = [outcome(_server), outcome(_server)]
+checks.same(
+    len(_server.bookings), 2,
+    tr(es="Ana reserva dos veces lo mismo, a propósito: dos llamadas son dos reservas.", en="Ana books the same twice, on purpose: two calls are two bookings."),
+)
+### END HIDDEN TESTS
+
+# %% test="book_ride/limits" points=2 row="5"
+from mlprod import checks
+
+_server = BookingServer(400)
+checks.same(outcome(_server), "BookingRejected", tr(es="El servidor dice 400.", en="The server says 400."))
+checks.same(_server.requests, 1, tr(es="Peticiones hechas ante un 400: estaba mal y seguirá mal.", en="Requests made for a 400: it was bad and will remain bad."))
+### BEGIN HIDDEN TESTS
+for _status in (404, 409, 422):
+    _server = BookingServer(500, _status)
+    checks.same(outcome(_server), "BookingRejected", tr(es=f"Un 500 y después {_status}.", en=f"A 500 and then {_status}."))
+    checks.same(_server.requests, 2, tr(es=f"Peticiones: ante un {_status} no se insiste.", en=f"Requests: one does not insist on a {_status}."))
+for _word in (503, "refused", "lost"):
+    for _attempts in (1, 2, 6):
+        _server = BookingServer(_word)
+        checks.same(outcome(_server, attempts=_attempts), "BookingFailed", tr(es=f"Siempre {_word}: se acaban los intentos.", en=f"Always {_word}: the attempts run out."))
+        checks.same(_server.requests, _attempts, tr(es=f"Peticiones con attempts={_attempts} y siempre {_word}: los reintentos tienen fin.", en=f"Requests with attempts={_attempts} and always {_word}: retries have an end."))
+### END HIDDEN TESTS
+
+# %% test="book_ride/backoff" points=1 row="5"
+from mlprod import checks
+
+_server = BookingServer(503, 503, 503, "ok")
+outcome(_server, attempts=4)
+checks.same(len(_server.sleeps_s), 3, tr(es="Esperas con sleep: una entre cada dos peticiones.", en="Waits with sleep: one between each two requests."))
+### BEGIN HIDDEN TESTS
+checks.same(len(_server.sleeps_s), _server.requests - 1, tr(es="Esperas con sleep: ninguna después de la última petición.", en="Waits with sleep: none after the last request."))
+_limits = [0.1, 0.2, 0.4, 0.5, 0.5, 0.5]
+_clients = []
+for _seed in range(60):
+    _server = BookingServer(*[503] * 6, "ok")
+    outcome(_server, attempts=7, base_s=0.1, cap_s=0.5, rng=random.Random(_seed))
+    _clients.append([checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")) for _pause in _server.sleeps_s])
+assert all(len(_pauses) == 6 for _pauses in _clients), tr(es="Seis fallos y un acierto: seis esperas.", en="Six failures and one success: six waits.")
+_by_retry = list(zip(_limits, zip(*_clients, strict=True), strict=True))
+for _retry, (_limit, _pauses) in enumerate(_by_retry, 1):
+    assert min(_pauses) >= 0 and max(_pauses) <= _limit + 1e-9, tr(
+        es=f"base_s=0.1, cap_s=0.5: la espera {_retry} es de como mucho {_limit} s y ha llegado a {max(_pauses):.3g}. ¿Hay tope?",
+        en=f"base_s=0.1, cap_s=0.5: wait {_retry} is at most {_limit} s and went up to {max(_pauses):.3g}. Is there a cap?",
+    )
+for _retry, (_limit, _pauses) in enumerate(_by_retry, 1):
+    assert max(_pauses) > _limit / 2, tr(
+        es=f"base_s=0.1, cap_s=0.5: la espera {_retry} puede llegar a {_limit} s y de 60 clientes ninguno pasa de {max(_pauses):.3g}: no crece.",
+        en=f"base_s=0.1, cap_s=0.5: wait {_retry} may go up to {_limit} s and none of 60 clients exceeds {max(_pauses):.3g}: it does not grow.",
+    )
+    assert len({round(pause, 6) for pause in _pauses}) > 30, tr(
+        es=f"De 60 clientes con azares distintos, muchos esperan lo mismo ({_pauses[0]:.3g} s): volverán todos a la vez.",
+        en=f"Of 60 clients with different chances, many wait the same ({_pauses[0]:.3g} s): they will all come back at once.",
+    )
+### END HIDDEN TESTS
+
+# %% wrong="book_ride" score=3 says_es="reservas" says_en="bookings"
+# es: Reintentar siempre es seguro: basta con repetir el POST.
+# en: Retrying is always safe: repeating the POST will do.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.status_code < 400:
+            return response.json()
+        if response.status_code < 500:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=3 says_es="reservas" says_en="bookings"
+# es: La clave identifica la petición HTTP: una nueva en cada intento.
+# en: The key identifies the HTTP request: a new one for each attempt.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": new_key()}, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.status_code < 400:
+            return response.json()
+        if response.status_code < 500:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=3 says_es="dos reservas" says_en="two bookings"
+# es: Como clave sirve el contenido: la misma petición, la misma reserva.
+# en: The content will do as a key: the same request, the same booking.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key = str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(ride, sort_keys=True)))
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key}, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.status_code < 400:
+            return response.json()
+        if response.status_code < 500:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=3 says_es="tiempo límite" says_en="timeout"
+# es: El tiempo límite ya lo pondrá el cliente HTTP.
+# en: The HTTP client will see to the timeout.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key = new_key()
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key})
+        except httpx.TransportError:
+            continue
+        if response.status_code < 400:
+            return response.json()
+        if response.status_code < 500:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=4 says_es="no tienen fin" says_en="no end"
+# es: Hay que insistir hasta que salga.
+# en: One must insist until it works.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key, limit = new_key(), base_s
+    while True:
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key}, timeout=timeout_s)
+            if 400 <= response.status_code < 500:
+                raise BookingRejected
+            response.raise_for_status()
+            return response.json()
+        except httpx.HTTPError:
+            sleep(rng.uniform(0, min(cap_s, limit)))
+            limit *= 2
+
+# %% wrong="book_ride" score=4 says_es="seguirá mal" says_en="remain bad"
+# es: Todo lo que no es un 2xx se reintenta.
+# en: All that is not a 2xx is tried again.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key, response = new_key(), None
+    for attempt in range(attempts):
+        if attempt:
+            sleep(rng.uniform(0, min(cap_s, base_s * 2 ** (attempt - 1))))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key}, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.is_success:
+            return response.json()
+    if response is not None and response.is_client_error:
+        raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=5 says_es="¿Hay tope?" says_en="Is there a cap?"
+# es: Doblar la espera basta: ni tope ni azar.
+# en: Doubling the wait is enough: neither a cap nor chance.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key = new_key()
+    for attempt in range(attempts):
+        if attempt:
+            sleep(base_s * 2 ** (attempt - 1))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key}, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.is_success:
+            return response.json()
+        if response.is_client_error:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% wrong="book_ride" score=5 says_es="a la vez" says_en="at once"
+# es: Con tope, el azar sobra.
+# en: With a cap, chance is superfluous.
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    key = new_key()
+    for attempt in range(attempts):
+        if attempt:
+            sleep(min(cap_s, base_s * 2 ** (attempt - 1)))
+        try:
+            response = client.post("/bookings", json=ride, headers={"Idempotency-Key": key}, timeout=timeout_s)
+        except httpx.TransportError:
+            continue
+        if response.is_success:
+            return response.json()
+        if response.is_client_error:
+            raise BookingRejected
+    raise BookingFailed
+
+# %% right="book_ride"
+def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0, sleep=time.sleep, rng=random, new_key=lambda: str(uuid.uuid4())):
+    # es: con tenacity; el azar, en la mitad alta de cada espera
+    # en: with tenacity; chance, in the upper half of each wait
+    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+
+    class Unavailable(Exception):
+        pass
+
+    request = client.build_request("POST", "/bookings", json=ride, headers={"Idempotency-Key": new_key()}, timeout=timeout_s)
+
+    def wait(state):
+        limit = min(cap_s, base_s * 2 ** (state.attempt_number - 1))
+        return limit / 2 + rng.random() * limit / 2
+
+    def once():
+        try:
+            response = client.send(request)
+        except (httpx.TimeoutException, httpx.NetworkError) as problem:
+            raise Unavailable from problem
+        if response.status_code >= 500:
+            raise Unavailable(response.status_code)
+        if response.status_code >= 400:
+            raise BookingRejected(response.text)
+        return response.json()
+
+    try:
+        return Retrying(sleep=sleep, wait=wait, stop=stop_after_attempt(attempts), retry=retry_if_exception_type(Unavailable))(once)
+    except RetryError:
+        raise BookingFailed from None
+
+# %% [markdown] lang="es" row="6"
+# ## 7. La calculadora de la explosión (4 puntos)
+#
+# Antes de partir un sistema en servicios conviene hacer cuatro cuentas:
+#
+# - `links(n, broker=False)`: cuántos enlaces hay entre $n$ servicios si cada pareja habla directamente (un enlace por pareja, en los dos sentidos); con `broker=True`, cada servicio habla solo con el broker;
+# - `availability(p, n)`: probabilidad de que salga bien una petición que necesita a **los $n$** servicios, si cada uno está disponible con probabilidad $p$, con independencia de los demás;
+# - `any_slow(q, n)`: probabilidad de que una petición sufra **al menos una** llamada lenta, si llama a $n$ servicios y cada llamada es lenta con probabilidad $q$, con independencia;
+# - `p99_ms(samples_ms, parallel)`: el p99 de la latencia **total** de una petición. `samples_ms` es una tabla con una fila por petición y una columna por servicio; si `parallel`, las llamadas de
+#   una petición salen a la vez; si no, una tras otra. Cualquier definición usual de percentil vale.
+#
+# Por ejemplo, `links(4)` es 6. Con cuatro servicios disponibles el 99 % del tiempo, `availability(0.99, 4)` es 0.9606. Se comprueba contra simulaciones.
+# %% [markdown] lang="en" row="6"
+# ## 7. The blow-up calculator (4 points)
+#
+# Before splitting a system into services, four sums are worth doing:
+#
+# - `links(n, broker=False)`: how many links there are between $n$ services if each pair talks directly (one link per pair, both ways); with `broker=True`, each service talks to the broker only;
+# - `availability(p, n)`: the probability that a request which needs **all $n$** services goes well, if each one is available with probability $p$, independently of the others;
+# - `any_slow(q, n)`: the probability that a request suffers **at least one** slow call, if it calls $n$ services and each call is slow with probability $q$, independently;
+# - `p99_ms(samples_ms, parallel)`: the p99 of the **total** latency of a request. `samples_ms` is a table with a row per request and a column per service; if `parallel`, the calls of
+#   one request leave at the same time; if not, one after another. Any usual definition of a percentile will do.
+#
+# For instance, `links(4)` is 6. With four services available 99 % of the time, `availability(0.99, 4)` is 0.9606. It is checked against simulations.
+
+# %% answer="blow_up"
+def links(n, broker=False):
+    ### BEGIN SOLUTION
+    return n if broker else n * (n - 1) // 2
+    ### END SOLUTION
+
+
+def availability(p, n):
+    ### BEGIN SOLUTION
+    return p**n
+    ### END SOLUTION
+
+
+def any_slow(q, n):
+    ### BEGIN SOLUTION
+    return 1 - (1 - q) ** n
+    ### END SOLUTION
+
+
+def p99_ms(samples_ms, parallel):
+    ### BEGIN SOLUTION
+    # es: primero el total de cada petición, y después el percentil: los percentiles no se suman ni se promedian
+    # en: first the total of each request, then the percentile: percentiles neither add nor average
+    samples_ms = np.asarray(samples_ms)
+    total_ms = samples_ms.max(axis=1) if parallel else samples_ms.sum(axis=1)
+    return np.percentile(total_ms, 99)
+    ### END SOLUTION
+
+# %% test="blow_up/formulas" points=2 row="6"
+from mlprod import checks
+
+checks.same([links(1), links(2), links(4)], [0, 1, 6], tr(es="Enlaces entre 1, 2 y 4 servicios: uno por pareja, y nadie se enlaza consigo mismo.", en="Links between 1, 2 and 4 services: one per pair, and nobody is linked to itself."))
+checks.same(availability(0.99, 4), 0.96059601, tr(es="Disponibilidad de una petición que necesita a cuatro servicios al 99 %: basta con que falle uno.", en="Availability of a request that needs four services at 99 %: one failing is enough."), tolerance=1e-6)
+checks.same(any_slow(0.01, 1), 0.01, tr(es="Con una sola llamada.", en="With a single call."), tolerance=1e-6)
+### BEGIN HIDDEN TESTS
+import itertools
+
+import numpy as np
+
+for _n in (3, 10, 30):
+    _pairs = sum(1 for _ in itertools.combinations(range(_n), 2))
+    checks.same(links(_n), _pairs, tr(es=f"Enlaces entre {_n} servicios: uno por pareja, en los dos sentidos.", en=f"Links between {_n} services: one per pair, both ways."))
+    checks.same(links(_n, broker=True), _n, tr(es=f"Enlaces de {_n} servicios con un broker.", en=f"Links of {_n} services with a broker."))
+_rng = np.random.default_rng(6)
+for _p, _n in [(0.999, 30), (0.99, 5), (0.9, 12)]:
+    _trials = 200_000
+    _simulated = float((_rng.random((_trials, _n)) < _p).all(axis=1).mean())
+    _margin = 5 * (_simulated * (1 - _simulated) / _trials) ** 0.5
+    _got = checks.number(availability(_p, _n), tr(es="availability devuelve una probabilidad.", en="availability returns a probability."))
+    assert abs(_got - _simulated) <= _margin, tr(
+        es=f"availability({_p}, {_n}): en {_trials} peticiones simuladas salen bien {_simulated:.4f} ± {_margin:.4f} y tú dices {_got:.4f}. {_n} servicios al {100 * _p:g} % no dan el {100 * _p:g} %.",
+        en=f"availability({_p}, {_n}): of {_trials} simulated requests {_simulated:.4f} ± {_margin:.4f} go well and you say {_got:.4f}. {_n} services at {100 * _p:g} % do not give {100 * _p:g} %.",
+    )
+for _q, _n in [(0.01, 100), (0.001, 30), (0.2, 8)]:
+    _trials = 100_000
+    _simulated = float((_rng.random((_trials, _n)) < _q).any(axis=1).mean())
+    _margin = 5 * (_simulated * (1 - _simulated) / _trials) ** 0.5
+    _got = checks.number(any_slow(_q, _n), tr(es="any_slow devuelve una probabilidad.", en="any_slow returns a probability."))
+    assert abs(_got - _simulated) <= _margin, tr(
+        es=f"any_slow({_q}, {_n}): en {_trials} peticiones simuladas son lentas {_simulated:.4f} ± {_margin:.4f} y tú dices {_got:.4f}. Las probabilidades no se suman sin más.",
+        en=f"any_slow({_q}, {_n}): of {_trials} simulated requests {_simulated:.4f} ± {_margin:.4f} are slow and you say {_got:.4f}. Probabilities do not just add up.",
+    )
+checks.same([availability(1.0, 50), availability(0.5, 1), any_slow(0.0, 50)], [1.0, 0.5, 0.0], tr(es="Casos extremos.", en="Extreme cases."))
+### END HIDDEN TESTS
+
+# %% test="blow_up/latency" points=2 row="6"
+import numpy as np
+
+from mlprod import checks
+
+
+def _same_p99(samples_ms, parallel, total_ms):
+    got = checks.number(p99_ms(samples_ms, parallel), tr(es="p99_ms devuelve milisegundos.", en="p99_ms returns milliseconds."))
+    low, high = np.percentile(total_ms, 98.8, method="lower"), np.percentile(total_ms, 99.2, method="higher")
+    how = tr(es="en paralelo", en="in parallel") if parallel else tr(es="en serie", en="in sequence")
+    assert low <= got <= high, tr(
+        es=f"p99 de {len(total_ms)} peticiones {how}: se esperaba entre {low:.4g} y {high:.4g} ms y has dado {got:.4g}.",
+        en=f"p99 of {len(total_ms)} requests {how}: expected between {low:.4g} and {high:.4g} ms and you gave {got:.4g}.",
+    )
+
+
+_waves = [[10 + i % 7, 10 + i % 5] for i in range(1000)]
+_same_p99(_waves, True, [16.0] * 1000)
+_same_p99(_waves, False, [sum(row) for row in _waves])
+### BEGIN HIDDEN TESTS
+_rng = np.random.default_rng(99)
+for _n in (2, 10, 40):
+    _samples = _rng.lognormal(2.0, 0.6, size=(4000, _n)) + np.where(_rng.random((4000, _n)) < 0.01, 80.0, 0.0)
+    try:
+        _same_p99(_samples.tolist(), True, [max(row) for row in _samples])
+        _same_p99(_samples.tolist(), False, [sum(row) for row in _samples])
+    except AssertionError as _problem:
+        raise AssertionError(
+            tr(
+                es=f"{_problem} ({_n} servicios). Quien espera a varios a la vez espera al más lento, y el percentil es de las peticiones enteras: no se puede sacar de los p99 ni de las medias de cada servicio.",
+                en=f"{_problem} ({_n} services). Whoever waits for several at once waits for the slowest, and the percentile is of whole requests: it cannot be had from each service's p99 or mean.",
+            )
+        ) from None
+### END HIDDEN TESTS
+
+# %% wrong="blow_up" score=2 says_es="por pareja" says_en="per pair"
+# es: n servicios tienen n² enlaces.
+# en: n services have n² links.
+def links(n, broker=False):
+    return n if broker else n**2
+
+
+def availability(p, n):
+    return p**n
+
+
+def any_slow(q, n):
+    return 1 - (1 - q) ** n
+
+
+def p99_ms(samples_ms, parallel):
+    return np.percentile(np.max(samples_ms, axis=1) if parallel else np.sum(samples_ms, axis=1), 99)
+
+# %% wrong="blow_up" score=2 says_es="basta con que falle uno" says_en="one failing is enough"
+# es: La cadena está tan disponible como su eslabón: 99.9 % por treinta sigue siendo 99.9 %.
+# en: The chain is as available as its link: 99.9 % times thirty is still 99.9 %.
+def links(n, broker=False):
+    return n if broker else n * (n - 1) // 2
+
+
+def availability(p, n):
+    return p
+
+
+def any_slow(q, n):
+    return 1 - (1 - q) ** n
+
+
+def p99_ms(samples_ms, parallel):
+    return np.percentile(np.max(samples_ms, axis=1) if parallel else np.sum(samples_ms, axis=1), 99)
+
+# %% wrong="blow_up" score=2 says_es="no se suman" says_en="do not just add up"
+# es: Si una llamada es lenta con probabilidad q, alguna de n lo es con n·q.
+# en: If one call is slow with probability q, any of n is with n·q.
+def links(n, broker=False):
+    return n if broker else n * (n - 1) // 2
+
+
+def availability(p, n):
+    return p**n
+
+
+def any_slow(q, n):
+    return min(1.0, q * n)
+
+
+def p99_ms(samples_ms, parallel):
+    return np.percentile(np.max(samples_ms, axis=1) if parallel else np.sum(samples_ms, axis=1), 99)
+
+# %% wrong="blow_up" score=2 says="p99"
+# es: El p99 del conjunto es el promedio de los p99 (o su suma, si van en serie).
+# en: The p99 of the whole is the average of the p99s (or their sum, in sequence).
+def links(n, broker=False):
+    return n if broker else n * (n - 1) // 2
+
+
+def availability(p, n):
+    return p**n
+
+
+def any_slow(q, n):
+    return 1 - (1 - q) ** n
+
+
+def p99_ms(samples_ms, parallel):
+    each = np.percentile(samples_ms, 99, axis=0)
+    return each.mean() if parallel else each.sum()
+
+# %% wrong="blow_up" score=2 says_es="en paralelo" says_en="in parallel"
+# es: Las latencias de las llamadas se suman, salgan a la vez o no.
+# en: The latencies of the calls add up, whether they leave at the same time or not.
+def links(n, broker=False):
+    return n if broker else n * (n - 1) // 2
+
+
+def availability(p, n):
+    return p**n
+
+
+def any_slow(q, n):
+    return 1 - (1 - q) ** n
+
+
+def p99_ms(samples_ms, parallel):
+    return np.percentile(np.sum(samples_ms, axis=1), 99)
+
+# %% wrong="blow_up" score=2 says_es="en serie" says_en="in sequence"
+# es: El total es la media por el número de servicios: la cola de latencias no cuenta.
+# en: The total is the mean times the number of services: the tail does not count.
+def links(n, broker=False):
+    return n if broker else n * (n - 1) // 2
+
+
+def availability(p, n):
+    return p**n
+
+
+def any_slow(q, n):
+    return 1 - (1 - q) ** n
+
+
+def p99_ms(samples_ms, parallel):
+    if parallel:
+        return np.percentile(np.max(samples_ms, axis=1), 99)
+    return np.mean(samples_ms) * len(samples_ms[0])
+
+# %% right="blow_up"
+import math
+
+
+def links(n, broker=False):
+    return {True: n, False: math.comb(n, 2)}[broker]
+
+
+def availability(p, n):
+    # es: multiplicando uno a uno
+    # en: multiplying one by one
+    return math.prod([p] * n)
+
+
+def any_slow(q, n):
+    # es: por inducción: o ya había una lenta, o lo es la siguiente
+    # en: by induction: either one was slow already or the next one is
+    slow = 0.0
+    for _ in range(n):
+        slow += (1 - slow) * q
+    return slow
+
+
+def p99_ms(samples_ms, parallel):
+    # es: sin numpy, por rango
+    # en: without numpy, by rank
+    totals = sorted(max(row) if parallel else math.fsum(row) for row in samples_ms)
+    return totals[math.ceil(0.99 * len(totals)) - 1]
+
+# %% [markdown] lang="es" row="1 7"
+# ## 8. Un cálculo, tres transportes (6 puntos)
+#
+# El servicio de precios recibe novedades como `{"feed": "demand", "zone": "centre", "seq": 3, "count": 40}`: la novedad número 3 sobre la demanda (`demand`) del centro dice que esperan 40 viajeros. Las de
+# `drivers` dicen cuántos conductores libres hay. La numeración va aparte para cada pareja de `feed` y `zone`. Hoy llegan por una base de datos, mañana por
+# peticiones y pasado por un broker; el cálculo no debe enterarse.
+#
+# **a)** `price_handler(state, update)` devuelve `(state, quote)`: el estado nuevo y un precio. Es una función **pura**: todo lo que sabe está en `state`, que empieza como `{}` y tiene dentro la forma que
+# tú quieras; no modifica lo que recibe ni recuerda nada fuera. El precio es `{"zone": …, "price": fare(demand, drivers)}`, con lo último que se sabe de esa zona, o `None` si no hay precio nuevo que decir: porque falta uno
+# de los dos datos, o porque la novedad no es más reciente (por `seq`) que lo que ya se sabía. Un broker entrega al menos una vez: puede **repetir** y llegar **desordenado**.
+#
+# **b)** Los adaptadores traducen entre el transporte y `handler`, y nada más. El de peticiones está hecho, como ejemplo. Faltan dos:
+#
+# - `from_database(db, last_id, state, handler)`: trata las filas nuevas de la tabla `updates` (las de `id > last_id`), por orden de `id`; sus columnas son `id, feed, zone, seq, count`. Devuelve
+#   `(last_id, state, quotes)`: el último `id` tratado, el estado nuevo y la lista de precios, sin los `None`.
+# - `from_message(message, state, handler, publish)`: trata un mensaje (bytes de JSON). Si hay precio, llama una vez a `publish("prices", zone, value)`, con el JSON del precio, en bytes, como `value`. Devuelve el estado. `publish` no devuelve nada:
+#   quien publica no espera a nadie.
+#
+# Se comprueba cada pieza con las otras sustituidas; que el mismo día por los tres transportes da los mismos precios; y, con un broker que repite, desordena y un servicio que se reinicia y relee todo, cuántos
+# euros te separas de un oráculo.
+# %% [markdown] lang="en" row="1 7"
+# ## 8. One calculation, three transports (6 points)
+#
+# The price service gets news such as `{"feed": "demand", "zone": "centre", "seq": 3, "count": 40}`: news number 3 about the demand (`demand`) of the centre says that 40 riders wait. Those of
+# `drivers` say how many drivers are free. Each pair of `feed` and `zone` has a numbering of its own. Today they come through a database, tomorrow as
+# requests and the day after through a broker; the calculation must not notice.
+#
+# **a)** `price_handler(state, update)` returns `(state, quote)`: the new state and a price. It is a **pure** function: all it knows is in `state`, which begins as `{}` and has inside whatever form
+# you like; it neither modifies what it gets nor remembers anything elsewhere. The price is `{"zone": …, "price": fare(demand, drivers)}`, from the latest that is known of that zone, or `None` when there is no new price to tell: because one
+# of the two data is missing, or because the news is not more recent (by `seq`) than what was known. A broker delivers at least once: it may **repeat** and come **out of order**.
+#
+# **b)** The adapters translate between the transport and `handler`, and nothing else. The one for requests is done, as an example. Two are missing:
+#
+# - `from_database(db, last_id, state, handler)`: handles the new rows of the table `updates` (those with `id > last_id`), in the order of `id`; its columns are `id, feed, zone, seq, count`. It returns
+#   `(last_id, state, quotes)`: the last `id` handled, the new state and the list of prices, without the `None`.
+# - `from_message(message, state, handler, publish)`: handles one message (bytes of JSON). If there is a price, it calls `publish("prices", zone, value)` once, with the JSON of the price, in bytes, as `value`. It returns the state. `publish` returns nothing:
+#   whoever publishes waits for nobody.
+#
+# Each piece is checked with the others replaced; it is checked that the same day gives the same prices on the three transports; and, with a broker that repeats and reorders and a service that restarts and reads everything again, by how
+# many euros you differ from an oracle.
+
+# %%
+def fare(demand, drivers):
+    """The price of a ride in euros: 8, and up to three times as much when riders outnumber drivers."""
+    return round(8.0 * min(3.0, max(1.0, demand / max(drivers, 1))), 2)
+
+# %% answer="price_handler"
+def price_handler(state, update):
+    ### BEGIN SOLUTION
+    feed, zone, seq = update["feed"], update["zone"], update["seq"]
+    latest, _ = state.get((feed, zone), (0, None))
+    if seq <= latest:
+        return state, None
+    # es: un diccionario nuevo: el que se recibe no se toca
+    # en: a new dict: the one that comes in is left alone
+    state = {**state, (feed, zone): (seq, update["count"])}
+    if ("demand", zone) not in state or ("drivers", zone) not in state:
+        return state, None
+    return state, {"zone": zone, "price": fare(state["demand", zone][1], state["drivers", zone][1])}
+    ### END SOLUTION
+
+# %% test="price_handler/pure" points=2 row="1"
+from mlprod import checks
+
+
+def update(feed, zone, seq, count):
+    return {"feed": feed, "zone": zone, "seq": seq, "count": count}
+
+
+def run(updates, state=None):
+    """The prices that the student's handler gives for those updates, one after another."""
+    state, quotes = {} if state is None else state, []
+    for each in updates:
+        state, quote = price_handler(state, each)
+        quotes.append(quote)
+    return quotes
+
+
+checks.same(
+    run([update("demand", "centre", 1, 40), update("drivers", "centre", 1, 20), update("drivers", "centre", 2, 80)]),
+    [None, {"zone": "centre", "price": 16.0}, {"zone": "centre", "price": 8.0}],
+    tr(es="Hacen falta los dos datos, y cada novedad cambia el precio.", en="Both data are needed, and each piece of news changes the price."),
+)
+### BEGIN HIDDEN TESTS
+_empty = {}
+_one, _ = price_handler(_empty, update("demand", "centre", 1, 40))
+_two, _quote = price_handler(_one, update("drivers", "centre", 1, 20))
+_two_again, _quote_again = price_handler(_one, update("drivers", "centre", 1, 20))
+checks.same(_quote_again, {"zone": "centre", "price": 16.0}, tr(es="El mismo estado y la misma novedad, por segunda vez, dan otra cosa: la función modifica lo que recibe o recuerda algo fuera de state.", en="The same state and the same news give something else the second time: the function modifies what it gets or remembers something outside state."))
+checks.same(run([update("drivers", "centre", 1, 20)]), [None], tr(es="Con un estado vacío no se sabe nada: hay memoria fuera de state.", en="With an empty state nothing is known: there is memory outside state."))
+assert len(_empty) == 0, tr(es="Has modificado el estado que te han pasado.", en="You have modified the state that you were given.")
+checks.same(
+    run([update("drivers", "centre", 1, 5), update("demand", "airport", 1, 40), update("demand", "centre", 1, 10), update("drivers", "airport", 1, 0)]),
+    [None, None, {"zone": "centre", "price": 16.0}, {"zone": "airport", "price": 24.0}],
+    tr(es="Cada zona tiene su demanda y sus conductores; sin conductores el precio llega al máximo.", en="Each zone has its own demand and drivers; without drivers the price is at its maximum."),
+)
+checks.same(
+    run([update("demand", "centre", 1, 30), update("drivers", "centre", 1, 30), update("drivers", "centre", 2, 10), update("demand", "centre", 2, 15)])[1:],
+    [{"zone": "centre", "price": 8.0}, {"zone": "centre", "price": 24.0}, {"zone": "centre", "price": 12.0}],
+    tr(es="El precio sale de lo último que se sabe de los dos datos: ni solo de la demanda, ni de los conductores que había al principio.", en="The price comes from the latest of both data: neither from the demand alone, nor from the drivers there were at the start."),
+)
+_madrid, _lisbon = {}, {}
+for _seq in range(1, 6):
+    for _feed, _count in (("demand", 10 * _seq), ("drivers", 10)):
+        _madrid, _madrid_quote = price_handler(_madrid, update(_feed, "centre", _seq, _count))
+    for _feed, _count in (("demand", 10), ("drivers", 10 * _seq)):
+        _lisbon, _lisbon_quote = price_handler(_lisbon, update(_feed, "centre", _seq, _count))
+checks.same([_madrid_quote["price"], _lisbon_quote["price"]], [24.0, 8.0], tr(es="Dos ciudades a la vez, cada una con su estado, no se mezclan.", en="Two cities at once, each with its own state, do not mix."))
+
+
+def _names(code):
+    inner = [_names(constant) for constant in code.co_consts if hasattr(constant, "co_names")]
+    return set(code.co_names).union(*inner)
+
+
+_transports = {"sqlite3", "json", "httpx", "requests", "socket", "urllib", "confluent_kafka", "kafka", "grpc", "fastapi", "time", "publish"}
+_used = sorted(_names(price_handler.__code__) & _transports) if hasattr(price_handler, "__code__") else []
+assert not _used, tr(es=f"El cálculo usa {_used}: eso es del transporte.", en=f"The calculation uses {_used}: that belongs to the transport.")
+### END HIDDEN TESTS
+
+# %% test="price_handler/broker" points=2 row="1 7"
+import random
+
+from mlprod import checks
+
+
+def day(seed, length=150):
+    """A day of news of three zones, in the order in which they happened."""
+    chance, seqs, news = random.Random(seed), {}, []
+    for _ in range(length):
+        feed, zone = chance.choice(["demand", "drivers"]), chance.choice(["centre", "airport", "port"])
+        seqs[feed, zone] = seqs.get((feed, zone), 0) + 1
+        news.append({"feed": feed, "zone": zone, "seq": seqs[feed, zone], "count": chance.randrange(60)})
+    return news
+
+
+def prices(news, state=None):
+    """What the student's handler says of those news, one after another: (prices, state)."""
+    state, quotes = {} if state is None else state, []
+    for each in news:
+        state, quote = price_handler(state, each)
+        quotes += [] if quote is None else [quote]
+    return quotes, state
+
+
+_first, _second = {"feed": "demand", "zone": "port", "seq": 1, "count": 10}, {"feed": "demand", "zone": "port", "seq": 2, "count": 20}
+_cars = {"feed": "drivers", "zone": "port", "seq": 1, "count": 10}
+checks.same(
+    prices([_cars, _second, _first, _second])[0], [{"zone": "port", "price": 16.0}],
+    tr(es="Un broker repite y desordena: lo que ya se sabía y lo que llega tarde no dan precio nuevo.", en="A broker repeats and reorders: what was known already and what comes late give no new price."),
+)
+### BEGIN HIDDEN TESTS
+def _oracle(news):
+    latest, quotes = {}, []
+    for each in news:
+        key = each["feed"], each["zone"]
+        if each["seq"] <= latest.get(key, (0,))[0]:
+            continue
+        latest[key] = each["seq"], each["count"]
+        if ("demand", each["zone"]) in latest and ("drivers", each["zone"]) in latest:
+            price = 8.0 * min(3.0, max(1.0, latest["demand", each["zone"]][1] / max(latest["drivers", each["zone"]][1], 1)))
+            quotes.append({"zone": each["zone"], "price": round(price, 2)})
+    return quotes
+
+
+def _messy(news, seed):
+    chance = random.Random(seed)
+    late = sorted(range(len(news)), key=lambda i: i + chance.random() * 9)
+    delivered = []
+    for i in late:
+        delivered += [news[i]] * (1 + (chance.random() < 0.2))
+        if chance.random() < 0.1:
+            delivered.append(chance.choice(delivered))
+    return delivered
+
+
+def _last_prices(quotes):
+    return {quote["zone"]: quote["price"] for quote in quotes}
+
+
+for _seed in range(2, 8):
+    _news = day(_seed)
+    _truth = _oracle(_news)
+    checks.same(prices(_news)[0], _truth, tr(es="Un día entero, por orden: precios frente a los del oráculo. La numeración va aparte para cada feed y zona.", en="A whole day, in order: prices against the oracle's. Each feed and zone has its own numbering."))
+    _delivered = _messy(_news, _seed)
+    _quotes, _state = prices(_delivered)
+    _mine, _best = _last_prices(_quotes), _last_prices(_truth)
+    _error = sum(abs(_mine.get(zone, 0.0) - price) for zone, price in _best.items()) / len(_best)
+    assert _error < 0.005, tr(
+        es=f"El broker repite y desordena, y al final del día tus precios se separan del oráculo {_error:.2f} € de media: alguna novedad vieja ha pasado por nueva, o al revés.",
+        en=f"The broker repeats and reorders, and at the end of the day your prices differ from the oracle's by {_error:.2f} € on average: old news passed for new, or the other way round.",
+    )
+    checks.same(_quotes, _oracle(_delivered), tr(es="Los precios dichos por el camino con un broker que repite y desordena.", en="The prices told along the way with a broker that repeats and reorders."))
+    checks.same(prices(_delivered, _state)[0], [], tr(es="Tras un reinicio que conserva el estado se relee todo el topic: nada es nuevo.", en="After a restart that keeps the state the whole topic is read again: nothing is new."))
+    _half, _ = prices(_delivered[:70])
+    _again, _ = prices(_delivered)
+    checks.same(_last_prices(_half + _again), _best, tr(es="El servicio muere a mitad del día, pierde el estado y relee el topic desde el principio: no se pierde nada.", en="The service dies half-way through the day, loses its state and reads the topic from the start: nothing is lost."))
+### END HIDDEN TESTS
+
+# %% wrong="price_handler" score=2 says_es="repite y desordena" says_en="repeats and reorders"
+# es: Lo último que llega es lo más nuevo.
+# en: What arrives last is what is newest.
+def price_handler(state, update):
+    state = {**state, (update["feed"], update["zone"]): update["count"]}
+    demand, drivers = (state.get((feed, update["zone"])) for feed in ("demand", "drivers"))
+    return state, (None if demand is None or drivers is None else {"zone": update["zone"], "price": fare(demand, drivers)})
+
+# %% wrong="price_handler" score=0 says_es="misma novedad" says_en="same news"
+# es: Los datos se guardan en una variable global: así los tienen todos a mano.
+# en: The data live in a global variable: that way everybody has them at hand.
+KNOWN = {}
+
+
+def price_handler(state, update):
+    key = update["feed"], update["zone"]
+    if update["seq"] <= KNOWN.get(key, (0, 0))[0]:
+        return state, None
+    KNOWN[key] = update["seq"], update["count"]
+    demand, drivers = (KNOWN.get((feed, update["zone"])) for feed in ("demand", "drivers"))
+    return state, (None if demand is None or drivers is None else {"zone": update["zone"], "price": fare(demand[1], drivers[1])})
+
+# %% wrong="price_handler" score=0 says_es="cada novedad cambia" says_en="news changes the price"
+# es: Con saber una vez cuántos conductores hay, basta: se trabaja con la copia que se guardó.
+# en: Knowing once how many drivers there are is enough: work with the copy that was kept.
+def price_handler(state, update):
+    key = update["feed"], update["zone"]
+    seq, kept = state.get(key, (0, None))
+    if update["seq"] <= seq:
+        return state, None
+    keep = update["feed"] == "drivers" and kept is not None
+    state = {**state, key: (update["seq"], kept if keep else update["count"])}
+    demand, drivers = (state.get((feed, update["zone"])) for feed in ("demand", "drivers"))
+    return state, (None if demand is None or drivers is None else {"zone": update["zone"], "price": fare(demand[1], drivers[1])})
+
+# %% wrong="price_handler" score=0 says_es="los dos datos" says_en="Both data"
+# es: El precio depende de la demanda y de nada más.
+# en: The price depends on the demand and on nothing else.
+def price_handler(state, update):
+    if update["feed"] != "demand" or update["seq"] <= state.get(update["zone"], 0):
+        return state, None
+    return {**state, update["zone"]: update["seq"]}, {"zone": update["zone"], "price": fare(update["count"], 20)}
+
+# %% wrong="price_handler" score=2 says_es="numeración" says_en="numbering"
+# es: Hay una sola numeración por zona: lo que no supera el último seq visto es viejo.
+# en: There is one numbering per zone: what does not exceed the last seq seen is old.
+def price_handler(state, update):
+    known = state.get(update["zone"], {"seq": 0, "seen": ()})
+    news = update["feed"], update["seq"]
+    if update["seq"] < known["seq"] or news in known["seen"]:
+        return state, None
+    known = {**known, "seq": update["seq"], "seen": (*known["seen"], news), update["feed"]: update["count"]}
+    quote = {"zone": update["zone"], "price": fare(known["demand"], known["drivers"])} if {"demand", "drivers"} <= set(known) else None
+    return {**state, update["zone"]: known}, quote
+
+# %% right="price_handler"
+def price_handler(state, update):
+    # es: un diccionario por zona, copiado entero antes de cambiarlo
+    # en: a dict per zone, copied whole before it is changed
+    from copy import deepcopy
+
+    state = deepcopy(state)
+    zone = state.setdefault(update["zone"], {})
+    known = zone.setdefault(update["feed"], {"seq": -1})
+    if update["seq"] > known["seq"]:
+        known.update(seq=update["seq"], count=update["count"])
+        if len(zone) == 2:
+            return state, dict(zone=update["zone"], price=fare(zone["demand"]["count"], zone["drivers"]["count"]))
+    return state, None
+
+# %%
+# es: el adaptador de peticiones, de ejemplo: el precio, o null, vuelve en la respuesta
+# en: the adapter for requests, as an example: the price, or null, goes back in the answer
+def from_request(body, state, handler):
+    state, quote = handler(state, json.loads(body))
+    return state, json.dumps(quote).encode()
+
+# %% answer="adapters"
+def from_database(db, last_id, state, handler):
+    ### BEGIN SOLUTION
+    quotes = []
+    rows = db.execute("SELECT id, feed, zone, seq, count FROM updates WHERE id > ? ORDER BY id", (last_id,)).fetchall()
+    for row in rows:
+        last_id, feed, zone, seq, count = row
+        state, quote = handler(state, {"feed": feed, "zone": zone, "seq": seq, "count": count})
+        if quote is not None:
+            quotes.append(quote)
+    return last_id, state, quotes
+    ### END SOLUTION
+
+
+def from_message(message, state, handler, publish):
+    ### BEGIN SOLUTION
+    state, quote = handler(state, json.loads(message))
+    if quote is not None:
+        publish("prices", quote["zone"], json.dumps(quote).encode())
+    return state
+    ### END SOLUTION
+
+# %% test="adapters/translate" points=1 row="7"
+import contextlib
+import json
+import sqlite3
+
+from mlprod import checks
+
+
+class Spy:
+    """Stands in for the handler: notes what it is given and says odd prices, so that one sees who calculates."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, state, update):
+        self.seen.append({name: update[name] for name in ("feed", "zone", "seq", "count")})
+        return state + 1, (None if update["count"] == 0 else {"zone": update["zone"], "price": 1000.25 + update["count"]})
+
+
+class StillPublishing(BaseException):
+    """Ends an endless wait; not an Exception, so that no `except Exception` hides it."""
+
+
+class Outbox:
+    """Stands in for the broker: keeps what is published and, like it, answers nothing."""
+
+    def __init__(self):
+        self.sent = []
+
+    def __call__(self, topic, key, value):
+        self.sent.append((topic, key, json.loads(value)))
+        if len(self.sent) > 500:
+            raise StillPublishing(tr(es="El mismo precio publicado sin parar: publish no devuelve respuesta, y no hay nadie a quien esperar.", en="The same price published over and over: publish returns no answer, and there is nobody to wait for."))
+
+
+def database_of(updates):
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE updates (id INTEGER PRIMARY KEY, feed TEXT, zone TEXT, seq INTEGER, count INTEGER)")
+    db.executemany("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", updates)
+    return contextlib.closing(db)
+
+
+_two = [{"feed": "demand", "zone": "centre", "seq": 1, "count": 3}, {"feed": "drivers", "zone": "centre", "seq": 1, "count": 0}]
+_spy = Spy()
+with database_of(_two) as _db:
+    _result = from_database(_db, 0, 0, _spy)
+checks.same(_spy.seen, _two, tr(es="Lo que from_database ha pasado al cálculo: todas las filas nuevas, por orden.", en="What from_database passed to the calculation: all the new rows, in order."))
+checks.same(_result, (2, 2, [{"zone": "centre", "price": 1003.25}]), tr(es="from_database con un cálculo de pega: (last_id, state, quotes).", en="from_database with a dummy calculation: (last_id, state, quotes)."))
+_outbox = Outbox()
+checks.same(from_message(json.dumps(_two[0]).encode(), 5, Spy(), _outbox), 6, tr(es="from_message devuelve el estado nuevo.", en="from_message returns the new state."))
+checks.same(_outbox.sent, [("prices", "centre", {"zone": "centre", "price": 1003.25})], tr(es="Lo que from_message ha publicado, con un cálculo de pega: lo que dice handler, tal cual.", en="What from_message published, with a dummy calculation: what the handler says, as it is."))
+### BEGIN HIDDEN TESTS
+_many = [{"feed": ("demand", "drivers")[i % 2], "zone": f"zone-{i % 3}", "seq": i, "count": i % 4} for i in range(1, 41)]
+_spy = Spy()
+_odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business in the transport.")
+with database_of(_many) as _db:
+    checks.same(from_database(_db, 0, 0, _spy), (40, 40, [{"zone": each["zone"], "price": 1000.25 + each["count"]} for each in _many if each["count"]]), _odd)
+    checks.same(from_database(_db, 40, 40, _spy), (40, 40, []), tr(es="Sin filas nuevas: ni precios, ni cambios.", en="No new rows: neither prices nor changes."))
+    _db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (90, 'demand', 'zone-0', 41, 2)")
+    _db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (50, 'drivers', 'zone-1', 42, 3)")
+    checks.same(from_database(_db, 40, 40, _spy), (90, 42, [{"zone": "zone-1", "price": 1003.25}, {"zone": "zone-0", "price": 1002.25}]), tr(es="Solo las filas nuevas, por orden de id, aunque haya huecos.", en="Only the new rows, in the order of id, even with gaps."))
+checks.same(len(_spy.seen), 42, tr(es="Novedades que han llegado al cálculo: cada fila, una vez.", en="News that reached the calculation: each row once."))
+_spy, _outbox, _state = Spy(), Outbox(), 0
+for _each in _many:
+    _state = from_message(json.dumps(_each).encode(), _state, _spy, _outbox)
+checks.same(_outbox.sent, [("prices", each["zone"], {"zone": each["zone"], "price": 1000.25 + each["count"]}) for each in _many if each["count"]], _odd)
+checks.same((_spy.seen, _state), (_many, 40), tr(es="from_message: cada mensaje, una vez al cálculo, con el estado que toca.", en="from_message: each message, once to the calculation, with the right state."))
+### END HIDDEN TESTS
+
+# %% test="adapters/same_day" points=1 row="1 7"
+import random
+
+from mlprod import checks
+
+
+def plain_handler(state, update):
+    """A handler with few scruples: a price for each piece of news, from the latest of its zone."""
+    state = {**state, (update["feed"], update["zone"]): update["count"]}
+    demand, drivers = (state.get((feed, update["zone"]), 0) for feed in ("demand", "drivers"))
+    return state, ({"zone": update["zone"], "price": fare(demand, drivers)} if demand else None)
+
+
+def on_three_transports(news, handler):
+    """The prices of the same news through the database (polled now and then), by request and through the broker."""
+    by_request, state = [], {}
+    for each in news:
+        state, answer = from_request(json.dumps(each), state, handler)
+        by_request.append(json.loads(answer))
+    outbox, state = Outbox(), {}
+    for each in news:
+        state = from_message(json.dumps(each).encode(), state, handler, outbox)
+    polled, last_id, state = [], 0, {}
+    with database_of([]) as db:
+        for each in news:
+            db.execute("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", each)
+            if each["count"] % 5 == 0 or each is news[-1]:
+                last_id, state, quotes = from_database(db, last_id, state, handler)
+                polled += quotes
+    return polled, [quote for quote in by_request if quote is not None], [quote for _, _, quote in outbox.sent]
+
+
+_chance = random.Random(3)
+_news = [{"feed": _chance.choice(["demand", "drivers"]), "zone": _chance.choice(["centre", "port"]), "seq": _n, "count": _chance.randrange(60)} for _n in range(1, 121)]
+_polled, _requested, _published = on_three_transports(_news, plain_handler)
+checks.same(_polled, _requested, tr(es="El mismo día por la base de datos y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the database and by requests: the same prices, in the same order."))
+checks.same(_published, _requested, tr(es="El mismo día por el broker y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the broker and by requests: the same prices, in the same order."))
+### BEGIN HIDDEN TESTS
+_other = [{**each, "zone": each["zone"] * 2, "count": (each["count"] * 7 + 3) % 50} for each in _news]
+_expected, _state = [], {}
+for _each in _other:
+    _state, _quote = plain_handler(_state, _each)
+    _expected += [_quote] if _quote else []
+for _way, _quotes in zip(("database", "request", "broker"), on_three_transports(_other, plain_handler), strict=True):
+    checks.same(_quotes, _expected, tr(es=f"Otro día, por {_way}: los precios que da el cálculo.", en=f"Another day, through {_way}: the prices that the calculation gives."))
+### END HIDDEN TESTS
+
+# %% wrong="adapters" score=0 says_es="tal cual" says_en="as it is"
+# es: El adaptador del broker ya tiene el precio delante: que lo redondee él.
+# en: The broker's adapter has the price before it: let it do the rounding.
+def from_database(db, last_id, state, handler):
+    quotes = []
+    for row in db.execute("SELECT id, feed, zone, seq, count FROM updates WHERE id > ? ORDER BY id", (last_id,)).fetchall():
+        last_id = row[0]
+        state, quote = handler(state, dict(zip(("feed", "zone", "seq", "count"), row[1:], strict=True)))
+        quotes += [quote] if quote else []
+    return last_id, state, quotes
+
+
+def from_message(message, state, handler, publish):
+    state, quote = handler(state, json.loads(message))
+    if quote:
+        publish("prices", quote["zone"], json.dumps({**quote, "price": round(quote["price"])}).encode())
+    return state
+
+# %% wrong="adapters" score=0 says_es="publish no devuelve" says_en="publish returns no answer"
+# es: Publicar es llamar: se insiste hasta que el otro conteste.
+# en: Publishing is calling: insist until the other one answers.
+def from_database(db, last_id, state, handler):
+    quotes = []
+    for row in db.execute("SELECT id, feed, zone, seq, count FROM updates WHERE id > ? ORDER BY id", (last_id,)).fetchall():
+        last_id = row[0]
+        state, quote = handler(state, dict(zip(("feed", "zone", "seq", "count"), row[1:], strict=True)))
+        quotes += [quote] if quote else []
+    return last_id, state, quotes
+
+
+def from_message(message, state, handler, publish):
+    state, quote = handler(state, json.loads(message))
+    if quote:
+        while publish("prices", quote["zone"], json.dumps(quote).encode()) is None:
+            pass
+    return state
+
+# %% wrong="adapters" score=0 says_es="filas nuevas" says_en="new rows"
+# es: Al sondear se lee la tabla entera: lo repetido no molesta.
+# en: Polling reads the whole table: repetitions do no harm.
+def from_database(db, last_id, state, handler):
+    quotes = []
+    for row in db.execute("SELECT id, feed, zone, seq, count FROM updates ORDER BY id").fetchall():
+        last_id = row[0]
+        state, quote = handler(state, dict(zip(("feed", "zone", "seq", "count"), row[1:], strict=True)))
+        quotes += [quote] if quote else []
+    return last_id, state, quotes
+
+
+def from_message(message, state, handler, publish):
+    state, quote = handler(state, json.loads(message))
+    if quote:
+        publish("prices", quote["zone"], json.dumps(quote).encode())
+    return state
+
+# %% wrong="adapters" score=0 says_es="filas nuevas" says_en="new rows"
+# es: De una tabla solo interesa la última fila: lo de en medio ya es viejo.
+# en: Of a table only the last row matters: what lies between is old already.
+def from_database(db, last_id, state, handler):
+    row = db.execute("SELECT id, feed, zone, seq, count FROM updates WHERE id > ? ORDER BY id DESC", (last_id,)).fetchone()
+    if row is None:
+        return last_id, state, []
+    state, quote = handler(state, dict(zip(("feed", "zone", "seq", "count"), row[1:], strict=True)))
+    return row[0], state, [quote] if quote else []
+
+
+def from_message(message, state, handler, publish):
+    state, quote = handler(state, json.loads(message))
+    if quote:
+        publish("prices", quote["zone"], json.dumps(quote).encode())
+    return state
+
+# %% right="adapters"
+# es: los dos adaptadores, sobre una misma función que recorre novedades
+# en: both adapters, on top of one function that goes through news
+def follow(news, state, handler):
+    told = []
+    while news:
+        state, quote = handler(state, news.pop(0))
+        told += [quote] if quote else []
+    return state, told
+
+
+def from_database(db, last_id, state, handler):
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows = [dict(row) for row in cursor.execute("SELECT * FROM updates ORDER BY id") if row["id"] > last_id]
+    last_id = max([last_id, *(row["id"] for row in rows)])
+    return [last_id, *follow(rows, state, handler)]
+
+
+def from_message(message, state, handler, publish):
+    state, told = follow([json.loads(message.decode("utf-8"))], state, handler)
+    for quote in told:
+        publish("prices", quote["zone"], bytes(json.dumps(quote, indent=1), "utf-8"))
+    return state
+
+# %% [markdown] lang="es" row="7 8"
+# ## 9. Un topic, muchos lectores (3 puntos)
+#
+# Escribe `Topic`, un topic en pequeño, en memoria y con una sola partición:
+#
+# - `publish(value)` añade un mensaje y devuelve su offset: 0, 1, 2… No espera a nadie ni sabe quién lee.
+# - `poll(subscriber, limit=100)` devuelve los siguientes mensajes **de ese suscriptor** (un nombre), como mucho `limit`, como lista de parejas `(offset, value)`, por orden. Si no hay más, una lista vacía. Un nombre
+#   que aparece por primera vez empieza en el offset 0, por tarde que llegue.
+#
+# ```python
+# topic = Topic()
+# topic.publish("ride 1")       # 0
+# topic.poll("pricing")         # [(0, "ride 1")]
+# topic.poll("pricing")         # []
+# topic.poll("fraud")           # [(0, "ride 1")]
+# ```
+#
+# Se comprueba que cada suscriptor lo lee todo una vez y a su ritmo, que uno que está parado no molesta a los demás ni al productor, y que añadir el cuarto no obliga a cambiar nada.
+# %% [markdown] lang="en" row="7 8"
+# ## 9. One topic, many readers (3 points)
+#
+# Write `Topic`, a small topic, in memory and with a single partition:
+#
+# - `publish(value)` appends a message and returns its offset: 0, 1, 2… It waits for nobody and does not know who reads.
+# - `poll(subscriber, limit=100)` returns the next messages **of that subscriber** (a name), at most `limit`, as a list of pairs `(offset, value)`, in order. If there are no more, an empty list. A name
+#   that appears for the first time begins at offset 0, however late it comes.
+#
+# ```python
+# topic = Topic()
+# topic.publish("ride 1")       # 0
+# topic.poll("pricing")         # [(0, "ride 1")]
+# topic.poll("pricing")         # []
+# topic.poll("fraud")           # [(0, "ride 1")]
+# ```
+#
+# It is checked that each subscriber reads everything once and at its own pace, that one which is stopped troubles neither the others nor the producer, and that adding a fourth one changes nothing.
+
+# %% answer="fan_out"
+class Topic:
+    def __init__(self):
+        ### BEGIN SOLUTION
+        self.log = []
+        self.offsets = {}
+        ### END SOLUTION
+
+    def publish(self, value):
+        ### BEGIN SOLUTION
+        self.log.append(value)
+        return len(self.log) - 1
+        ### END SOLUTION
+
+    def poll(self, subscriber, limit=100):
+        ### BEGIN SOLUTION
+        # es: leer no borra: solo avanza el offset de quien lee
+        # en: reading does not remove: it only moves the reader's own offset
+        begin = self.offsets.get(subscriber, 0)
+        records = list(enumerate(self.log[begin : begin + limit], begin))
+        self.offsets[subscriber] = begin + len(records)
+        return records
+        ### END SOLUTION
+
+# %% test="fan_out/readers" points=2 row="8"
+from mlprod import checks
+
+_topic = Topic()
+checks.same([_topic.publish(f"ride {n}") for n in range(3)], [0, 1, 2], tr(es="publish devuelve el offset de cada mensaje.", en="publish returns each message's offset."))
+_three = [(0, "ride 0"), (1, "ride 1"), (2, "ride 2")]
+checks.same(_topic.poll("pricing"), _three, tr(es="pricing lee los tres mensajes.", en="pricing reads the three messages."))
+checks.same(_topic.poll("drivers"), _three, tr(es="drivers también lee los tres: que pricing los haya leído no los borra ni mueve su offset.", en="drivers reads the three as well: pricing having read them neither removes them nor moves its offset."))
+checks.same(_topic.poll("pricing"), [], tr(es="pricing ya lo había leído todo.", en="pricing had read everything already."))
+### BEGIN HIDDEN TESTS
+import random
+
+_other = Topic()
+checks.same([_other.poll("drivers"), _other.publish("x"), _other.poll("drivers")], [[], 0, [(0, "x")]], tr(es="Otro topic es otro: no comparten mensajes ni offsets.", en="Another topic is another: they share neither messages nor offsets."))
+_chance, _topic, _published = random.Random(4), Topic(), []
+_read = {name: [] for name in ("pricing", "drivers", "rides")}
+for _turn in range(400):
+    if _chance.random() < 0.4:
+        _value = _chance.choice(["same", _turn, None, {"zone": "centre"}])
+        checks.same(_topic.publish(_value), len(_published), tr(es="Offset del mensaje publicado: cuántos había antes, los hayan leído o no.", en="Offset of the message published: how many there were before, read or not."))
+        _published.append(_value)
+    else:
+        _name, _limit = _chance.choice(["pricing", "pricing", "drivers"]), _chance.randrange(1, 6)
+        _batch = list(_topic.poll(_name, limit=_limit))
+        assert len(_batch) <= _limit, tr(es=f"poll(limit={_limit}) ha devuelto {len(_batch)} mensajes.", en=f"poll(limit={_limit}) returned {len(_batch)} messages.")
+        _read[_name] += _batch
+while _batch := list(_topic.poll("drivers", 3)):
+    _read["drivers"] += _batch
+    assert len(_read["drivers"]) <= len(_published), tr(es="drivers lee más mensajes de los que hay: alguno se repite.", en="drivers reads more messages than there are: some are repeated.")
+_all = list(enumerate(_published))
+checks.same(_read["drivers"], _all, tr(es="Lo que ha leído drivers, a trozos y con otros leyendo: todo, una vez y por orden.", en="What drivers has read, in pieces and with others reading: everything, once, in order."))
+checks.same(_read["pricing"], _all[: len(_read["pricing"])], tr(es="Lo que ha leído pricing: sin huecos ni repeticiones.", en="What pricing has read: neither gaps nor repetitions."))
+### END HIDDEN TESTS
+
+# %% test="fan_out/newcomer" points=1 row="7 8"
+from mlprod import checks
+
+_topic = Topic()
+for _n in range(5):
+    _topic.publish(_n)
+    _topic.poll("pricing"), _topic.poll("drivers"), _topic.poll("rides")
+checks.same(_topic.poll("fraud"), list(enumerate(range(5))), tr(es="fraud llega el último y lee la historia desde el principio.", en="fraud comes last and reads the history from the start."))
+### BEGIN HIDDEN TESTS
+checks.same([_topic.poll(name) for name in ("pricing", "drivers", "rides")], [[], [], []], tr(es="Que llegue fraud no hace releer a los demás.", en="The arrival of fraud makes nobody read again."))
+_topic = Topic()
+checks.same([_topic.publish(n) for n in range(250)], list(range(250)), tr(es="Con todos los lectores parados, publicar no espera a nadie ni pierde nada.", en="With all the readers stopped, publishing waits for nobody and loses nothing."))
+checks.same(_topic.poll("pricing"), [(n, n) for n in range(100)], tr(es="Al volver, pricing encuentra lo publicado en su ausencia (limit=100 por defecto).", en="When it comes back, pricing finds what was published in its absence (limit=100 by default)."))
+checks.same(_topic.publish("late"), 250, tr(es="El productor sigue igual, lean o no.", en="The producer goes on the same, read or not."))
+checks.same([len(_topic.poll("pricing", 1000)), len(_topic.poll("fraud", 1000))], [151, 251], tr(es="Cada uno sigue desde su propio offset.", en="Each one goes on from its own offset."))
+### END HIDDEN TESTS
+
+# %% wrong="fan_out" score=0 says_es="no los borra" says_en="neither removes them"
+# es: Leer un mensaje lo saca del topic, como en una cola.
+# en: Reading a message takes it out of the topic, as in a queue.
+class Topic:
+    def __init__(self):
+        self.log, self.next = [], 0
+
+    def publish(self, value):
+        self.log.append((self.next, value))
+        self.next += 1
+        return self.next - 1
+
+    def poll(self, subscriber, limit=100):
+        taken, self.log = self.log[:limit], self.log[limit:]
+        return taken
+
+# %% wrong="fan_out" score=0 says_es="mueve su offset" says_en="moves its offset"
+# es: Hay un offset del topic, el mismo para todos.
+# en: There is one offset of the topic, the same for all.
+class Topic:
+    def __init__(self):
+        self.log, self.offset = [], 0
+
+    def publish(self, value):
+        self.log.append(value)
+        return len(self.log) - 1
+
+    def poll(self, subscriber, limit=100):
+        found = list(enumerate(self.log))[self.offset : self.offset + limit]
+        self.offset += len(found)
+        return found
+
+# %% wrong="fan_out" score=0 says="drivers"
+# es: El broker empuja cada mensaje a quien esté suscrito en ese momento; el que no está se lo pierde.
+# en: The broker pushes each message to whoever is subscribed at that moment; the absent miss it.
+class Topic:
+    def __init__(self):
+        self.inboxes, self.next = {"pricing": []}, 0
+
+    def publish(self, value):
+        for inbox in self.inboxes.values():
+            inbox.append((self.next, value))
+        self.next += 1
+        return self.next - 1
+
+    def poll(self, subscriber, limit=100):
+        inbox = self.inboxes.setdefault(subscriber, [])
+        found, inbox[:] = inbox[:limit], inbox[limit:]
+        return found
+
+# %% wrong="fan_out" score=2 says_es="desde el principio" says_en="from the start"
+# es: Se borra lo que ya han leído todos los que hay: nadie más lo va a querer.
+# en: What all present have read is deleted: nobody else will want it.
+class Topic:
+    def __init__(self):
+        self.log, self.offsets, self.first = [], {"drivers": 0}, 0
+
+    def publish(self, value):
+        self.log.append(value)
+        return self.first + len(self.log) - 1
+
+    def poll(self, subscriber, limit=100):
+        begin = max(self.first, self.offsets.get(subscriber, 0))
+        found = list(enumerate(self.log, self.first))[begin - self.first :][:limit]
+        self.offsets[subscriber] = begin + len(found)
+        drop = min(self.offsets.values()) - self.first
+        self.log, self.first = self.log[drop:], self.first + drop
+        return found
+
+# %% wrong="fan_out" score=0 says_es="Otro topic es otro" says_en="Another topic is another"
+# es: Los mensajes y los offsets se declaran en la clase (y así los comparten todos los topics).
+# en: Messages and offsets are declared in the class (and so all topics share them).
+class Topic:
+    log, offsets = [], {}
+
+    def publish(self, value):
+        self.log.append(value)
+        return len(self.log) - 1
+
+    def poll(self, subscriber, limit=100):
+        begin = self.offsets.get(subscriber, 0)
+        records = list(enumerate(self.log))[begin : begin + limit]
+        self.offsets[subscriber] = begin + len(records)
+        return records
+
+# %% right="fan_out"
+class Topic:
+    # es: un iterador perezoso por suscriptor sobre el mismo registro
+    # en: a lazy iterator per subscriber over the same log
+    def __init__(self):
+        from collections import defaultdict
+
+        self.records = []
+        self.readers = defaultdict(self._reader)
+
+    def _reader(self):
+        position = 0
+        while True:
+            if position < len(self.records):
+                yield position, self.records[position]
+                position += 1
+            else:
+                yield None
+
+    def publish(self, value):
+        offset = len(self.records)
+        self.records.append(value)
+        return offset
+
+    def poll(self, subscriber, limit=100):
+        reader, found = self.readers[subscriber], []
+        while len(found) < limit and (record := next(reader)) is not None:
+            found.append(record)
+        return found
+
+# %% [markdown] essay="choose" points=4 lang="es"
+# ## 10. Redacción: de 3 servicios a 30 (4 puntos)
+#
+# La empresa tiene hoy tres servicios, una base de datos PostgreSQL que comparten y 50 viajes por minuto en una ciudad. En dos años quiere treinta servicios de seis equipos, cuarenta ciudades, dos socios con flota propia (y base de datos propia) y un
+# equipo de datos que reentrena cada noche con la historia completa. El precio debe reaccionar a la demanda en menos de dos segundos, y el viajero ha de ver su precio en menos de 300 ms.
+#
+# ¿Por dónde debe viajar cada cosa: base de datos, servicios o broker? En unas 300 palabras:
+#
+# 1. di qué transporte pondrías para (a) la demanda y la disponibilidad, (b) enseñar el precio al viajero, (c) los conductores de los socios y (d) el equipo de datos;
+# 2. defiéndelo con **al menos cuatro números**: dos medidos por ti en la lección y dos calculados (enlaces, disponibilidad, llamadas lentas, antigüedad, consultas…);
+# 3. di qué se pierde o qué se complica con tu elección, y qué pasa cuando muere el servicio de precios;
+# 4. di cuál sería el primer paso, con tres servicios, y en qué momento **no** lo darías todavía.
+#
+# ### BEGIN SOLUTION
+# **Respuesta modelo.** (a) Demanda y disponibilidad, por un broker: las leen precios, conductores, viajes y, mañana, cualquiera; con treinta servicios hay 435 enlaces si cada pareja habla directamente y 30 con un broker. Por la base de datos compartida también se podría: para menos
+# de dos segundos basta sondear cada segundo (antigüedad media de unos 0.5 s, máxima de algo más de 1 s), pero treinta servicios que sondean cuarenta ciudades cada segundo son 1 200 consultas por segundo, lleguen novedades o no. (b) El precio al viajero, con una petición: necesita la respuesta para seguir. Pero
+# a **un** servicio y con tiempo límite, no a una cadena: 0.999 elevado a 30 es 0.970, y con un 1 % de llamadas lentas, treinta llamadas son un 26 % de peticiones lentas. Si precios muere, se enseña el último precio oído, con su antigüedad. (c) Los socios, por su API, con límite de peticiones y caché con caducidad: su fichero no es nuestro. (d) El
+# equipo de datos es un grupo de consumidores más, que empieza en el offset 0: los productores no cambian. De la lección: [p99 de REST y del broker, coste de un `fsync`, pérdida en euros con precios muerto], medidos en mi máquina.
+#
+# Se complica: hay que operar el broker, los mensajes llegan repetidos (números de secuencia o claves de idempotencia), los esquemas pasan a ser un contrato y depurar es más difícil. Primer paso: publicar la demanda en un topic sin dejar de escribirla en la base de datos, y que precios lea de ahí. Con tres servicios de un solo equipo y una
+# ciudad, 3 enlaces y sondeos de un segundo, todavía no lo daría: no compensa.
+#
+# **Rúbrica.** 1 punto por una elección coherente para los cuatro casos (no vale «broker para todo»: (b) necesita respuesta y (c) no es nuestro). 1 punto por cuatro números correctos que apoyan de verdad lo que dicen; medio si son correctos pero sueltos, o si se comparan idas y vueltas con tiempos de una
+# sola dirección sin decirlo. 1 punto por las pérdidas: repeticiones, orden, operación, un dato viejo cuando precios muere. 1 punto por un camino gradual y un criterio claro para no darlo aún. Otra elección bien defendida con números vale lo mismo. «Lo usan las grandes» no es un argumento.
+# ### END SOLUTION
+# %% [markdown] essay="choose" points=4 lang="en"
+# ## 10. Essay: from 3 services to 30 (4 points)
+#
+# The company has three services today, a PostgreSQL database that they share and 50 rides a minute in one city. In two years it wants thirty services of six teams, forty cities, two partners with a fleet of their own (and a database of their own) and a
+# data team that retrains each night on the whole history. The price must react to the demand in less than two seconds, and the rider must see the price in less than 300 ms.
+#
+# By which way should each thing travel: database, services or broker? In some 300 words:
+#
+# 1. say which transport you would choose for (a) demand and availability, (b) showing the price to the rider, (c) the partners' drivers and (d) the data team;
+# 2. defend it with **at least four numbers**: two measured by you in the lesson and two calculated (links, availability, slow calls, staleness, queries…);
+# 3. say what is lost or becomes harder with your choice, and what happens when the price service dies;
+# 4. say what the first step would be, with three services, and when you would **not** take it yet.
+#
+# ### BEGIN SOLUTION
+# **Model answer.** (a) Demand and availability, through a broker: prices, drivers, rides read them and, tomorrow, anybody; with thirty services there are 435 links if each pair talks directly, and 30 with a broker. The shared database could do it too: for less
+# than two seconds it is enough to poll each second (mean staleness about 0.5 s, maximum a little over 1 s), but thirty services that poll forty cities each second are 1 200 queries a second, news or no news. (b) The price to the rider, with a request: the answer is needed to go on. But
+# to **one** service and with a timeout, not to a chain: 0.999 to the power 30 is 0.970, and with 1 % of slow calls, thirty calls make 26 % of slow requests. If prices dies, the last price heard is shown, with its age. (c) The partners, through their API, with a request limit and a cache that expires: their file is not ours. (d) The
+# data team is one more consumer group, which begins at offset 0: the producers do not change. From the lesson: [p99 of REST and of the broker, cost of an `fsync`, loss in euros with prices dead], measured on my machine.
+#
+# What becomes harder: the broker must be operated, messages come repeated (sequence numbers or idempotency keys), schemas become a contract and debugging is harder. First step: publish the demand to a topic while still writing it into the database, and let prices read from there. With three services of a single team and one
+# city, 3 links and polls of one second, I would not take it yet: it does not pay.
+#
+# **Rubric.** 1 point for a coherent choice in the four cases ("a broker for everything" will not do: (b) needs an answer and (c) is not ours). 1 point for four correct numbers that really support what they are said to; half if they are correct but idle, or if round trips are compared with one-way times
+# without saying so. 1 point for the losses: repetitions, order, operation, an old datum when prices dies. 1 point for a gradual path and a clear criterion for not taking it yet. Another choice well defended with numbers is worth the same. "The big ones use it" is not an argument.
+# ### END SOLUTION
