@@ -328,6 +328,8 @@ lost = {
     heard: 100 * day.bill(in_one_process(day, heard)).loss / oracle_earns
     for heard in [("supply", "demand"), ("demand",), ("supply",), ()]
 }
+
+# %% tags=["hide-input"] slide="fragment"
 tables.show(
     [
         {
@@ -582,6 +584,7 @@ sweep = {}
 for poll in tqdm(poll_intervals, desc=tr(es="intervalos de sondeo", en="polling intervals")):
     sweep[poll] = run_company(live_on_database, sqlite_url(), poll)
 
+# %% tags=["hide-input"] slide="fragment"
 rows = []
 for poll, results in sweep.items():
     ages = ages_at_prices(results)
@@ -606,7 +609,7 @@ tables.show(
     ),
 )
 
-# %%
+# %% tags=["hide-input"]
 at_200 = sweep[0.2] if 0.2 in sweep else sweep[max(sweep)]
 compare(
     tr(es="desfase medio con T = 200 ms", en="mean staleness with T = 200 ms"),
@@ -634,7 +637,7 @@ compare(
     unit="×",
 )
 
-# %% slide="fragment"
+# %% tags=["hide-input"] slide="fragment"
 fig, (left, right) = plots.subplots(1, 2, figsize=(10, 3.8))
 T = sorted(sweep)
 for label, measure, marker in [
@@ -713,6 +716,7 @@ postgres_url = database.url.replace("postgresql://", "postgresql+psycopg://", 1)
 SharedTable(postgres_url).create().close()
 on_postgres = run_company(live_on_database, postgres_url, 0.05)
 
+# %% tags=["hide-input"] slide="fragment"
 rows = []
 for name, results in {"SQLite": sweep.get(0.05, at_200), "PostgreSQL": on_postgres}.items():
     ages = ages_at_prices(results)
@@ -938,6 +942,7 @@ there.put(None)
 median_ms = {name: 1000 * statistics.median(times) for name, times in took.items()}
 parse, hop, in_memory, unsynced, durable = median_ms.values()
 
+# %% tags=["hide-input"] slide="fragment"
 fig, ax = plots.subplots(figsize=(8, 3))
 ax.barh(list(median_ms), list(median_ms.values()))
 for row, value in enumerate(median_ms.values()):
@@ -966,7 +971,7 @@ compare(
     unit="×",
 )
 
-# %% slide="fragment"
+# %% tags=["hide-input"] slide="fragment"
 at_50 = statistics.mean(ages_at_prices(sweep.get(0.05, at_200))) * 1000
 share = {
     tr(
@@ -1188,7 +1193,7 @@ def live_on_services(
     Kind, events, line, seconds, journal, server, Client, directory, ready, stopping
 ):
     """One service, as a process, that answers the others and asks them. `directory`: a folder with the address of each."""
-    service, said, clients = Kind(), {}, {}
+    service, said, clients, serving = Kind(), {}, {}, threading.Event()
     service.journal = journal
 
     def ask(kind, zone):
@@ -1223,8 +1228,10 @@ def live_on_services(
     def announce(address):
         (directory / Kind.__name__).write_text(address)
         ready(address)
+        serving.set()
 
     threading.Thread(target=server, args=(answer, announce, stopping), daemon=True).start()
+    serving.wait(20)
     service.price_of = price_now
     # es: antes de salir, todos saben lo que había al empezar y han hablado ya una vez
     # en: before the start, all know how things stood at first and have spoken once
@@ -1288,6 +1295,8 @@ def waits(results):
 
 on_rest = on_services(rest_server, RestClient)
 on_grpc = on_services(grpc_server, GrpcClient)
+
+# %% tags=["hide-input"] slide="fragment"
 rows = []
 for name, results in {
     tr(es="base de datos, T = 50 ms", en="database, T = 50 ms"): sweep.get(0.05, at_200),
@@ -1555,6 +1564,7 @@ with processes.group() as group:
         for n in (3, 5, 10, 15)
     }
 
+# %% tags=["hide-input"] slide="fragment"
 # es: segundos
 # en: seconds
 SLOW = 0.01
@@ -1599,7 +1609,7 @@ tables.show(
     ),
 )
 
-# %% slide="fragment"
+# %% tags=["hide-input"] slide="fragment"
 fig, ax = plots.subplots(figsize=(7, 3.8))
 ns = range(1, 101)
 ax.plot(
@@ -1772,6 +1782,7 @@ ways = {
 for name in tqdm(ways, desc=tr(es="una caída en cada manera", en="a crash in each way")):
     crashed[name] = ways[name]()
 
+# %% tags=["hide-input"] slide="fragment"
 told = {f"{event.kind} {event.zone} {event.seq}" for event in city.of("supply", "demand")}
 rows = []
 for name, results in crashed.items():
@@ -1878,6 +1889,8 @@ with processes.group() as group:
         for name in ("fraud", "audit")
     }
     read = {name: process.result(timeout=30) for name, process in newcomers.items()}
+
+# %% tags=["hide-input"] slide="fragment"
 demand_told = len(city.of("demand"))
 tables.show(
     [
@@ -1922,7 +1935,7 @@ compare(
 # The same city, the same classes, three transports. The two columns of time are **not the same thing**: the *wait* is how long the rider takes to get a price (with services, three
 # round trips; with the other two, a look into one's own memory), and the *staleness* is one-way, from saying to hearing.
 
-# %% slide="fragment"
+# %% tags=["hide-input"] slide="fragment"
 calm = {f"SQLite, T = {1000 * poll:g} ms": results for poll, results in sweep.items()}
 calm |= {
     "PostgreSQL, T = 50 ms": on_postgres,
@@ -1958,56 +1971,8 @@ tables.show(
         en="The same company on each transport (on this machine, now)",
     ),
 )
-tables.show(
-    [
-        {
-            "": tr(es="base de datos", en="database"),
-            tr(es="cada uno conoce", en="each one knows"): tr(
-                es="la tabla y sus columnas", en="the table and its columns"
-            ),
-            tr(es="enlaces con n servicios", en="links with n services"): "n",
-            tr(es="si precios muere", en="if prices dies"): tr(
-                es="se sigue con lo último oído", en="the others go on with what they last heard"
-            ),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
-                es="todos se paran", en="all stop"
-            ),
-        },
-        {
-            "": tr(es="servicios", en="services"),
-            tr(es="cada uno conoce", en="each one knows"): tr(
-                es="la dirección y la API de cada otro", en="the address and the API of every other"
-            ),
-            tr(es="enlaces con n servicios", en="links with n services"): "n(n-1)/2",
-            tr(es="si precios muere", en="if prices dies"): tr(
-                es="no hay precio", en="there is no price"
-            ),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
-                es="no hay nada en medio", en="nothing is in the middle"
-            ),
-        },
-        {
-            "": "broker",
-            tr(es="cada uno conoce", en="each one knows"): tr(
-                es="los topics y sus mensajes", en="the topics and their messages"
-            ),
-            tr(es="enlaces con n servicios", en="links with n services"): "n",
-            tr(es="si precios muere", en="if prices dies"): tr(
-                es="se sigue con lo último oído", en="the others go on with what they last heard"
-            ),
-            tr(es="si muere lo de en medio", en="if the middle dies"): tr(
-                es="todos se paran: por eso un clúster son varios",
-                en="all stop: that is why a cluster is several",
-            ),
-        },
-    ],
-    caption=tr(
-        es="Acoplamiento: qué sabe cada uno de los demás y qué sobrevive",
-        en="Coupling: what each one knows of the others, and what survives",
-    ),
-)
 
-# %% slide="fragment"
+# %% tags=["hide-input"] slide="fragment"
 fig, ax = plots.subplots(figsize=(8, 4.2))
 styles = {"SQLite": "o", "PostgreSQL": "s", "REST": "^", "gRPC": "v", "broker": "D"}
 for name, results in calm.items():
@@ -2028,6 +1993,23 @@ plots.show(
         en="Each transport by how long the rider waits and how many euros are lost: asking is fresh but slow; polling is immediate but old; the broker is immediate and nearly fresh.",
     ),
 )
+
+# %% [markdown] lang="es" row="6 7" slide="subslide"
+# Y lo que no se mide en milisegundos, el **acoplamiento**: qué sabe cada uno de los demás, y qué sobrevive.
+#
+# | | cada uno conoce | enlaces con $n$ servicios | si *precios* muere | si muere lo de en medio |
+# |---|---|---|---|---|
+# | base de datos | la tabla y sus columnas | $n$ | se sigue con lo último que se oyó | se paran todos |
+# | servicios | la dirección y la API de cada otro | hasta $n(n-1)/2$ | no hay precio | no hay nada en medio |
+# | broker | los topics y la forma de sus mensajes | $n$ | se sigue con lo último que se oyó | se paran todos: por eso un clúster son varios |
+# %% [markdown] lang="en" row="6 7" slide="subslide"
+# And what is not measured in milliseconds, the **coupling**: what each one knows of the others, and what survives.
+#
+# | | each one knows | links with $n$ services | if *prices* dies | if the middle dies |
+# |---|---|---|---|---|
+# | database | the table and its columns | $n$ | they go on with what they heard last | all stop |
+# | services | the address and the API of every other | up to $n(n-1)/2$ | there is no price | nothing is in the middle |
+# | broker | the topics and the shape of their messages | $n$ | they go on with what they heard last | all stop: that is why a cluster is several |
 
 # %% [markdown] lang="es" slide="slide"
 # ## Cómo elegir, y qué ha cambiado desde las diapositivas

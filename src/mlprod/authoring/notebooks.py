@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+HIDDEN = "hide-input"  # Jupyter Book's tag for code that only draws; JupyterLab folds by a metadata of its own
 IMPORT = re.compile(r"^from mlprod import (?P<names>[\w, ]+)$", re.MULTILINE)
 
 
@@ -89,6 +90,8 @@ def _metadata(cell: Cell) -> dict[str, Any]:
         metadata["slideshow"] = {"slide_type": cell.slide}
     if cell.tags:
         metadata["tags"] = list(cell.tags)
+    if HIDDEN in cell.tags:
+        metadata["jupyter"] = {"source_hidden": True}
     return metadata
 
 
