@@ -1,12 +1,13 @@
 """A fresh PostgreSQL database, embedded or on a server; nothing of it stays."""
 
 import os
+import subprocess
 
 import psycopg
 import pytest
 
 from mlprod.errors import CourseError
-from mlprod.systems import postgres, processes
+from mlprod.systems import postgres, postgres_host, processes
 from mlprod.systems.workspace import workspace
 
 
@@ -99,6 +100,19 @@ def test_a_server_that_does_not_answer_or_allow_is_reported(server, monkeypatch,
     monkeypatch.setenv("DATABASE_URL", server.url_as("guest"))
     with pytest.raises(CourseError, match="CREATEDB"):
         postgres.database()
+
+
+def test_programs_out_of_reach_are_copied_with_their_libraries(tmp_path, monkeypatch):
+    """As root, PostgreSQL runs as another account, which cannot enter an environment under /root."""
+
+    def refuse(*_, **__):
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_host.subprocess, "run", refuse)
+        programs = postgres_host._programs(tmp_path, {})
+    assert programs.is_relative_to(tmp_path)
+    assert subprocess.run([programs / "postgres", "--version"], capture_output=True).returncode == 0
 
 
 @pytest.mark.postgres

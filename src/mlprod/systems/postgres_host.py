@@ -15,6 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mlprod.errors import CourseError
+from mlprod.language import tr
+from mlprod.systems.workspace import workspace
+
 DATABASE = "course"
 _UNPRIVILEGED = ("postgres", "nobody")
 _START_SECONDS = 30.0
@@ -94,9 +98,17 @@ def _identity(home: Path) -> dict:
     import pwd
 
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    account = next(known[name] for name in _UNPRIVILEGED if name in known)
-    os.chown(home, account.pw_uid, account.pw_gid)
-    home.parent.chmod(0o711)  # the workspace: that account may pass through it, and not look
+    try:
+        account = next(known[name] for name in _UNPRIVILEGED if name in known)
+        os.chown(home, account.pw_uid, account.pw_gid)
+    except (StopIteration, OSError) as error:  # a container with one account: the root that PostgreSQL refuses
+        raise CourseError(
+            tr(
+                es="PostgreSQL no funciona como root, y aquí no hay otra cuenta: usa DATABASE_URL u otro usuario.",
+                en="PostgreSQL does not run as root, and there is no other account: use DATABASE_URL or another user.",
+            )
+        ) from error
+    workspace().chmod(0o711)  # that account may pass through it, and not look
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
@@ -105,14 +117,19 @@ def _programs(home: Path, identity: dict) -> Path:
     package = importlib.util.find_spec("pgserver")
     if package is None or package.origin is None:
         raise RuntimeError("the package pgserver is not installed")
-    installed = Path(package.origin).parent / "pginstall"
+    installed = Path(package.origin).parent
+    programs = Path("pginstall", "bin")
     try:
-        subprocess.run([installed / "bin" / "postgres", "--version"], check=True, stdout=subprocess.DEVNULL, **identity)
+        subprocess.run(
+            [installed / programs / "postgres", "--version"], check=True, stdout=subprocess.DEVNULL, **identity
+        )
     except PermissionError:
-        copy = home / "pginstall"
-        shutil.copytree(installed, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        return copy / "bin"
-    return installed / "bin"
+        # the package, and the folder of libraries that Linux wheels keep beside it
+        for folder in (installed, installed.with_name("pgserver.libs")):
+            if folder.is_dir():
+                shutil.copytree(folder, home / folder.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        return home / installed.name / programs
+    return installed / programs
 
 
 def _wait_until_ready(server: subprocess.Popen, status: Path) -> None:
