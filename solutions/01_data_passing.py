@@ -10,7 +10,7 @@
 # # Paso de datos entre procesos
 #
 # Nueve tareas que se corrigen solas y una redacción, sobre la misma empresa de la lección. Unas dos horas en total; puedes
-# hacerlas en cualquier orden y dejarlo a medias: cada tarea puntúa por separado.
+# hacerlas en cualquier orden y dejar alguna sin hacer: cada una puntúa por separado.
 #
 # | tarea | puntos | minutos |
 # |---|---|---|
@@ -26,7 +26,7 @@
 # | 10. Redacción: de 3 servicios a 30 | 4 | 15 |
 #
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
-# los nombres ni los argumentos. La celda siguiente comprueba parte de lo que se pide y, si algo falla, dice qué esperaba y qué ha recibido.
+# los nombres ni los argumentos. Las celdas siguientes, por orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué han recibido.
 # Al corregir se añaden **comprobaciones ocultas**: otros datos, fallos provocados, casos raros. Nunca miden cuánto tarda tu
 # código: cuentan qué hizo (consultas, llamadas, reservas, trabajos perdidos o repetidos).
 #
@@ -52,7 +52,7 @@
 # | 10. Essay: from 3 services to 30 | 4 | 15 |
 #
 # **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
-# the names nor the arguments. The next cell checks part of what is asked and, when something fails, says what it expected and what it got.
+# the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got.
 # Grading adds **hidden checks**: other data, faults injected, odd cases. They never measure how long your
 # code takes: they count what it did (queries, calls, bookings, jobs lost or repeated).
 #
@@ -183,6 +183,7 @@ from mlprod import checks
 def _stale_of(needs, publishes, stopped, want, about):
     try:
         got = who_goes_stale(needs, publishes, stopped)
+        assert isinstance(got, dict), tr(es="who_goes_stale devuelve un diccionario.", en="who_goes_stale returns a dict.")
     except RecursionError:
         raise AssertionError(
             tr(es="Hay un ciclo y tu función lo recorre sin fin.", en="There is a cycle and your function goes round it for ever.")
@@ -1162,7 +1163,7 @@ def slowest(parts):
 # Por eso quien reclama recibe el trabajo **prestado** por un tiempo: si el plazo vence, otro puede hacerlo.
 #
 # Escribe las tres operaciones. `db` es una conexión de `sqlite3` en modo *autocommit* (`isolation_level=None`): cada sentencia es su propia transacción, salvo
-# que tú abras una con `BEGIN` y la cierres con `COMMIT`; un `with db:` no abre ninguna.
+# que tú abras una con `BEGIN` y la cierres con `COMMIT`; un `with db:` no abre ninguna. De la documentación de SQLite te interesan `UPDATE … RETURNING` y las clases de `BEGIN`.
 #
 # - `claim(db, worker, now_s, lease_s)`: reclama el trabajo `ready` de menor `id` hasta `now_s + lease_s` y devuelve `(id, payload)`; `None` solo si no hay ninguno `ready`.
 # - `ack(db, job_id, worker)`: el trabajo está hecho. Devuelve `True` si seguía siendo de ese trabajador; si mientras tanto ha dejado de serlo, no cambia nada y devuelve `False`.
@@ -1178,7 +1179,7 @@ def slowest(parts):
 # That is why whoever claims a job has it **on loan** for some time: when the lease runs out, somebody else may do it.
 #
 # Write the three operations. `db` is a `sqlite3` connection in *autocommit* mode (`isolation_level=None`): each statement is its own transaction, unless
-# you open one with `BEGIN` and close it with `COMMIT`; a `with db:` opens none.
+# you open one with `BEGIN` and close it with `COMMIT`; a `with db:` opens none. In the SQLite documentation, `UPDATE … RETURNING` and the kinds of `BEGIN` are of interest.
 #
 # - `claim(db, worker, now_s, lease_s)`: claims the `ready` job with the smallest `id` until `now_s + lease_s` and returns `(id, payload)`; `None` only when none is `ready`.
 # - `ack(db, job_id, worker)`: the job is done. Returns `True` if it was still that worker's; if it no longer was, it changes nothing and returns `False`.
@@ -1234,6 +1235,10 @@ from mlprod import checks
 from mlprod.systems.workspace import workspace
 
 
+class StillWaiting(BaseException):
+    """Ends a wait for a lock that will not be released meanwhile; not an Exception, so that no `except Exception` hides it."""
+
+
 class Stepped(sqlite3.Connection):
     """A connection that calls `before_step(sql)` ahead of each statement, so that things can happen in between."""
 
@@ -1271,14 +1276,14 @@ class SteppedCursor(sqlite3.Cursor):
         return super().executemany(sql, *args)
 
 
-def connect(path, wait_s=0.2):
+def _connect(path, wait_s=0.2):
     db = sqlite3.connect(path, isolation_level=None, timeout=wait_s, factory=Stepped)
     sqlite3.Connection.execute(db, "PRAGMA synchronous=OFF")
     return db
 
 
 @contextlib.contextmanager
-def queue_of(jobs):
+def _queue_of(jobs):
     """The path of a new queue with that many jobs: ids 1, 2, 3… and payloads zone-1, zone-2, zone-3…"""
     with tempfile.TemporaryDirectory(dir=workspace()) as folder:
         path = f"{folder}/queue.sqlite"
@@ -1290,7 +1295,7 @@ def queue_of(jobs):
         yield path
 
 
-with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
+with _queue_of(2) as _path, contextlib.closing(_connect(_path)) as _db:
     checks.same(claim(_db, "ana", 0, 30), (1, "zone-1"), tr(es="El primer trabajo que se reclama.", en="The first job claimed."))
     checks.same(claim(_db, "berta", 0, 30), (2, "zone-2"), tr(es="El segundo trabajo que se reclama.", en="The second job claimed."))
     checks.same(claim(_db, "carla", 0, 30), None, tr(es="No queda ninguno por reclamar.", en="None is left to claim."))
@@ -1305,7 +1310,7 @@ with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
     checks.same(ack(_db, 99, "ana"), False, tr(es="El trabajo 99 no existe.", en="Job 99 does not exist."))
     checks.same(ack(_db, 2, "carla"), True, tr(es="carla sí tiene el trabajo 2: el acuse tardío de berta no debía quitárselo.", en="carla does hold job 2: berta's late acknowledgement must not take it from her."))
     checks.same(requeue_expired(_db, 10_000), 0, tr(es="Lo terminado no vuelve a la cola.", en="What is done does not return to the queue."))
-with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
+with _queue_of(2) as _path, contextlib.closing(_connect(_path)) as _db:
     claim(_db, "ana", 0, 10), claim(_db, "berta", 0, 100)
     checks.same(requeue_expired(_db, 50), 1, tr(es="Cada préstamo tiene su propio plazo.", en="Each lease has its own end."))
     checks.same(claim(_db, "carla", 50, 10), (1, "zone-1"), tr(es="Solo ha vuelto el trabajo cuyo préstamo venció.", en="Only the job whose lease ran out has come back."))
@@ -1315,21 +1320,26 @@ with queue_of(2) as _path, contextlib.closing(connect(_path)) as _db:
 from mlprod import checks
 
 
-def interleaved(path, mine, theirs, step):
+def _interleaved(path, mine, theirs, step):
     """Run `mine(db)`, and `theirs(other)` just before its statement number `step`: (my result, theirs, whether it came to that)."""
-    results, count = {}, 0
+    results, count, tries = {}, 0, 0
+
+    def give_up(sql):
+        nonlocal tries
+        tries += 1
+        if tries > 100:
+            raise StillWaiting
 
     def before_step(sql):
         nonlocal count
         count += 1
         if count == step:
-            with contextlib.closing(connect(path, wait_s=0)) as other:
-                try:
+            with contextlib.closing(_connect(path, wait_s=0)) as other:
+                other.before_step = give_up
+                with contextlib.suppress(sqlite3.OperationalError, StillWaiting):  # locked: it waits until we have finished
                     results["theirs"] = theirs(other)
-                except sqlite3.OperationalError:  # locked: the other one waits until we have finished
-                    pass
 
-    with contextlib.closing(connect(path)) as db:
+    with contextlib.closing(_connect(path)) as db:
         db.before_step = before_step
         try:
             results["mine"] = mine(db)
@@ -1343,15 +1353,15 @@ def interleaved(path, mine, theirs, step):
         db.before_step = lambda sql: None
         assert not db.in_transaction, tr(es="Tu operación deja una transacción abierta: nadie más podrá escribir.", en="Your operation leaves a transaction open: nobody else will be able to write.")
     if "theirs" not in results:
-        with contextlib.closing(connect(path)) as other:
+        with contextlib.closing(_connect(path)) as other:
             results["theirs"] = theirs(other)
     return results["mine"], results["theirs"], count >= step
 
 
 _step, _going_on = 1, True
 while _going_on and _step < 40:
-    with queue_of(2) as _path:
-        _mine, _theirs, _going_on = interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
+    with _queue_of(2) as _path:
+        _mine, _theirs, _going_on = _interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
     assert _mine is not None and _theirs is not None, tr(
         es=f"Hay dos trabajos y dos trabajadores, y uno se ha ido de vacío: ana {_mine}, berta {_theirs}.",
         en=f"There are two jobs and two workers, and one left with nothing: ana {_mine}, berta {_theirs}.",
@@ -1364,8 +1374,8 @@ while _going_on and _step < 40:
 ### BEGIN HIDDEN TESTS
 _step, _going_on = 1, True
 while _going_on and _step < 40:
-    with queue_of(1) as _path:
-        _mine, _theirs, _going_on = interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
+    with _queue_of(1) as _path:
+        _mine, _theirs, _going_on = _interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
     assert (_mine is None) != (_theirs is None), tr(es=f"Un trabajo para dos trabajadores: ana {_mine}, berta {_theirs}.", en=f"One job for two workers: ana {_mine}, berta {_theirs}.")
     _step += 1
 
@@ -1377,10 +1387,10 @@ def _take_over(db):
 
 _step, _going_on = 1, True
 while _going_on and _step < 40:
-    with queue_of(1) as _path:
-        with contextlib.closing(connect(_path)) as _db:
+    with _queue_of(1) as _path:
+        with contextlib.closing(_connect(_path)) as _db:
             claim(_db, "ana", 0, 30)
-        _mine, _theirs, _going_on = interleaved(_path, lambda db: ack(db, 1, "ana"), _take_over, _step)
+        _mine, _theirs, _going_on = _interleaved(_path, lambda db: ack(db, 1, "ana"), _take_over, _step)
     assert (checks.plain(_mine) is True) == (_theirs is None), tr(
         es=f"El préstamo de ana ha vencido y berta reclama mientras ana acusa recibo: ack de ana {_mine}, reclamado por berta {_theirs}. O lo uno o lo otro.",
         en=f"ana's lease has run out and berta claims while ana acknowledges: ana's ack {_mine}, claimed by berta {_theirs}. Either one or the other.",
@@ -1389,11 +1399,11 @@ while _going_on and _step < 40:
 
 _step, _going_on = 1, True
 while _going_on and _step < 40:
-    with queue_of(1) as _path:
-        with contextlib.closing(connect(_path)) as _db:
+    with _queue_of(1) as _path:
+        with contextlib.closing(_connect(_path)) as _db:
             claim(_db, "ana", 0, 30)
-        _mine, _theirs, _going_on = interleaved(_path, lambda db: requeue_expired(db, 100), lambda db: ack(db, 1, "ana"), _step)
-        with contextlib.closing(connect(_path)) as _db:
+        _mine, _theirs, _going_on = _interleaved(_path, lambda db: requeue_expired(db, 100), lambda db: ack(db, 1, "ana"), _step)
+        with contextlib.closing(_connect(_path)) as _db:
             _again = claim(_db, "carla", 101, 30)
     assert (checks.plain(_theirs) is True) == (_again is None), tr(
         es=f"ana acusa recibo mientras se devuelven a la cola los vencidos: su ack {_theirs}, y después carla reclama {_again}. Lo hecho no vuelve; lo que vuelve no se ha aceptado.",
@@ -1410,7 +1420,7 @@ class Killed(BaseException):
     """kill -9, simulated: from here on this connection does nothing more, not even clean up."""
 
 
-def shift(path, worker, now_s, done, dies_at=None):
+def _shift(path, worker, now_s, done, dies_at=None):
     """A worker's shift: all the jobs it can get; `dies_at` kills it before that step. Returns (the job in hand, whether it died)."""
     steps, hand = 0, None
 
@@ -1420,7 +1430,7 @@ def shift(path, worker, now_s, done, dies_at=None):
         if dies_at is not None and steps >= dies_at:
             raise Killed
 
-    with contextlib.closing(connect(path)) as db:
+    with contextlib.closing(_connect(path)) as db:
         db.before_step = before_step
         try:
             requeue_expired(db, now_s)
@@ -1440,25 +1450,25 @@ def shift(path, worker, now_s, done, dies_at=None):
 
 
 _done = []
-with queue_of(3) as _path:
-    shift(_path, "ana", 0, _done)
+with _queue_of(3) as _path:
+    _shift(_path, "ana", 0, _done)
 checks.same(_done, [1, 2, 3], tr(es="Sin que muera nadie: cada trabajo, una vez y en orden.", en="When nobody dies: each job once, in order."))
 _done = []
-with queue_of(3) as _path:
-    shift(_path, "ana", 0, _done, dies_at=6)
-    shift(_path, "berta", 100, _done)
+with _queue_of(3) as _path:
+    _shift(_path, "ana", 0, _done, dies_at=6)
+    _shift(_path, "berta", 100, _done)
 assert set(_done) == {1, 2, 3}, tr(es=f"ana muere a medias y su préstamo vence: hay trabajos perdidos. Hechos: {_done}.", en=f"ana dies half-way and her lease runs out: jobs are lost. Done: {_done}.")
 ### BEGIN HIDDEN TESTS
 _point, _died = 1, True
 while _died and _point < 80:
     _done = []
-    with queue_of(3) as _path:
-        _hand, _died = shift(_path, "ana", 0, _done, dies_at=_point)
+    with _queue_of(3) as _path:
+        _hand, _died = _shift(_path, "ana", 0, _done, dies_at=_point)
         _before = len(_done)
-        shift(_path, "berta", 10, _done)
+        _shift(_path, "berta", 10, _done)
         _soon = _done[_before:]
-        _hand_later, _ = shift(_path, "carla", 100, _done, dies_at=_point)
-        shift(_path, "diana", 200, _done)
+        _hand_later, _ = _shift(_path, "carla", 100, _done, dies_at=_point)
+        _shift(_path, "diana", 200, _done)
     assert set(_done) == {1, 2, 3}, tr(
         es=f"ana muere en el paso {_point} y carla después: se pierden los trabajos {sorted({1, 2, 3} - set(_done))}. Lo que se quita de la cola antes de estar hecho se va con quien muere, y un préstamo que no vence no vuelve.",
         en=f"ana dies at step {_point} and carla later: jobs {sorted({1, 2, 3} - set(_done))} are lost. What leaves the queue before it is done dies with its worker, and a lease that never ends does not come back.",
@@ -1480,7 +1490,7 @@ from mlprod import checks
 from mlprod.systems import processes
 
 
-def real_worker(path, worker, now_s, diary, dies_after=None):
+def _real_worker(path, worker, now_s, diary, dies_after=None):
     """A worker in a process of its own: notes each job in `diary`; SIGKILLs itself after that many, before the acknowledgement."""
     import os
     import signal
@@ -1500,10 +1510,10 @@ def real_worker(path, worker, now_s, diary, dies_after=None):
     return jobs
 
 
-with queue_of(10) as _path, processes.group() as _group:
+with _queue_of(10) as _path, processes.group() as _group:
     _diary = f"{_path}.diary"
-    _group.start(real_worker, _path, "ana", 0, _diary, dies_after=4, name="ana").wait(timeout=20)
-    _group.start(real_worker, _path, "berta", 100, _diary, name="berta").result(timeout=20)
+    _group.start(_real_worker, _path, "ana", 0, _diary, dies_after=4, name="ana").wait(timeout=20)
+    _group.start(_real_worker, _path, "berta", 100, _diary, name="berta").result(timeout=20)
     with open(_diary) as _notes:
         _lines = [_line.split() for _line in _notes]
 _jobs = [int(_job) for _, _job in _lines]
@@ -1788,6 +1798,8 @@ class BookingServer:
             raise StillTrying(tr(es="30 peticiones y sigue: los reintentos no tienen fin.", en="30 requests and counting: the retries have no end."))
         word = str(self.script[min(self.requests, len(self.script) - 1)])
         self.requests += 1
+        if (request.method, request.url.path) != ("POST", "/bookings"):
+            return httpx.Response(404, json={"error": "there is only POST /bookings"})
         if word == "refused":
             raise httpx.ConnectError("refused", request=request)
         if word.isdigit():
@@ -1808,7 +1820,7 @@ class BookingServer:
             return book_ride(client, ride, **options)
 
 
-def outcome(server, **options):
+def _outcome(server, **options):
     """What comes of one call: the booking, or the name of the exception that the task defines."""
     try:
         return server.book({"rider": "ana", "zone": "centre"}, **options)
@@ -1817,17 +1829,17 @@ def outcome(server, **options):
 
 
 _server = BookingServer("ok")
-checks.same(outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Sin fallos: la reserva que contesta el servidor.", en="No faults: the booking that the server answers."))
+checks.same(_outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Sin fallos: la reserva que contesta el servidor.", en="No faults: the booking that the server answers."))
 _server = BookingServer(500, "ok")
-checks.same(outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Un 500 y después un 201: se reintenta.", en="A 500 and then a 201: one tries again."))
+checks.same(_outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Un 500 y después un 201: se reintenta.", en="A 500 and then a 201: one tries again."))
 _server = BookingServer("lost", "ok")
-_result = outcome(_server)
+_result = _outcome(_server)
 checks.same(len(_server.bookings), 1, tr(es="Se hizo y se perdió la respuesta; al insistir, ¿cuántas reservas hay?", en="It was done and the answer was lost; after insisting, how many bookings are there?"))
 checks.same(_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Se perdió la respuesta; al reintentar, la reserva es la misma.", en="The answer was lost; on trying again, the booking is the same."))
 ### BEGIN HIDDEN TESTS
 for _script in [("lost", "lost", "ok"), ("refused", "lost", 503, "lost", "ok"), (500, "lost", "refused", "ok")]:
     _server = BookingServer(*_script)
-    _result = outcome(_server, timeout_s=0.25)
+    _result = _outcome(_server, timeout_s=0.25)
     checks.same(
         len(_server.bookings), 1,
         tr(
@@ -1841,7 +1853,7 @@ for _script in [("lost", "lost", "ok"), ("refused", "lost", 503, "lost", "ok"), 
         tr(es=f"Cada petición lleva su tiempo límite, timeout_s=0.25; los que han llegado (None es esperar para siempre): {_server.waits_s}.", en=f"Each request has its timeout, timeout_s=0.25; those that came (None is waiting for ever): {_server.waits_s}."),
     )
 _server = BookingServer("lost", "ok", "ok")
-_bookings = [outcome(_server), outcome(_server)]
+_bookings = [_outcome(_server), _outcome(_server)]
 checks.same(
     len(_server.bookings), 2,
     tr(es="Ana reserva dos veces lo mismo, a propósito: dos llamadas son dos reservas.", en="Ana books the same twice, on purpose: two calls are two bookings."),
@@ -1852,17 +1864,17 @@ checks.same(
 from mlprod import checks
 
 _server = BookingServer(400)
-checks.same(outcome(_server), "BookingRejected", tr(es="El servidor dice 400.", en="The server says 400."))
+checks.same(_outcome(_server), "BookingRejected", tr(es="El servidor dice 400.", en="The server says 400."))
 checks.same(_server.requests, 1, tr(es="Peticiones hechas ante un 400: estaba mal y seguirá mal.", en="Requests made for a 400: it was bad and will remain bad."))
 ### BEGIN HIDDEN TESTS
 for _status in (404, 409, 422):
     _server = BookingServer(500, _status)
-    checks.same(outcome(_server), "BookingRejected", tr(es=f"Un 500 y después {_status}.", en=f"A 500 and then {_status}."))
+    checks.same(_outcome(_server), "BookingRejected", tr(es=f"Un 500 y después {_status}.", en=f"A 500 and then {_status}."))
     checks.same(_server.requests, 2, tr(es=f"Peticiones: ante un {_status} no se insiste.", en=f"Requests: one does not insist on a {_status}."))
 for _word in (503, "refused", "lost"):
     for _attempts in (1, 2, 6):
         _server = BookingServer(_word)
-        checks.same(outcome(_server, attempts=_attempts), "BookingFailed", tr(es=f"Siempre {_word}: se acaban los intentos.", en=f"Always {_word}: the attempts run out."))
+        checks.same(_outcome(_server, attempts=_attempts), "BookingFailed", tr(es=f"Siempre {_word}: se acaban los intentos.", en=f"Always {_word}: the attempts run out."))
         checks.same(_server.requests, _attempts, tr(es=f"Peticiones con attempts={_attempts} y siempre {_word}: los reintentos tienen fin.", en=f"Requests with attempts={_attempts} and always {_word}: retries have an end."))
 ### END HIDDEN TESTS
 
@@ -1870,7 +1882,7 @@ for _word in (503, "refused", "lost"):
 from mlprod import checks
 
 _server = BookingServer(503, 503, 503, "ok")
-outcome(_server, attempts=4)
+_outcome(_server, attempts=4)
 checks.same(len(_server.sleeps_s), 3, tr(es="Esperas con sleep: una entre cada dos peticiones.", en="Waits with sleep: one between each two requests."))
 ### BEGIN HIDDEN TESTS
 checks.same(len(_server.sleeps_s), _server.requests - 1, tr(es="Esperas con sleep: ninguna después de la última petición.", en="Waits with sleep: none after the last request."))
@@ -1878,7 +1890,7 @@ _limits = [0.1, 0.2, 0.4, 0.5, 0.5, 0.5]
 _clients = []
 for _seed in range(60):
     _server = BookingServer(*[503] * 6, "ok")
-    outcome(_server, attempts=7, base_s=0.1, cap_s=0.5, rng=random.Random(_seed))
+    _outcome(_server, attempts=7, base_s=0.1, cap_s=0.5, rng=random.Random(_seed))
     _clients.append([checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")) for _pause in _server.sleeps_s])
 assert all(len(_pauses) == 6 for _pauses in _clients), tr(es="Seis fallos y un acierto: seis esperas.", en="Six failures and one success: six waits.")
 _by_retry = list(zip(_limits, zip(*_clients, strict=True), strict=True))
@@ -2077,7 +2089,7 @@ def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0,
 # - `links(n, broker=False)`: cuántos enlaces hay entre $n$ servicios si cada pareja habla directamente (un enlace por pareja, en los dos sentidos); con `broker=True`, cada servicio habla solo con el broker;
 # - `availability(p, n)`: probabilidad de que salga bien una petición que necesita a **los $n$** servicios, si cada uno está disponible con probabilidad $p$, con independencia de los demás;
 # - `any_slow(q, n)`: probabilidad de que una petición sufra **al menos una** llamada lenta, si llama a $n$ servicios y cada llamada es lenta con probabilidad $q$, con independencia;
-# - `p99_ms(samples_ms, parallel)`: el p99 de la latencia **total** de una petición. `samples_ms` es una tabla con una fila por petición y una columna por servicio; si `parallel`, las llamadas de
+# - `p99_ms(samples_ms, parallel)`: el p99 de la latencia **total** de una petición. `samples_ms` es una lista con una fila por petición, y cada fila, una lista con los ms de cada servicio; si `parallel`, las llamadas de
 #   una petición salen a la vez; si no, una tras otra. Cualquier definición usual de percentil vale.
 #
 # Por ejemplo, `links(4)` es 6. Con cuatro servicios disponibles el 99 % del tiempo, `availability(0.99, 4)` es 0.9606. Se comprueba contra simulaciones.
@@ -2089,7 +2101,7 @@ def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0,
 # - `links(n, broker=False)`: how many links there are between $n$ services if each pair talks directly (one link per pair, both ways); with `broker=True`, each service talks to the broker only;
 # - `availability(p, n)`: the probability that a request which needs **all $n$** services goes well, if each one is available with probability $p$, independently of the others;
 # - `any_slow(q, n)`: the probability that a request suffers **at least one** slow call, if it calls $n$ services and each call is slow with probability $q$, independently;
-# - `p99_ms(samples_ms, parallel)`: the p99 of the **total** latency of a request. `samples_ms` is a table with a row per request and a column per service; if `parallel`, the calls of
+# - `p99_ms(samples_ms, parallel)`: the p99 of the **total** latency of a request. `samples_ms` is a list with a row per request, and each row a list with the ms of each service; if `parallel`, the calls of
 #   one request leave at the same time; if not, one after another. Any usual definition of a percentile will do.
 #
 # For instance, `links(4)` is 6. With four services available 99 % of the time, `availability(0.99, 4)` is 0.9606. It is checked against simulations.
@@ -2399,11 +2411,11 @@ def price_handler(state, update):
 from mlprod import checks
 
 
-def update(feed, zone, seq, count):
+def _update(feed, zone, seq, count):
     return {"feed": feed, "zone": zone, "seq": seq, "count": count}
 
 
-def run(updates, state=None):
+def _run(updates, state=None):
     """The prices that the student's handler gives for those updates, one after another."""
     state, quotes = {} if state is None else state, []
     for each in updates:
@@ -2413,34 +2425,34 @@ def run(updates, state=None):
 
 
 checks.same(
-    run([update("demand", "centre", 1, 40), update("drivers", "centre", 1, 20), update("drivers", "centre", 2, 80)]),
+    _run([_update("demand", "centre", 1, 40), _update("drivers", "centre", 1, 20), _update("drivers", "centre", 2, 80)]),
     [None, {"zone": "centre", "price": 16.0}, {"zone": "centre", "price": 8.0}],
     tr(es="Hacen falta los dos datos, y cada novedad cambia el precio.", en="Both data are needed, and each piece of news changes the price."),
 )
 ### BEGIN HIDDEN TESTS
 _empty = {}
-_one, _ = price_handler(_empty, update("demand", "centre", 1, 40))
-_two, _quote = price_handler(_one, update("drivers", "centre", 1, 20))
-_two_again, _quote_again = price_handler(_one, update("drivers", "centre", 1, 20))
+_one, _ = price_handler(_empty, _update("demand", "centre", 1, 40))
+_two, _quote = price_handler(_one, _update("drivers", "centre", 1, 20))
+_two_again, _quote_again = price_handler(_one, _update("drivers", "centre", 1, 20))
 checks.same(_quote_again, {"zone": "centre", "price": 16.0}, tr(es="El mismo estado y la misma novedad, por segunda vez, dan otra cosa: la función modifica lo que recibe o recuerda algo fuera de state.", en="The same state and the same news give something else the second time: the function modifies what it gets or remembers something outside state."))
-checks.same(run([update("drivers", "centre", 1, 20)]), [None], tr(es="Con un estado vacío no se sabe nada: hay memoria fuera de state.", en="With an empty state nothing is known: there is memory outside state."))
+checks.same(_run([_update("drivers", "centre", 1, 20)]), [None], tr(es="Con un estado vacío no se sabe nada: hay memoria fuera de state.", en="With an empty state nothing is known: there is memory outside state."))
 assert len(_empty) == 0, tr(es="Has modificado el estado que te han pasado.", en="You have modified the state that you were given.")
 checks.same(
-    run([update("drivers", "centre", 1, 5), update("demand", "airport", 1, 40), update("demand", "centre", 1, 10), update("drivers", "airport", 1, 0)]),
+    _run([_update("drivers", "centre", 1, 5), _update("demand", "airport", 1, 40), _update("demand", "centre", 1, 10), _update("drivers", "airport", 1, 0)]),
     [None, None, {"zone": "centre", "price": 16.0}, {"zone": "airport", "price": 24.0}],
     tr(es="Cada zona tiene su demanda y sus conductores; sin conductores el precio llega al máximo.", en="Each zone has its own demand and drivers; without drivers the price is at its maximum."),
 )
 checks.same(
-    run([update("demand", "centre", 1, 30), update("drivers", "centre", 1, 30), update("drivers", "centre", 2, 10), update("demand", "centre", 2, 15)])[1:],
+    _run([_update("demand", "centre", 1, 30), _update("drivers", "centre", 1, 30), _update("drivers", "centre", 2, 10), _update("demand", "centre", 2, 15)])[1:],
     [{"zone": "centre", "price": 8.0}, {"zone": "centre", "price": 24.0}, {"zone": "centre", "price": 12.0}],
     tr(es="El precio sale de lo último que se sabe de los dos datos: ni solo de la demanda, ni de los conductores que había al principio.", en="The price comes from the latest of both data: neither from the demand alone, nor from the drivers there were at the start."),
 )
 _madrid, _lisbon = {}, {}
 for _seq in range(1, 6):
     for _feed, _count in (("demand", 10 * _seq), ("drivers", 10)):
-        _madrid, _madrid_quote = price_handler(_madrid, update(_feed, "centre", _seq, _count))
+        _madrid, _madrid_quote = price_handler(_madrid, _update(_feed, "centre", _seq, _count))
     for _feed, _count in (("demand", 10), ("drivers", 10 * _seq)):
-        _lisbon, _lisbon_quote = price_handler(_lisbon, update(_feed, "centre", _seq, _count))
+        _lisbon, _lisbon_quote = price_handler(_lisbon, _update(_feed, "centre", _seq, _count))
 checks.same([_madrid_quote["price"], _lisbon_quote["price"]], [24.0, 8.0], tr(es="Dos ciudades a la vez, cada una con su estado, no se mezclan.", en="Two cities at once, each with its own state, do not mix."))
 
 
@@ -2460,7 +2472,7 @@ import random
 from mlprod import checks
 
 
-def day(seed, length=150):
+def _day(seed, length=150):
     """A day of news of three zones, in the order in which they happened."""
     chance, seqs, news = random.Random(seed), {}, []
     for _ in range(length):
@@ -2470,7 +2482,7 @@ def day(seed, length=150):
     return news
 
 
-def prices(news, state=None):
+def _prices(news, state=None):
     """What the student's handler says of those news, one after another: (prices, state)."""
     state, quotes = {} if state is None else state, []
     for each in news:
@@ -2482,7 +2494,7 @@ def prices(news, state=None):
 _first, _second = {"feed": "demand", "zone": "port", "seq": 1, "count": 10}, {"feed": "demand", "zone": "port", "seq": 2, "count": 20}
 _cars = {"feed": "drivers", "zone": "port", "seq": 1, "count": 10}
 checks.same(
-    prices([_cars, _second, _first, _second])[0], [{"zone": "port", "price": 16.0}],
+    _prices([_cars, _second, _first, _second])[0], [{"zone": "port", "price": 16.0}],
     tr(es="Un broker repite y desordena: lo que ya se sabía y lo que llega tarde no dan precio nuevo.", en="A broker repeats and reorders: what was known already and what comes late give no new price."),
 )
 ### BEGIN HIDDEN TESTS
@@ -2515,11 +2527,11 @@ def _last_prices(quotes):
 
 
 for _seed in range(2, 8):
-    _news = day(_seed)
+    _news = _day(_seed)
     _truth = _oracle(_news)
-    checks.same(prices(_news)[0], _truth, tr(es="Un día entero, por orden: precios frente a los del oráculo. La numeración va aparte para cada feed y zona.", en="A whole day, in order: prices against the oracle's. Each feed and zone has its own numbering."))
+    checks.same(_prices(_news)[0], _truth, tr(es="Un día entero, por orden: precios frente a los del oráculo. La numeración va aparte para cada feed y zona.", en="A whole day, in order: prices against the oracle's. Each feed and zone has its own numbering."))
     _delivered = _messy(_news, _seed)
-    _quotes, _state = prices(_delivered)
+    _quotes, _state = _prices(_delivered)
     _mine, _best = _last_prices(_quotes), _last_prices(_truth)
     _error = sum(abs(_mine.get(zone, 0.0) - price) for zone, price in _best.items()) / len(_best)
     assert _error < 0.005, tr(
@@ -2527,9 +2539,9 @@ for _seed in range(2, 8):
         en=f"The broker repeats and reorders, and at the end of the day your prices differ from the oracle's by {_error:.2f} € on average: old news passed for new, or the other way round.",
     )
     checks.same(_quotes, _oracle(_delivered), tr(es="Los precios dichos por el camino con un broker que repite y desordena.", en="The prices told along the way with a broker that repeats and reorders."))
-    checks.same(prices(_delivered, _state)[0], [], tr(es="Tras un reinicio que conserva el estado se relee todo el topic: nada es nuevo.", en="After a restart that keeps the state the whole topic is read again: nothing is new."))
-    _half, _ = prices(_delivered[:70])
-    _again, _ = prices(_delivered)
+    checks.same(_prices(_delivered, _state)[0], [], tr(es="Tras un reinicio que conserva el estado se relee todo el topic: nada es nuevo.", en="After a restart that keeps the state the whole topic is read again: nothing is new."))
+    _half, _ = _prices(_delivered[:70])
+    _again, _ = _prices(_delivered)
     checks.same(_last_prices(_half + _again), _best, tr(es="El servicio muere a mitad del día, pierde el estado y relee el topic desde el principio: no se pierde nada.", en="The service dies half-way through the day, loses its state and reads the topic from the start: nothing is lost."))
 ### END HIDDEN TESTS
 
@@ -2662,12 +2674,13 @@ class Outbox:
         self.sent = []
 
     def __call__(self, topic, key, value):
+        assert isinstance(value, bytes), tr(es=f"publish espera bytes y ha recibido {type(value).__name__}.", en=f"publish expects bytes and got {type(value).__name__}.")
         self.sent.append((topic, key, json.loads(value)))
         if len(self.sent) > 500:
             raise StillPublishing(tr(es="El mismo precio publicado sin parar: publish no devuelve respuesta, y no hay nadie a quien esperar.", en="The same price published over and over: publish returns no answer, and there is nobody to wait for."))
 
 
-def database_of(updates):
+def _database_of(updates):
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE updates (id INTEGER PRIMARY KEY, feed TEXT, zone TEXT, seq INTEGER, count INTEGER)")
     db.executemany("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", updates)
@@ -2676,7 +2689,7 @@ def database_of(updates):
 
 _two = [{"feed": "demand", "zone": "centre", "seq": 1, "count": 3}, {"feed": "drivers", "zone": "centre", "seq": 1, "count": 0}]
 _spy = Spy()
-with database_of(_two) as _db:
+with _database_of(_two) as _db:
     _result = from_database(_db, 0, 0, _spy)
 checks.same(_spy.seen, _two, tr(es="Lo que from_database ha pasado al cálculo: todas las filas nuevas, por orden.", en="What from_database passed to the calculation: all the new rows, in order."))
 checks.same(_result, (2, 2, [{"zone": "centre", "price": 1003.25}]), tr(es="from_database con un cálculo de pega: (last_id, state, quotes).", en="from_database with a dummy calculation: (last_id, state, quotes)."))
@@ -2687,7 +2700,7 @@ checks.same(_outbox.sent, [("prices", "centre", {"zone": "centre", "price": 1003
 _many = [{"feed": ("demand", "drivers")[i % 2], "zone": f"zone-{i % 3}", "seq": i, "count": i % 4} for i in range(1, 41)]
 _spy = Spy()
 _odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business in the transport.")
-with database_of(_many) as _db:
+with _database_of(_many) as _db:
     checks.same(from_database(_db, 0, 0, _spy), (40, 40, [{"zone": each["zone"], "price": 1000.25 + each["count"]} for each in _many if each["count"]]), _odd)
     checks.same(from_database(_db, 40, 40, _spy), (40, 40, []), tr(es="Sin filas nuevas: ni precios, ni cambios.", en="No new rows: neither prices nor changes."))
     _db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (90, 'demand', 'zone-0', 41, 2)")
@@ -2707,14 +2720,14 @@ import random
 from mlprod import checks
 
 
-def plain_handler(state, update):
+def _plain_handler(state, update):
     """A handler with few scruples: a price for each piece of news, from the latest of its zone."""
     state = {**state, (update["feed"], update["zone"]): update["count"]}
     demand, drivers = (state.get((feed, update["zone"]), 0) for feed in ("demand", "drivers"))
     return state, ({"zone": update["zone"], "price": fare(demand, drivers)} if demand else None)
 
 
-def on_three_transports(news, handler):
+def _on_three_transports(news, handler):
     """The prices of the same news through the database (polled now and then), by request and through the broker."""
     by_request, state = [], {}
     for each in news:
@@ -2724,7 +2737,7 @@ def on_three_transports(news, handler):
     for each in news:
         state = from_message(json.dumps(each).encode(), state, handler, outbox)
     polled, last_id, state = [], 0, {}
-    with database_of([]) as db:
+    with _database_of([]) as db:
         for each in news:
             db.execute("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", each)
             if each["count"] % 5 == 0 or each is news[-1]:
@@ -2735,16 +2748,16 @@ def on_three_transports(news, handler):
 
 _chance = random.Random(3)
 _news = [{"feed": _chance.choice(["demand", "drivers"]), "zone": _chance.choice(["centre", "port"]), "seq": _n, "count": _chance.randrange(60)} for _n in range(1, 121)]
-_polled, _requested, _published = on_three_transports(_news, plain_handler)
+_polled, _requested, _published = _on_three_transports(_news, _plain_handler)
 checks.same(_polled, _requested, tr(es="El mismo día por la base de datos y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the database and by requests: the same prices, in the same order."))
 checks.same(_published, _requested, tr(es="El mismo día por el broker y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the broker and by requests: the same prices, in the same order."))
 ### BEGIN HIDDEN TESTS
 _other = [{**each, "zone": each["zone"] * 2, "count": (each["count"] * 7 + 3) % 50} for each in _news]
 _expected, _state = [], {}
 for _each in _other:
-    _state, _quote = plain_handler(_state, _each)
+    _state, _quote = _plain_handler(_state, _each)
     _expected += [_quote] if _quote else []
-for _way, _quotes in zip(("database", "request", "broker"), on_three_transports(_other, plain_handler), strict=True):
+for _way, _quotes in zip(("database", "request", "broker"), _on_three_transports(_other, _plain_handler), strict=True):
     checks.same(_quotes, _expected, tr(es=f"Otro día, por {_way}: los precios que da el cálculo.", en=f"Another day, through {_way}: the prices that the calculation gives."))
 ### END HIDDEN TESTS
 
