@@ -59,9 +59,12 @@ class Cluster:
         )
         self.bootstrap = self._host.address
 
-    def create_topic(self, name: str, partitions: int = 1) -> str:
-        """Create a topic and return the name to use: on a real cluster it gets a suffix, and is deleted at the end."""
-        name = name if self.embedded else f"{name}-{self._run}"
+    def create_topic(self, name: str, partitions: int = 1, suffix: bool = True) -> str:
+        """Create a topic and return the name to use: on a real cluster it gets a suffix, and is deleted at the end.
+
+        With suffix=False it gets the very name, and CourseError is raised if a real cluster has such a topic already.
+        """
+        name = name if self.embedded or not suffix else f"{name}-{self._run}"
         self._ask("create_topic", name, partitions)
         return name
 

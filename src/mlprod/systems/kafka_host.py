@@ -60,10 +60,16 @@ class Real:
         self._topics: list[str] = []
 
     def create_topic(self, name: str, partitions: int) -> None:
+        from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.admin import NewTopic
 
         self._topics.append(name)
-        self._admin.create_topics([NewTopic(name, partitions)])[name].result(REQUEST_SECONDS)
+        try:
+            self._admin.create_topics([NewTopic(name, partitions)])[name].result(REQUEST_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                self._topics.remove(name)  # somebody else's: not ours to delete
+            raise
 
     def close(self) -> None:
         if self._topics:
