@@ -195,7 +195,7 @@ _chain = {"routes": {"streets"}, "alerts": {"eta"}, "screens": {"warnings"}, "bi
 _chain_publishes = {"map": "streets", "routes": "eta", "alerts": "warnings", "bank": "payments"}
 _stale_of(
     _chain, _chain_publishes, "warnings", {"direct": {"screens"}, "indirect": set()},
-    tr(es="Al pararse warnings solo le afecta a quien lo lee.", en="When warnings stops, only its reader is affected."),
+    tr(es="Que se pare warnings solo afecta a quien lo lee.", en="When warnings stops, only its reader is affected."),
 )
 _stale_of(
     _chain, _chain_publishes, "eta", {"direct": {"alerts"}, "indirect": {"screens"}},
@@ -2699,7 +2699,7 @@ checks.same(_outbox.sent, [("prices", "centre", {"zone": "centre", "price": 1003
 ### BEGIN HIDDEN TESTS
 _many = [{"feed": ("demand", "drivers")[i % 2], "zone": f"zone-{i % 3}", "seq": i, "count": i % 4} for i in range(1, 41)]
 _spy = Spy()
-_odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business in the transport.")
+_odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay lógica de negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business logic in the transport.")
 with _database_of(_many) as _db:
     checks.same(from_database(_db, 0, 0, _spy), (40, 40, [{"zone": each["zone"], "price": 1000.25 + each["count"]} for each in _many if each["count"]]), _odd)
     checks.same(from_database(_db, 40, 40, _spy), (40, 40, []), tr(es="Sin filas nuevas: ni precios, ni cambios.", en="No new rows: neither prices nor changes."))
@@ -3100,7 +3100,7 @@ class Topic:
 #
 # ### BEGIN SOLUTION
 # **Respuesta modelo.** (a) Demanda y disponibilidad, por un broker: las leen precios, conductores, viajes y, mañana, cualquiera; con treinta servicios hay 435 enlaces si cada pareja habla directamente y 30 con un broker. Por la base de datos compartida también se podría: para menos
-# de dos segundos basta sondear cada segundo (antigüedad media de unos 0.5 s, máxima de algo más de 1 s), pero treinta servicios que sondean cuarenta ciudades cada segundo son 1 200 consultas por segundo, lleguen novedades o no. (b) El precio al viajero, con una petición: necesita la respuesta para seguir. Pero
+# de dos segundos basta sondear cada segundo (antigüedad media de unos 0.5 s, máxima de algo más de 1 s), pero treinta servicios que sondean cuarenta ciudades cada segundo son 1 200 consultas por segundo, lleguen novedades o no. (b) El precio al viajero, con una petición: necesita la respuesta para seguir. Pero
 # a **un** servicio y con tiempo límite, no a una cadena: 0.999 elevado a 30 es 0.970, y con un 1 % de llamadas lentas, treinta llamadas son un 26 % de peticiones lentas. Si precios muere, se enseña el último precio oído, con su antigüedad. (c) Los socios, por su API, con límite de peticiones y caché con caducidad: su fichero no es nuestro. (d) El
 # equipo de datos es un grupo de consumidores más, que empieza en el offset 0: los productores no cambian. De la lección: [p99 de REST y del broker, coste de un `fsync`, pérdida en euros con precios muerto], medidos en mi máquina.
 #
@@ -3125,7 +3125,7 @@ class Topic:
 #
 # ### BEGIN SOLUTION
 # **Model answer.** (a) Demand and availability, through a broker: prices, drivers, rides read them and, tomorrow, anybody; with thirty services there are 435 links if each pair talks directly, and 30 with a broker. The shared database could do it too: for less
-# than two seconds it is enough to poll each second (mean staleness about 0.5 s, maximum a little over 1 s), but thirty services that poll forty cities each second are 1 200 queries a second, news or no news. (b) The price to the rider, with a request: the answer is needed to go on. But
+# than two seconds it is enough to poll each second (mean staleness about 0.5 s, maximum a little over 1 s), but thirty services that poll forty cities each second are 1 200 queries a second, news or no news. (b) The price to the rider, with a request: the answer is needed to go on. But
 # to **one** service and with a timeout, not to a chain: 0.999 to the power 30 is 0.970, and with 1 % of slow calls, thirty calls make 26 % of slow requests. If prices dies, the last price heard is shown, with its age. (c) The partners, through their API, with a request limit and a cache that expires: their file is not ours. (d) The
 # data team is one more consumer group, which begins at offset 0: the producers do not change. From the lesson: [p99 of REST and of the broker, cost of an `fsync`, loss in euros with prices dead], measured on my machine.
 #
