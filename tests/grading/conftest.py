@@ -1,9 +1,14 @@
-"""Shared by the grading tests: one kernel parent with nothing heavy in it, small notebooks, waiting."""
+"""Shared by the grading tests: a light kernel parent, small notebooks, a course of one toy unit."""
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +33,21 @@ def wait_until():
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def new_course(tmp_path):
+    """Makes a course, with this one's nbgrader configuration, of the given text as its only exercises; its root."""
+    from mlprod.authoring.build import build
+
+    def make(text=None, name="90_toy"):
+        root = tmp_path / "course"
+        for folder in ("lessons", "datasets", "solutions", "grading"):
+            (root / folder).mkdir(parents=True)
+        (root / "glossary.yml").touch()
+        shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
+        (root / "solutions" / f"{name}.py").write_text(text or (HERE / "toy.txt").read_text())
+        build(root)
+        return root
+
+    return make

@@ -28,6 +28,58 @@ def register(app: typer.Typer) -> None:
             en="Test the tests: right answers, wrong answers and stubs earn what they must.",
         ),
     )(audit)
+    app.command(
+        "run",
+        help=tr(
+            es="Ejecuta con papermill las lecciones y las soluciones, en los dos idiomas.",
+            en="Execute lessons and solutions with papermill, in both languages.",
+        ),
+    )(run)
+
+
+def run(
+    units: Units = None,
+    lang: Lang = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help=tr(es="Solo lessons o solo solutions.", en="Only one kind.")),
+    ] = None,
+    jobs: Jobs = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help=tr(es="Segundos por notebook.", en="Seconds for each notebook."))
+    ] = 300,
+) -> None:
+    import time
+
+    from rich.console import Console
+
+    from mlprod.authoring import run as runner
+    from mlprod.authoring import run_table
+    from mlprod.authoring.build import chosen
+    from mlprod.course import SOURCE_DIRECTORIES, root
+    from mlprod.errors import CourseError
+
+    if kind is not None and kind not in SOURCE_DIRECTORIES:
+        raise CourseError(tr(es=f"--kind {kind}: elige lessons o solutions", en=f"--kind {kind}: lessons or solutions"))
+    course = root()
+    sources = [path for path in chosen(course, units) if kind in (None, path.parent.name)]
+    work = runner.jobs_for(sources, course, languages(lang))
+    at_once = jobs or cores()
+    console = Console()
+    began = time.monotonic()
+    outcomes = []
+    with run_table.display(console, len(work)) as display:
+        for outcome in runner.run(work, course, at_once=at_once, timeout=timeout, started=display.started):
+            display.ended(outcome)
+            outcomes.append(outcome)
+    report = runner.write(outcomes, course, time.monotonic() - began, at_once)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed:
+        run_table.show_failure(outcome, console)
+    console.print(report.relative_to(course).as_posix())
+    if failed:
+        console.print(tr(es=f"fallan {len(failed)} de {len(work)}", en=f"{len(failed)} of {len(work)} failed"))
+        raise typer.Exit(1)
 
 
 def audit(

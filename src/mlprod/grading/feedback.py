@@ -182,13 +182,17 @@ def without_hidden_tests(source: str) -> str:
 
 
 def hidden_lines(nb: NotebookNode) -> set[str]:
-    """The lines of the notebook's hidden tests that no visible part of it holds, without their indentation."""
-    hidden, shown = set(), set()
+    """The lines of the notebook's hidden tests that its visible part does not hold too, without their indentation."""
+    hidden, shown = set(), []
     for cell in nb.cells:
         secret = is_test(cell)
         for line, is_hidden in _marked(cell.source):
-            (hidden if secret and is_hidden else shown).add(line.strip())
-    return {line for line in hidden - shown if len(line) >= SHORTEST_SECRET}
+            if secret and is_hidden:
+                hidden.add(line.strip())
+            else:
+                shown.append(line)
+    visible = bare("\n".join(shown))
+    return {line for line in hidden if len(line) >= SHORTEST_SECRET and bare(line) not in visible}
 
 
 def _marked(source: str) -> Iterable[tuple[str, bool]]:
@@ -210,7 +214,7 @@ def _test_outputs(cell: NotebookNode, lang: Language, secret: bool) -> list[Note
     return kept
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """`text` without colours, entities, blanks, quotes and backslashes: the same however it was printed or quoted."""
     return re.sub(r"[\\\s'\"]", "", html.unescape(ANSI.sub("", text)))
 
@@ -219,7 +223,7 @@ def _without(secrets: set[str], output: NotebookNode, lang: Language) -> Noteboo
     """`output`, or a note in its place when its text holds a line of `secrets`."""
     texts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", ())]
     texts += [value for value in output.get("data", {}).values() if isinstance(value, str)]
-    text = _bare("\n".join("".join(part) for part in texts))
-    if any(_bare(secret) in text for secret in secrets):
+    text = bare("\n".join("".join(part) for part in texts))
+    if any(bare(secret) in text for secret in secrets):
         return new_output("stream", name="stdout", text=TEXT[lang]["removed"])
     return output
