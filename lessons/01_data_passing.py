@@ -560,10 +560,10 @@ def sqlite_url():
 # %% [markdown] lang="es" row="2" slide="subslide"
 # ### Experimento: ¿cada cuánto hay que mirar?
 #
-# Un cambio se escribe en un momento cualquiera y *precios* mira cada $T$ segundos. Llamamos **desfase** al tiempo desde que se dice un
-# dato hasta que se oye.
+# Un cambio se escribe en un momento cualquiera y *precios* mira cada $T$ segundos. La **antigüedad** de un dato es el tiempo desde que se
+# dice hasta que se oye.
 #
-# **Predice:** con $T = 200$ ms, ¿qué desfase medio (en ms) verá *precios*? ¿Y el máximo? ¿Cuántas consultas hará si $T$ baja a 10 ms,
+# **Predice:** con $T = 200$ ms, ¿qué antigüedad media (en ms) verá *precios*? ¿Y la máxima? ¿Cuántas consultas hará si $T$ baja a 10 ms,
 # comparado con 200 ms?
 # %% [markdown] lang="en" row="2" slide="subslide"
 # ### Experiment: how often must one look?
@@ -592,8 +592,8 @@ for poll, results in sweep.items():
     rows.append(
         {
             "T (ms)": 1000 * poll,
-            tr(es="desfase medio (ms)", en="mean staleness (ms)"): 1000 * statistics.mean(ages),
-            tr(es="máximo (ms)", en="maximum (ms)"): 1000 * max(ages),
+            tr(es="antigüedad media (ms)", en="mean staleness (ms)"): 1000 * statistics.mean(ages),
+            tr(es="máxima (ms)", en="maximum (ms)"): 1000 * max(ages),
             tr(es="consultas/s", en="queries/s"): queries / seconds,
             tr(es="error de precio (€)", en="price error (€)"): results["bill"].error,
             tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
@@ -612,13 +612,13 @@ tables.show(
 # %% tags=["hide-input"]
 at_200 = sweep[0.2] if 0.2 in sweep else sweep[max(sweep)]
 compare(
-    tr(es="desfase medio con T = 200 ms", en="mean staleness with T = 200 ms"),
+    tr(es="antigüedad media con T = 200 ms", en="mean staleness with T = 200 ms"),
     predicted=mean_staleness_ms,
     measured=1000 * statistics.mean(ages_at_prices(at_200)),
     unit="ms",
 )
 compare(
-    tr(es="desfase máximo con T = 200 ms", en="maximum staleness with T = 200 ms"),
+    tr(es="antigüedad máxima con T = 200 ms", en="maximum staleness with T = 200 ms"),
     predicted=max_staleness_ms,
     measured=1000 * max(ages_at_prices(at_200)),
     unit="ms",
@@ -641,8 +641,8 @@ compare(
 fig, (left, right) = plots.subplots(1, 2, figsize=(10, 3.8))
 T = sorted(sweep)
 for label, measure, marker in [
-    (tr(es="medio", en="mean"), statistics.mean, "o"),
-    (tr(es="máximo", en="maximum"), max, "s"),
+    (tr(es="media", en="mean"), statistics.mean, "o"),
+    (tr(es="máxima", en="maximum"), max, "s"),
 ]:
     left.plot(
         [1000 * t for t in T],
@@ -656,7 +656,7 @@ left.set(
     xscale="log",
     yscale="log",
     xlabel=tr(es="intervalo de sondeo T (ms)", en="polling interval T (ms)"),
-    ylabel=tr(es="desfase en precios (ms)", en="staleness at prices (ms)"),
+    ylabel=tr(es="antigüedad en precios (ms)", en="staleness at prices (ms)"),
 )
 left.legend()
 right.plot([queries[t] / seconds for t in T], [sweep[t]["bill"].loss for t in T], "o-")
@@ -676,17 +676,17 @@ right.margins(x=0.25)
 plots.show(
     fig,
     alt=tr(
-        es="A la izquierda, el desfase medio sigue la recta T/2 y el máximo la recta T. A la derecha, menos pérdida exige más consultas por segundo.",
+        es="A la izquierda, la antigüedad media sigue la recta T/2 y la máxima la recta T. A la derecha, menos pérdida exige más consultas por segundo.",
         en="Left: the mean staleness follows the line T/2 and the maximum the line T. Right: losing less takes more queries per second.",
     ),
 )
 
 # %% [markdown] lang="es" row="2" slide="subslide"
-# El desfase medio es $T/2$ y el máximo $T$ (más lo que tarden la escritura y la consulta): si un cambio llega en un momento cualquiera, la
+# La antigüedad media es $T/2$ y la máxima $T$ (más lo que tarden la escritura y la consulta): si un cambio llega en un momento cualquiera, la
 # próxima mirada está, de media, a medio intervalo. Y mirar el doble de veces cuesta el doble de consultas, **haya o no haya noticias**:
-# por debajo de cierto $T$ el desfase deja de bajar, porque ya no manda la espera sino el disco, pero la factura sigue subiendo.
+# por debajo de cierto $T$ la antigüedad deja de bajar, porque ya no manda la espera sino el disco, pero la factura sigue subiendo.
 #
-# El viajero está peor aún: su precio ha pasado por **dos** sondeos (el de precios y el de viajes), así que su desfase medio es $T$.
+# El viajero está peor aún: su precio ha pasado por **dos** sondeos (el de precios y el de viajes), así que su antigüedad media es $T$.
 #
 # **A mil veces esta escala:** con 60 procesos que miran cada 10 ms, la base de datos contesta miles de veces por segundo «nada nuevo».
 # Por eso existen `LISTEN/NOTIFY` de PostgreSQL, la captura de cambios (CDC) y los brokers.
@@ -723,7 +723,7 @@ for name, results in {"SQLite": sweep.get(0.05, at_200), "PostgreSQL": on_postgr
     rows.append(
         {
             "": name,
-            tr(es="desfase medio (ms)", en="mean staleness (ms)"): 1000 * statistics.mean(ages),
+            tr(es="antigüedad media (ms)", en="mean staleness (ms)"): 1000 * statistics.mean(ages),
             tr(es="pérdida (€ por 100 precios)", en="loss (€ per 100 quotes)"): results[
                 "bill"
             ].loss,
@@ -1335,7 +1335,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="5" slide="notes"
-# Cuidado con lo que comparas: REST y gRPC dan **idas y vueltas**; el desfase del sondeo era de **una sola dirección**. Y un aviso de
+# Cuidado con lo que comparas: REST y gRPC dan **idas y vueltas**; la antigüedad del sondeo era de **una sola dirección**. Y un aviso de
 # laboratorio: un servidor mal configurado (el `http.server` de Python con conexiones persistentes, por ejemplo) añade 40 ms por llamada
 # por el algoritmo de Nagle y las confirmaciones retardadas de TCP. Con él habríamos «demostrado» que REST es lentísimo.
 # %% [markdown] lang="en" row="5" slide="notes"
@@ -1928,7 +1928,7 @@ compare(
 # ## Las tres, cara a cara
 #
 # La misma ciudad, las mismas clases, tres transportes. Las dos columnas de tiempo **no son lo mismo**: la *espera* es lo que tarda el viajero en tener su precio (con servicios, tres
-# idas y vueltas; con los otros dos, mirar en la propia memoria), y el *desfase* es de una sola dirección, de decir a oír.
+# idas y vueltas; con los otros dos, mirar en la propia memoria), y la *antigüedad* es de una sola dirección, de decir a oír.
 # %% [markdown] lang="en" row="2 5 7" slide="slide"
 # ## The three, face to face
 #
@@ -1957,8 +1957,8 @@ for name, results in calm.items():
             else tr(es="su memoria", en="own memory"),
             "p50 (ms)": 1000 * wait.percentile(50),
             "p99 (ms)": 1000 * wait.percentile(99),
-            tr(es="desfase p50 (ms)", en="staleness p50 (ms)"): 1000 * statistics.median(ages),
-            tr(es="desfase p99 (ms)", en="staleness p99 (ms)"): 1000
+            tr(es="antigüedad p50 (ms)", en="staleness p50 (ms)"): 1000 * statistics.median(ages),
+            tr(es="antigüedad p99 (ms)", en="staleness p99 (ms)"): 1000
             * statistics.quantiles(ages, n=100)[98],
             tr(es="error de precio (€)", en="price error (€)"): results["bill"].error,
             tr(es="pérdida (€ por 100)", en="loss (€ per 100)"): results["bill"].loss,
@@ -2041,7 +2041,7 @@ plots.show(
 #
 # Cierra lo que quede abierto (también se cierra solo si apagas el notebook, o si se interrumpe a mitad).
 #
-# Ahora te toca a ti: los ejercicios de esta unidad te piden la matriz de dependencias, la fórmula del desfase, una cola de trabajo que no pierde nada, un cliente que no reserva dos veces y algo más.
+# Ahora te toca a ti: los ejercicios de esta unidad te piden la matriz de dependencias, la fórmula de la antigüedad, una cola de trabajo que no pierde nada, un cliente que no reserva dos veces y algo más.
 #
 # **Para leer más:** Kleppmann, *Designing Data-Intensive Applications*, capítulos 4 y 11; Dean y Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (2013); la documentación de SQLite
 # sobre [WAL](https://sqlite.org/wal.html) y la especificación en curso de la cabecera `Idempotency-Key` en el IETF.
