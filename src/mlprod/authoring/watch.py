@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -82,7 +83,7 @@ class Watch:
 
     def _mine(self, process: psutil.Process) -> bool:
         try:
-            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+            if process.pid == os.getpid() or not _running(process):
                 return False
             # seen below the kernel, or still in its session, or started with its environment
             return (
@@ -95,12 +96,21 @@ class Watch:
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """SIGKILL those of `processes` that are still there."""
+    """SIGKILL those of `processes` that are still there, and wait until they have ended (2 s at most)."""
     for process in processes:
-        try:
+        with contextlib.suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            continue
+    deadline = time.monotonic() + 2
+    while any(map(_running, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _running(process: psutil.Process) -> bool:
+    # a zombie has ended; that nobody has asked for its exit code is not the notebook's fault
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _resident_mb(process: psutil.Process) -> float:
