@@ -74,8 +74,19 @@ def before_closing(function: Callable[[], None]) -> None:
 
 
 def _parent_folder() -> str | None:
+    """The usual temporary folder, unless it is in memory (there a commit to "disk" would cost nothing) or too deep."""
     usual = os.path.realpath(tempfile.gettempdir())
-    return "/tmp" if len(usual) > _LONGEST_TEMPORARY_FOLDER and os.access("/tmp", os.W_OK) else usual
+    usable = [f for f in (usual, "/var/tmp", "/tmp") if len(f) <= _LONGEST_TEMPORARY_FOLDER and os.access(f, os.W_OK)]
+    on_disk = (folder for folder in usable if not _in_memory(folder))
+    return next(on_disk, None) or next(iter(usable), usual)
+
+
+def _in_memory(folder: str) -> bool:
+    import psutil
+
+    mounts = {p.mountpoint: p.fstype for p in psutil.disk_partitions(all=True)}
+    above = [folder, *map(str, Path(folder).parents)]
+    return next((mounts[path] for path in above if path in mounts), "") in ("tmpfs", "ramfs")
 
 
 def _forget() -> None:
