@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook
 from mlprod.authoring.build import build, render_variant
 from mlprod.authoring.source import load
 from mlprod.course import notebook, sources
-from mlprod.grading.feedback import bare, hidden_lines
+from mlprod.grading.student_view import bare, hidden_lines
 
 REPOSITORY = Path(__file__).parents[2]
 NBGRADER = Path(sys.executable).with_name("nbgrader")

@@ -15,7 +15,7 @@ from typing import Any
 from mlprod.authoring.model import Source, Task
 from mlprod.course import notebook as notebook_path
 from mlprod.grading import configuration, scoring
-from mlprod.grading.kernels import forked_kernels
+from mlprod.grading.kernels import HEAVY_MODULES, forked_kernels
 from mlprod.grading.leaks import leaks
 from mlprod.grading.scoring import Graded
 from mlprod.grading.variants import Variant, variants
@@ -78,12 +78,14 @@ def audit(
     jobs: int = 2,
     timeout: int = scoring.CELL_TIMEOUT_S,
     repeat: int = 1,
+    modules: Sequence[str] = HEAVY_MODULES,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Grade every variant of every task of `sources` (exercises of the course at `root`), `jobs` at a time.
 
     `timeout` is in seconds, for each cell; `repeat` runs everything that often, each time with another hash seed
-    (answers that depend on the order of a set show then). `progress` is told how many variants of how many are done.
+    (answers that depend on the order of a set show then); `modules` are preloaded in the kernels; `progress` is told
+    how many variants of how many are done.
     Raises SourceError for a source that cannot be built, CourseError when no kernel can be started.
     """
     everything = [variant for source in sources for lang in languages for variant in variants(source, lang)]
@@ -91,10 +93,11 @@ def audit(
     report = Report(list(rows.values()), [leak for source in sources for leak in leaks(source, root)])
     config = configuration.load(root)
     seen: dict[str, int] = {}
+    environment = {"MLPROD_ROOT": str(root)}
     for number in range(repeat):
         # a new parent each time: all kernels of one parent share its hash seed
         # and when it is interrupted the kernels go first, so that no worker is waited for
-        with ThreadPoolExecutor(jobs) as pool, forked_kernels(environment={"MLPROD_ROOT": str(root)}) as kernel_name:
+        with ThreadPoolExecutor(jobs) as pool, forked_kernels(modules, environment) as kernel_name:
             try:
                 futures = {pool.submit(_run, v, root, kernel_name, config, timeout): v for v in everything}
                 for done, future in enumerate(as_completed(futures), 1):

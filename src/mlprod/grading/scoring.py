@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 CELL_TIMEOUT_S = 30
+
+# a wrong answer that hangs or kills its kernel is nothing to tell the terminal: it is in the result
+_silent = logging.getLogger("mlprod.scoring")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,11 @@ def grade(
     from nbgrader.preprocessors import Execute
     from nbgrader.utils import determine_grade, is_grade
 
-    from mlprod.grading.feedback import is_test, visible_message
+    from mlprod.grading.student_view import is_test, visible_message
 
     cells = [cell for cell in notebook.cells if is_grade(cell)]
     nothing = {cell.metadata.nbgrader.grade_id: 0.0 for cell in cells}
-    execute = Execute(config=config, kernel_name=kernel_name, timeout=timeout)
+    execute = Execute(config=config, kernel_name=kernel_name, timeout=timeout, log=_silent)
     try:
         execute.preprocess(notebook, {"metadata": {"path": str(folder)}})
         scores = {cell.metadata.nbgrader.grade_id: determine_grade(cell)[0] for cell in cells}

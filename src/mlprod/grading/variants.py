@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlprod.authoring.build import released, render, render_variant
 from mlprod.authoring.model import Source, Wrong
+from mlprod.grading.student_view import is_test
 from mlprod.language import Language, tr
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def variants(source: Source, lang: Language) -> Iterator[Variant]:
     """All of them, the longest (the two whole notebooks) first. Raises SourceError."""
     full = {task.name: task.points for task in source.tasks.values()}
     answer = tr(es="la respuesta", en="the answer")
-    yield Variant(source, lang, answer, None, render(source, lang), full)
-    exercise = released(source, lang)
+    solved = render(source, lang)
+    yield Variant(source, lang, answer, None, solved, full)
+    exercise = with_hidden_tests(released(source, lang), solved)
     blank = tr(es="el ejercicio sin tocar", en="the untouched exercise")
     essays = {essay.grade_id: 0.0 for essay in source.essays}
     yield Variant(source, lang, blank, None, exercise, {**dict.fromkeys(full, 0.0), **essays})
@@ -59,6 +61,14 @@ def variants(source: Source, lang: Language) -> Iterator[Variant]:
                 en=f"wrong, line {cell.line} ({misconception})",
             )
             yield variant(name, cell.source, cell.score, cell)
+
+
+def with_hidden_tests(exercise: NotebookNode, solved: NotebookNode) -> NotebookNode:
+    """`exercise` with its test cells whole again, as nbgrader makes them before it grades a submission."""
+    tests = {_grade_id(cell): cell.source for cell in solved.cells if is_test(cell)}
+    for cell in exercise.cells:
+        cell.source = tests.get(_grade_id(cell), cell.source)
+    return exercise
 
 
 def only(notebook: NotebookNode, source: Source, task: str) -> NotebookNode:
