@@ -40,7 +40,7 @@ def test_a_student_opens_the_course_in_spanish(course_copy: Path, running_lab, f
         assert locale["schema"]["properties"]["locale"]["default"] == "es_ES"
         assert get(lab, "/lab/api/translations/es_ES").json()["data"], "the Spanish language pack is not installed"
         page = get(lab, "/lab").text
-        for plugin in (*settings.INSTRUCTOR_PLUGINS, settings.NEWS):
+        for plugin in (*settings.HIDDEN_PLUGINS, settings.NEWS):
             assert plugin in page.split('"disabledExtensions"')[1].split("]")[0]
         assert get(lab, "/formgrader").status_code == 404
         assert get(lab, "/nbgrader_version?version=0.9.6").status_code == 200, "Validate's server part is missing"

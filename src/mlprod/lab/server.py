@@ -82,7 +82,7 @@ def flags(root: Path, *, port: int, address: str, browser: bool, teach: bool) ->
     }
     line = [f"--{name}={value}" for name, value in options.items()]
     if not teach:
-        line += [f"--ServerApp.jpserver_extensions={name}=False" for name in settings.INSTRUCTOR_SERVERS]
+        line += [f"--ServerApp.jpserver_extensions={name}=False" for name in settings.HIDDEN_SERVERS]
         line += [f"--ContentsManager.hide_globs={pattern}" for pattern in settings.HIDDEN]
     return line
 
@@ -123,6 +123,8 @@ def serve(*, port: int | None = None, browser: bool | None = None, teach: bool =
     browser = has_display() if browser is None else browser
     options = flags(root, port=choose_port(port, address), address=address, browser=browser, teach=teach)
     environment(root)
+    # jsonschema's checker of the format "iri" builds a grammar at import, 1.5 s; nothing here has that format
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     if teach:
         os.chdir(root / "grading")  # nbgrader reads nbgrader_config.py from the current folder
     log = root / "build/logs/lab.log"

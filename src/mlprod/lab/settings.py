@@ -9,17 +9,21 @@ from mlprod.language import Language
 
 LOCALES = {"es": "es_ES", "en": "default"}
 NEWS = "@jupyterlab/apputils-extension:announcements"  # asks jupyter.org for news and PyPI for versions
-INSTRUCTOR_PLUGINS = (
+# What a student does not see. nbgrader's Validate stays.
+HIDDEN_PLUGINS = (
     "@jupyter/nbgrader:assignment-list",
     "@jupyter/nbgrader:course-list",
     "@jupyter/nbgrader:create-assignment",
     "@jupyter/nbgrader:formgrader",
     "@jupyter/nbgrader:menu",  # only leads to the four above
+    "@jupyter-notebook/lab-extension",  # a button to a second interface
 )
-INSTRUCTOR_SERVERS = (
+HIDDEN_SERVERS = (
     "nbgrader.server_extensions.assignment_list",
     "nbgrader.server_extensions.course_list",
     "nbgrader.server_extensions.formgrader",
+    "notebook",
+    "jupyter_lsp",  # looks for twenty language servers at each start
 )
 # Left out of a student's file list: answers, instructor's files, machinery. Links to them still open.
 HIDDEN = ("solutions", "grading", "tests", "build", "*.egg-info", "__pycache__", "*.pyc", ".*", "*~")
@@ -36,7 +40,7 @@ def write(folder: Path, lang: Language, *, teach: bool) -> Path:
         "@jupyterlab/translation-extension:plugin": {"locale": LOCALES[lang]},
         "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
     }
-    disabled = [NEWS] if teach else [NEWS, *INSTRUCTOR_PLUGINS]
+    disabled = [NEWS] if teach else [NEWS, *HIDDEN_PLUGINS]
     (settings / "overrides.json").write_text(json.dumps(overrides, indent=2))
     (settings / "page_config.json").write_text(
         json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}, indent=2)
