@@ -67,6 +67,8 @@ def test_a_lesson_runs_to_its_end(course_copy, running_lab, free_port, page, nam
             wait_until_run(page, lesson, len(code))
         finally:
             SCREENS.mkdir(parents=True, exist_ok=True)
+            if (figures := page.locator(".jp-OutputArea-output img")).count():
+                figures.last.scroll_into_view_if_needed()
             page.screenshot(path=SCREENS / f"{name}_{lang}.png")
         menus = page.locator(".lm-MenuBar").inner_text()
     assert FILE_MENU[lang] in menus, "the interface is not in the reader's language"
