@@ -1,9 +1,13 @@
 """Shared by the grading tests: a light kernel parent, small notebooks, a course of one toy unit."""
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -51,3 +55,44 @@ def new_course(tmp_path):
         return root
 
     return make
+
+
+@pytest.fixture
+def nbgrader():
+    """Runs a command of nbgrader's in a course as an instructor does who has not activated the environment."""
+
+    def run(root, *arguments, lang="es"):
+        environment = {"HOME": os.environ["HOME"], "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "COURSE_LANG": lang}
+        command = [Path(sys.executable).with_name("nbgrader"), *arguments]
+        done = subprocess.run(
+            command, cwd=root / "grading", env=environment, capture_output=True, text=True, timeout=280
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def submit():
+    """Hands in the released exercise: the code of `answers` (a source's own when None), `essay` written in."""
+    from mlprod.authoring.build import render_variant
+    from mlprod.course import notebook
+
+    def hand_in(root, source, student, lang, answers=None, essay=None):
+        released = nbformat.read(notebook("exercises", source.name, lang, root), 4)
+        solved = {}
+        if answers is None or answers:
+            cells = render_variant(source, lang, answers or {}).cells
+            solved = {c.metadata.nbgrader.grade_id: c.source for c in cells if "nbgrader" in c.metadata}
+        for cell in released.cells:
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if grade_id in source.tasks and grade_id in solved:
+                cell.source = solved[grade_id]
+            elif grade_id in {e.grade_id for e in source.essays} and essay is not None:
+                cell.source = essay
+        folder = root / "grading" / "submitted" / student / source.name
+        folder.mkdir(parents=True)
+        nbformat.write(released, folder / f"{source.name}.ipynb")
+
+    return hand_in

@@ -3,56 +3,24 @@
 import csv
 import html
 import json
-import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from mlprod.authoring.build import build, render_variant
+from mlprod.authoring.build import build
 from mlprod.authoring.source import load
 from mlprod.course import notebook, sources
 from mlprod.grading.student_view import bare, hidden_lines
 
 REPOSITORY = Path(__file__).parents[2]
-NBGRADER = Path(sys.executable).with_name("nbgrader")
 
 
-def nbgrader(root, *arguments, lang="es"):
-    """Run a command as an instructor does who has not activated the environment."""
-    environment = {"HOME": os.environ["HOME"], "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "COURSE_LANG": lang}
-    run = subprocess.run(
-        [NBGRADER, *arguments], cwd=root / "grading", env=environment, capture_output=True, text=True, timeout=280
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
-
-
-def submit(root, source, student, lang, answers=None, essay=None):
-    """Hand in the released exercise with the code of `answers` (a source's own when None) and `essay` written in."""
-    released = nbformat.read(notebook("exercises", source.name, lang, root), 4)
-    solved = {}
-    if answers is None or answers:
-        cells = render_variant(source, lang, answers or {}).cells
-        solved = {c.metadata.nbgrader.grade_id: c.source for c in cells if "nbgrader" in c.metadata}
-    for cell in released.cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id in source.tasks and grade_id in solved:
-            cell.source = solved[grade_id]
-        elif grade_id in {e.grade_id for e in source.essays} and essay is not None:
-            cell.source = essay
-    folder = root / "grading" / "submitted" / student / source.name
-    folder.mkdir(parents=True)
-    nbformat.write(released, folder / f"{source.name}.ipynb")
-
-
-def round_trip(root, path):
+def round_trip(root, path, nbgrader, submit):
     """Release in both languages, hand in, grade, give feedback; returns the source and the grades by student."""
     source = load(path)
     task = next(iter(source.tasks.values()))
@@ -112,9 +80,9 @@ def check_feedback(root, source):
 
 
 @pytest.mark.slow
-def test_toy_unit(new_course):
+def test_toy_unit(new_course, nbgrader, submit):
     root = new_course()
-    source, grades = round_trip(root, root / "solutions" / "90_toy.py")
+    source, grades = round_trip(root, root / "solutions" / "90_toy.py", nbgrader, submit)
     check(root, source, grades)
     assert grades["en_partial"] == 4
     with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
@@ -136,7 +104,7 @@ def test_toy_unit(new_course):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sources("solutions", REPOSITORY), ids=lambda path: path.stem)
-def test_each_unit(path, tmp_path):
+def test_each_unit(path, tmp_path, nbgrader, submit):
     root = tmp_path / "course"
     for folder in ("lessons", "solutions", "datasets", "grading"):
         (root / folder).mkdir(parents=True)
@@ -144,4 +112,4 @@ def test_each_unit(path, tmp_path):
     shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
     shutil.copy(path, root / "solutions")
     build(root)
-    check(root, *round_trip(root, root / "solutions" / path.name))
+    check(root, *round_trip(root, root / "solutions" / path.name, nbgrader, submit))

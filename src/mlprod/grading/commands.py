@@ -35,6 +35,17 @@ def register(app: typer.Typer) -> None:
             en="Execute lessons and solutions with papermill, in both languages.",
         ),
     )(run)
+    app.command(
+        "grade",
+        help=tr(
+            es="Califica las entregas de grading/submitted y escribe sus correcciones en grading/feedback. "
+            "AVISO: el código de los estudiantes se ejecuta sin aislar, con tus permisos. "
+            "Da lo mismo que nbgrader autograde y nbgrader generate_feedback.",
+            en="Grade the submissions in grading/submitted and write their feedback to grading/feedback. "
+            "WARNING: the students' code is executed without a sandbox, with your permissions. "
+            "The same as nbgrader autograde and nbgrader generate_feedback.",
+        ),
+    )(grade)
 
 
 def run(
@@ -117,6 +128,39 @@ def audit(
     audit_table.show(report, console)
     console.print(auditor.REPORT.as_posix())
     if not report.ok:
+        raise typer.Exit(1)
+
+
+def grade(
+    assignment: Annotated[str, typer.Argument(help=tr(es="Como 01_data_passing.", en="Like 01_data_passing."))],
+    student: Annotated[
+        list[str] | None, typer.Option("--student", help=tr(es="Solo esta persona.", en="Only this person."))
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help=tr(es="También lo ya calificado.", en="Also what was graded before."))
+    ] = False,
+) -> None:
+    from rich.console import Console
+
+    from mlprod.course import root
+    from mlprod.grading import grade as grader
+    from mlprod.grading import grade_table
+
+    course = root()
+    students = [s for s in grader.submissions(assignment, course) if not student or s in student]
+    console = Console()
+    results = []
+    with grade_table.display(console, assignment, len(students)) as display:
+        for result in grader.grade(assignment, students, course, force=force):
+            display.ended(result)
+            results.append(result)
+    console.print(grade_table.summary(results))
+    failed = [result for result in results if result.state == "failed"]
+    if failed:
+        log = course / "build" / "reports" / f"grade-{assignment}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("\n\n".join(f"== {result.student}\n{result.log}" for result in failed), encoding="utf-8")
+        console.print(tr(es="Los detalles de lo que ha fallado: ", en="Details of what failed: ") + str(log))
         raise typer.Exit(1)
 
 

@@ -1,0 +1,64 @@
+"""How grading looks in the terminal: a bar, a line for each submission, and at the end a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mlprod.grading.grade import Graded
+from mlprod.language import tr
+
+
+class Display:
+    """The bar; `ended` moves it and prints the submission's line."""
+
+    def __init__(self, console: Console, assignment: str, total: int) -> None:
+        self.console = console
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self.bar = Progress(TextColumn("{task.description}"), *columns, console=console, transient=True)
+        self.task = self.bar.add_task(assignment, total=total)
+
+    def ended(self, graded: Graded) -> None:
+        self.bar.advance(self.task)
+        self.console.print(line(graded), highlight=False)
+
+
+@contextmanager
+def display(console: Console, assignment: str, total: int) -> Iterator[Display]:
+    """A bar for `total` submissions while the block lasts."""
+    shown = Display(console, assignment, total)
+    with shown.bar:
+        yield shown
+
+
+def line(graded: Graded) -> str:
+    """One submission, with rich's markup."""
+    student = escape(graded.student)
+    if graded.state == "failed":
+        failed = tr(es="no se ha podido calificar", en="could not be graded")
+        return f"[red]{student}: {failed}[/]: {escape(graded.reason)}"
+    text = f"{student}: {graded.score:g} / {graded.most:g}"
+    if graded.by_hand:
+        text += tr(es=" (queda por corregir a mano)", en=" (still to be graded by hand)")
+    if graded.state == "skipped":
+        text += tr(es=" (ya estaba; --force para repetir)", en=" (graded before; --force to repeat)")
+    return text
+
+
+def summary(results: Sequence[Graded]) -> str:
+    """How many there were of each kind and what they scored."""
+    graded = [result for result in results if result.score is not None]
+    failed = len(results) - len(graded)
+    by_hand = sum(result.by_hand for result in graded)
+    mean = sum(result.score or 0.0 for result in graded) / len(graded) if graded else 0.0
+    most = max((result.most or 0.0 for result in graded), default=0.0)
+    return tr(
+        es=f"{len(graded)} calificadas (media {mean:.1f} de {most:g}), {by_hand} con algo que corregir a mano, "
+        f"{failed} sin poder calificar",
+        en=f"{len(graded)} graded (mean {mean:.1f} of {most:g}), {by_hand} with something to grade by hand, "
+        f"{failed} could not be graded",
+    )
