@@ -44,14 +44,14 @@ def said(capsys) -> str:
 def test_the_ratio_and_its_reading(spanish, capsys, predicted, measured, ratio, reading):
     compare("¿Cuánto?", predicted, measured, "ms")
     text = said(capsys)
-    assert f"Cociente: {ratio}" in text
+    assert f"Medido ÷ predicho: {ratio}" in text
     assert reading in text
 
 
 def test_percentages_are_compared_in_points(spanish, capsys):
     compare("¿Disponibilidad?", 99.9, 97.04, "%")
     text = said(capsys)
-    assert "Diferencia: −2.86 puntos" in text
+    assert "Medido − predicho: −2.86 puntos" in text
     assert "Te pasaste por 2.86 puntos" in text
 
 
@@ -136,3 +136,12 @@ def test_choose(lang, capsys):
 )
 def test_numbers_for_reading(value, shown):
     assert number(value) == shown
+
+
+def test_the_nudge_to_predict_is_said_once(spanish, capsys, monkeypatch):
+    monkeypatch.setattr("mlprod.predictions._nudged", False)
+    for _ in range(2):
+        compare("¿Cuánto?", None, 3, "ms")
+    text = said(capsys)
+    assert text.count("Sin predicción.") == 2
+    assert text.count("La próxima vez") == 1

@@ -25,21 +25,37 @@ def compare(question: str, predicted: Any, measured: Any, unit: str, note: str |
     """
     actual = _finite(measured, tr(es="La medida", en="The measure"))
     if predicted is None:
-        reading = tr(
-            es="Sin predicción. La próxima vez escribe antes tu número: equivocarse por escrito es lo que se recuerda.",
-            en="No prediction. Next time write your number first: being wrong on paper is what one remembers.",
-        )
+        reading = _nudge()
         ratio = "—"
     else:
         guess = _finite(predicted, tr(es="Tu predicción", en="Your prediction"))
         ratio, reading = _points(guess, actual) if unit == "%" else _ratio(guess, actual, unit)
-    gap = tr(es="Diferencia", en="Difference") if unit == "%" else tr(es="Cociente", en="Ratio")
+    gap = (
+        tr(es="Medido − predicho", en="Measured − predicted")
+        if unit == "%"
+        else tr(es="Medido ÷ predicho", en="Measured ÷ predicted")
+    )
     facts = {
         tr(es="Tu predicción", en="Your prediction"): "—" if predicted is None else _written(predicted, unit),
-        tr(es="Esta máquina", en="This machine"): _quantity(measured, unit),
+        tr(es="Medido", en="Measured"): _quantity(measured, unit),
         gap: ratio,
     }
     _card(question, facts, reading, note)
+
+
+_nudged = False
+
+
+def _nudge() -> str:
+    """Why one should predict: said once in a notebook, then only that it was not done."""
+    global _nudged
+    said, _nudged = _nudged, True
+    if said:
+        return tr(es="Sin predicción.", en="No prediction.")
+    return tr(
+        es="Sin predicción. La próxima vez escribe antes tu número: equivocarse por escrito es lo que se recuerda.",
+        en="No prediction. Next time write your number first: being wrong on paper is what one remembers.",
+    )
 
 
 def choose(question: str, options: Mapping[str, str], chosen: str | None, right: str, why: str) -> None:

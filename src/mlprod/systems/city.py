@@ -62,12 +62,12 @@ def profit(price: float, waiting: int, drivers: int) -> float:
 
 @dataclass(frozen=True)
 class Bill:
-    """What a set of quotes earned, compared with the oracle. Money in euros; `loss` is for each 100 quotes."""
+    """What a set of quotes earned, compared with the oracle."""
 
     quotes: int
     unanswered: int
-    error: float  # mean |price - best price| of the answered quotes
-    loss: float
+    error: float  # mean |price - best price| of the answered quotes, in euros
+    loss: float  # of each 100 euros that the oracle earns, how many these quotes do not
 
 
 @dataclass(frozen=True)
@@ -193,12 +193,13 @@ class City:
 
         An unanswered quote loses all that the oracle would have earned. Raises ValueError when there are no quotes.
         """
-        errors, losses = [], []
+        errors, losses, earnings = [], [], []
         for t, zone, price in quotes:
             waiting, drivers = self.state(t, zone)
             best = best_price(waiting, drivers)
             earned = 0.0 if price is None else profit(price, waiting, drivers)
-            losses.append(profit(best, waiting, drivers) - earned)
+            earnings.append(profit(best, waiting, drivers))
+            losses.append(earnings[-1] - earned)
             if price is not None:
                 errors.append(abs(price - best))
         if not losses:
@@ -207,5 +208,5 @@ class City:
             quotes=len(losses),
             unanswered=len(losses) - len(errors),
             error=math.fsum(errors) / len(errors) if errors else math.nan,
-            loss=100 * math.fsum(losses) / len(losses),
+            loss=100 * math.fsum(losses) / (math.fsum(earnings) or 1.0),  # nobody waits: nothing to lose
         )
