@@ -10,6 +10,7 @@ import logging
 import re
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,9 @@ def _grade(api: NbGraderAPI, assignment: str, student: str, force: bool, started
 def _api(config: Any) -> NbGraderAPI:
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
+    from sqlalchemy.exc import SAWarning
 
+    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # three for each new student
     log = logging.getLogger("mlprod.nbgrader")  # each step's log is in its result
     log.setLevel(logging.INFO)
     log.addHandler(logging.NullHandler())
