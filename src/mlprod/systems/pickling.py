@@ -1,7 +1,8 @@
-"""Pickle what travels between a notebook and its processes: cloudpickle, and one thing that it cannot do."""
+"""Pickle what travels between a notebook and its processes: cloudpickle, and two things that it cannot do."""
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 from types import ModuleType
@@ -21,6 +22,8 @@ class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type) and (module := _actual_module(value)):
             return getattr, (module, value.__qualname__)
+        if isinstance(value, ModuleType) and type(value) is not ModuleType and sys.modules.get(value.__name__) is value:
+            return importlib.import_module, (value.__name__,)  # kombu, say, whose module is of a class of its own
         return super().reducer_override(value)
 
 
