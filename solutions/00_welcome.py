@@ -3,23 +3,23 @@
 #   es: "Bienvenida: ejercicios"
 #   en: "Welcome: exercises"
 # unit: "00"
-# minutes: 5
+# minutes: 10
 # ---
 
 # %% [markdown] lang="es" slide="slide"
 # # Bienvenida: ejercicios
 #
-# Una función y una pregunta, para conocer el mecanismo. La función la usarás todo el curso: comparar dos tandas de medidas sin
-# que te engañen.
+# Una función y una pregunta, para conocer el mecanismo: unos diez minutos. La función la usarás todo el curso: comparar dos tandas
+# de medidas sin que te engañen.
 #
-# Escribe tu código donde pone `raise NotImplementedError()`, ejecuta la prueba que hay debajo y, cuando pase todo, pulsa **Validate**.
+# Escribe tu código donde pone `raise NotImplementedError()`, ejecuta las pruebas que hay debajo y, cuando pasen todas, pulsa **Validate**.
 # %% [markdown] lang="en" slide="slide"
 # # Welcome: exercises
 #
-# One function and one question, to get to know the mechanism. You will use the function throughout the course: comparing two
-# sets of measures without being fooled.
+# One function and one question, to get to know how this works: about ten minutes. You will use the function throughout the course:
+# comparing two sets of measurements without being fooled.
 #
-# Write your code where it says `raise NotImplementedError()`, run the test below it and, when all of it passes, press **Validate**.
+# Write your code where it says `raise NotImplementedError()`, run the tests below it and, when all of them pass, press **Validate**.
 
 # %%
 from mlprod import start
@@ -29,35 +29,35 @@ start(LANG)
 # %% [markdown] lang="es" slide="slide"
 # ## ¿Cuántas veces más lento?
 #
-# En la lección has medido cada entrega muchas veces. Hay que resumir dos tandas en un número que se pueda repetir: si
-# el ordenador se distrae una vez, la respuesta no debe moverse.
+# En la lección has medido cada entrega muchas veces. Hay que resumir las dos tandas en un número reproducible: si
+# el ordenador se distrae una vez, la respuesta no debe cambiar.
 #
-# `slowdown(before, after)` recibe dos listas de tiempos (no vacías, positivos, en la misma unidad) y devuelve **cuántas veces es
-# la mediana de `after` la de `before`**: 3.0 si ahora tarda el triple, 0.5 si ahora tarda la mitad.
+# `slowdown(before, after)` recibe dos listas de tiempos (no vacías, positivos, en la misma unidad) y devuelve **el cociente entre
+# la mediana de `after` y la de `before`**: 3.0 si ahora tarda el triple, 0.5 si ahora tarda la mitad.
 #
 # - Las listas vienen **sin ordenar**, y pueden tener longitudes distintas.
 # - Con un número par de medidas, la mediana es el punto medio entre las dos centrales.
-# - Quien te las pasa las va a seguir usando: **deben quedar como estaban**.
+# - Quien llama a la función va a seguir usándolas: **no las modifiques**.
 #
 # Puedes usar la biblioteca estándar y `numpy`.
 # %% [markdown] lang="en" slide="slide"
 # ## How many times slower?
 #
-# In the lesson you measured each delivery many times. Two sets must be summed up in one number that can be repeated: if
-# the computer is distracted once, the answer should not move.
+# In the lesson you measured each delivery many times. The two sets must be reduced to one reproducible number: one hiccup of
+# the computer should not change it.
 #
-# `slowdown(before, after)` takes two lists of times (not empty, positive, in the same unit) and returns **how many times the median
-# of `before` the median of `after` is**: 3.0 if it now takes three times as long, 0.5 if it now takes half.
+# `slowdown(before, after)` takes two lists of times (not empty, positive, in the same unit) and returns **how many times as long the
+# median of `after` is as the median of `before`**: 3.0 if it now takes three times as long, 0.5 if it now takes half as long.
 #
 # - The lists come **unsorted**, and their lengths may differ.
-# - With an even number of measures, the median is the midpoint between the two central ones.
-# - Whoever hands them over will go on using them: **they must stay as they were**.
+# - With an even number of measurements, the median is the midpoint between the two central ones.
+# - The caller will go on using them: **do not modify them**.
 #
 # You may use the standard library and `numpy`.
 
 # %% answer="slowdown"
 def slowdown(before, after):
-    """How many times the median of `before` the median of `after` is."""
+    """How many times as long the median of `after` is as the median of `before`."""
     ### BEGIN SOLUTION
     from statistics import median
 
@@ -67,7 +67,7 @@ def slowdown(before, after):
 # %% test="slowdown" points=2
 from mlprod import checks, tr
 
-before, after = [2.0, 1.0, 3.0], [9.0, 3.0, 6.0]
+before, after = [2.0, 1.0, 3.0], [9.0, 4.0, 6.0]
 got = checks.number(slowdown(before, after), f"slowdown({before}, {after})")
 assert abs(got - 1 / 3) > 1e-9, tr(
     es="El cociente está al revés: si `after` tarda más que `before`, el resultado es mayor que 1.",
@@ -75,30 +75,40 @@ assert abs(got - 1 / 3) > 1e-9, tr(
 )
 assert abs(got - 4.0) > 1e-9, tr(
     es="Has devuelto la diferencia, en unidades de tiempo, y se pide un cociente: cuántas veces.",
-    en="You returned the difference, in units of time, and a ratio is asked for: how many times.",
+    en="You returned the difference, in units of time, and what is asked for is a ratio: how many times as long.",
 )
 checks.same(got, 3.0, f"slowdown({before}, {after})")
+before, after = [4.0, 1.0, 3.0, 2.0], [24.0, 5.0, 28.0, 6.0]
+checks.same(
+    slowdown(list(before), list(after)),
+    6.0,
+    tr(
+        es=f"slowdown({before}, {after}), con un número par de medidas:",
+        en=f"slowdown({before}, {after}), with an even number of measurements:",
+    ),
+)
+checks.passed()
 ### BEGIN HIDDEN TESTS
 for before, after, expected, about in [
-    ([8.0, 2.0, 4.0], [1.0, 3.0, 2.0], 0.5, tr(es="si ahora tarda la mitad", en="if it now takes half")),
-    ([5.0], [5.0], 1.0, tr(es="con una sola medida", en="with a single measure")),
+    ([8.0, 2.0, 4.0], [1.0, 3.0, 2.0], 0.5, tr(es="si ahora tarda la mitad", en="if it now takes half as long")),
+    ([5.0], [5.0], 1.0, tr(es="con una sola medida", en="with a single measurement")),
     (
         [4.0, 2.0, 6.0],
         [10.0, 30.0, 20.0, 50.0, 40.0],
         7.5,
-        tr(es="con tandas de distinta longitud", en="with sets of different length"),
+        tr(es="con tandas de distinta longitud", en="with sets of different lengths"),
     ),
     (
         [4.0, 1.0, 3.0, 2.0],
         [20.0, 20.0, 20.0],
         8.0,
-        tr(es="con un número par de medidas en `before`", en="with an even number of measures in `before`"),
+        tr(es="con un número par de medidas en `before`", en="with an even number of measurements in `before`"),
     ),
     (
         [10.0, 30.0, 20.0],
         [70.0, 10.0, 20.0, 60.0],
         2.0,
-        tr(es="con un número par de medidas en `after`", en="with an even number of measures in `after`"),
+        tr(es="con un número par de medidas en `after`", en="with an even number of measurements in `after`"),
     ),
 ]:
     checks.same(slowdown(list(before), list(after)), expected, f"slowdown({before}, {after}), {about}:")
@@ -109,8 +119,9 @@ before, after = [1.0, 1.1, 0.9, 1.0, 1.0], [2.0, 2.1, 1.9, 2.0, 500.0]
 got = checks.number(slowdown(before, after), f"slowdown({before}, {after})")
 assert got < 100, tr(
     es="Una sola medida de 500 ha cambiado la conclusión: la media se deja arrastrar por ella, y no es lo que se pide.",
-    en="A single measure of 500 has changed the conclusion: the mean is dragged along by it, and is not what is asked for.",
+    en="A single measurement of 500 has changed the conclusion: the mean is dragged along by it, and is not what is asked for.",
 )
+checks.passed()
 ### BEGIN HIDDEN TESTS
 before, after = [900.0, 3.0, 3.0, 3.0, 3.0], [6.0, 6.0, 6.0, 6.0, 0.001]
 checks.same(
@@ -121,7 +132,7 @@ checks.same(
         en=f"slowdown({before}, {after}), with an outlier in each list, which drags the mean and the minimum:",
     ),
 )
-checks.same(got, 2.0, tr(es="Con la medida de 500 entre las demás:", en="With the measure of 500 among the others:"))
+checks.same(got, 2.0, tr(es="Con la medida de 500 entre las demás:", en="With the measurement of 500 among the others:"))
 ### END HIDDEN TESTS
 
 # %% test="slowdown/inputs" points=1
@@ -132,6 +143,7 @@ assert unchanged, tr(
     es=f"Las listas han cambiado: eran [3.0, 1.0, 2.0] y [9.0, 3.0, 6.0], y ahora son {before} y {after}.",
     en=f"The lists have changed: they were [3.0, 1.0, 2.0] and [9.0, 3.0, 6.0], and now they are {before} and {after}.",
 )
+checks.passed()
 ### BEGIN HIDDEN TESTS
 checks.same(
     slowdown((3.0, 1.0, 2.0), (18.0, 6.0, 12.0)),
@@ -142,7 +154,7 @@ checks.same(
 
 # %% wrong="slowdown" score=1 says_es="la media" says_en="the mean"
 # es: la media resume cualquier tanda de medidas
-# en: the mean sums up any set of measures
+# en: the mean is a good summary of any set of measurements
 def slowdown(before, after):
     return (sum(after) / len(after)) / (sum(before) / len(before))
 
@@ -156,7 +168,7 @@ def slowdown(before, after):
 
 # %% wrong="slowdown" score=3 says_es="han cambiado" says_en="have changed"
 # es: ordenar la lista que te pasan no molesta a nadie
-# en: sorting the list one is given bothers nobody
+# en: sorting the caller's list does no harm
 def slowdown(before, after):
     from statistics import median
 
@@ -182,7 +194,7 @@ def slowdown(before, after):
 
     return numpy.median(after) - numpy.median(before)
 
-# %% wrong="slowdown" score=1 says_es="distinta longitud" says_en="different length"
+# %% wrong="slowdown" score=1 says_es="distinta longitud" says_en="different lengths"
 # es: la mediana de los cocientes por parejas es el cociente de las medianas
 # en: the median of the ratios by pairs is the ratio of the medians
 def slowdown(before, after):
@@ -229,11 +241,11 @@ def slowdown(before, after):
 # ## A question
 #
 # A service answers users' requests. Somebody has changed something and shows you that the median latency has not moved. Is that
-# enough to say that users will not notice? Say which other number you would ask for and what escapes the median. Three
+# enough to say that users will not notice? Say which other number you would ask for and what the median misses. Three
 # or four sentences.
 # ### BEGIN SOLUTION
 # It is not enough. The median only tells how the request in the middle does: the slower half may take ten times as long and it stays put.
-# I would ask for a high percentile (p99 or p99.9) and how many requests it stands on, because a p99 of a hundred measures hangs on one.
+# I would ask for a high percentile (p99 or p99.9) and how many requests it is based on, because a p99 of a hundred measurements depends on one.
 # Besides, loading one page takes many requests, so that nearly every user meets a slow one.
 #
 # - **1 point**: explains what the median does not see (what happens in the slow half, the tail of the distribution).

@@ -1,7 +1,11 @@
 """The checks that test cells use: they accept what is right in any form and are not taken in by __eq__."""
 
 import enum
+import sqlite3
 import sys
+from collections import OrderedDict, deque
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -35,6 +39,15 @@ class LyingFloat(float):
         ({"x": frozenset({1})}, {"x": {1}}),
         ([("a", 1)], {("a", 1)}),
         (enum.IntEnum("Port", "A").A, 1),
+        ({"a": 0, "b": 0}.keys(), {"a", "b"}),
+        (OrderedDict(a=1).keys(), {"a"}),
+        ({"a": [1]}.values(), [[1]]),
+        ({"a": 1}.items(), [("a", 1)]),
+        (deque([1, 2]), [1, 2]),
+        (range(3), [0, 1, 2]),
+        (Decimal("0.25"), 0.25),
+        ([Fraction(3, 1)], [3]),
+        ({(1, (2, 3))}, {(1, (2, 3))}),
     ],
 )
 def test_right_in_any_form(got, want):
@@ -66,6 +79,48 @@ def test_foreign_objects_are_refused():
     for disguise in (AlwaysEqual(), [AlwaysEqual()], {"x": AlwaysEqual()}):
         with pytest.raises(AssertionError, match="AlwaysEqual"):
             checks.same(disguise, 1, "about")
+
+
+def test_rows_of_a_database():
+    db = sqlite3.connect(":memory:")
+    db.row_factory = sqlite3.Row
+    checks.same(db.execute("SELECT 1 AS id, 'x' AS payload").fetchone(), (1, "x"), "about")
+    db.close()
+
+
+def test_a_message_says_which_call(monkeypatch):
+    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", "en")
+    with pytest.raises(AssertionError, match="about this call\n.*generator.*list"):
+        checks.same((n for n in range(3)), [0, 1, 2], "about this call")
+    with pytest.raises(AssertionError, match="about this call\n.*AlwaysEqual"):
+        checks.number(AlwaysEqual(), "about this call")
+
+
+def test_a_message_shows_pairs_as_they_are(monkeypatch):
+    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", "en")
+    with pytest.raises(AssertionError, match=r"expected: +\[\(0, 'a'\)\]\n.*returned: \[\(1, 'a'\)\]"):
+        checks.same([(1, "a")], [(0, "a")], "about")
+    assert checks.plain([(1, "a")]) == [[1, "a"]]
+
+
+def test_what_does_not_end_is_interrupted():
+    with pytest.raises(AssertionError, match="goes round for ever"), checks.ends("goes round for ever", 0.05):
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                continue
+    with checks.ends("in time", 5):
+        pass
+
+
+def test_passed_is_one_line_in_the_readers_language(monkeypatch, capsys):
+    for language in ("es", "en"):
+        monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", language)
+        checks.passed()
+    spanish, english = capsys.readouterr().out.splitlines()
+    assert "visibles" in spanish and "visible checks" in english
 
 
 def test_number():

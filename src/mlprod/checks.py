@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import reprlib
+import signal
+import sqlite3
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from types import GeneratorType
 from typing import Any
 
 from mlprod.language import tr
@@ -17,36 +25,63 @@ _LONG = 6
 """Lists with more items than this are not shown whole."""
 
 
-def plain(value: Any) -> Any:
+_VIEWS = tuple({type(view) for empty in ({}, OrderedDict()) for view in (empty.values(), empty.items())})
+_KEYS = tuple({type(empty.keys()) for empty in ({}, OrderedDict())})
+
+
+def plain(value: Any, about: str = "") -> Any:
     """A copy of `value` made of builtins alone, so that no method of the answer's own classes is asked anything.
 
-    Tuples, lists and arrays become lists, sets become sets, numpy scalars become Python's.
-    Raises AssertionError for any other kind of object.
+    Tuples, lists, deques, ranges, arrays, rows of sqlite3 and values of a dict become lists; sets and keys of a dict
+    become sets; numpy scalars, Decimal and Fraction become Python's numbers.
+    Raises AssertionError, opening with `about` (already translated), for any other kind of object.
     """
+    return _copy(value, list, about)
+
+
+def _copy(value: Any, sequence: type, about: str) -> Any:
+    """What `plain` says, but what came as a tuple becomes a `sequence`."""
+
+    def copy(part: Any) -> Any:
+        return _copy(part, sequence, about)
+
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
     if type(value).__module__.split(".")[0] == "numpy":
-        return plain(value.tolist())
+        return copy(value.tolist())
+    if type(value) in (Decimal, Fraction):
+        return float(value)
     for kind in (int, float, str, bytes):  # subclasses (an IntEnum, say): the base's own copy, not theirs
         if isinstance(value, kind):
             return (
                 kind.__getnewargs__(value)[0] if kind in (str, bytes) else getattr(kind, f"__{kind.__name__}__")(value)
             )
     if isinstance(value, dict):
-        return {_hashable(plain(k)): plain(v) for k, v in dict.items(value)}
-    for kind in (list, tuple):
+        return {_hashable(copy(k)): copy(v) for k, v in dict.items(value)}
+    for kind in (list, tuple, deque):
         if isinstance(value, kind):
-            return [plain(item) for item in kind.__iter__(value)]
+            return (sequence if kind is tuple else list)(copy(item) for item in kind.__iter__(value))
+    if type(value) is sqlite3.Row:
+        return sequence(copy(item) for item in tuple(value))
+    if type(value) in (range, *_VIEWS):
+        return [copy(item) for item in value]
     for kind in (set, frozenset):
         if isinstance(value, kind):
-            return {_hashable(plain(item)) for item in kind.__iter__(value)}
+            return {_hashable(copy(item)) for item in kind.__iter__(value)}
+    if type(value) in _KEYS:
+        return {_hashable(copy(item)) for item in value}
     name = type(value).__name__
-    raise AssertionError(
-        tr(
+    if isinstance(value, GeneratorType | map | filter | zip):
+        what = tr(
+            es=f"Hay un objeto de tipo {name}, que solo se puede recorrer una vez: haz con él una lista.",
+            en=f"There is an object of type {name}, which can be gone through only once: make a list of it.",
+        )
+    else:
+        what = tr(
             es=f"Hay un objeto de tipo {name} donde debería haber números, textos, listas, conjuntos o diccionarios.",
             en=f"There is an object of type {name} where numbers, strings, lists, sets or dicts are expected.",
         )
-    )
+    raise AssertionError(f"{about}\n  {what}" if about else what)
 
 
 def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
@@ -55,7 +90,7 @@ def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
     Floats are compared within `tolerance` (relative, and absolute near zero). A list, tuple or array will do for
     one another; where `want` is a set, so will a list without repetitions. True is not 1.
     """
-    got, want = plain(got), plain(want)
+    got, want = _copy(got, tuple, about), _copy(want, tuple, "")  # the message shows pairs as the pairs they are
     if not _alike(got, want, tolerance):
         where, got, want = _first_difference(got, want, tolerance)
         raise AssertionError(
@@ -70,7 +105,7 @@ def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
 
 def number(got: Any, about: str) -> float:
     """`got` as a float; AssertionError opening with `about` when it is not a finite number."""
-    got = plain(got)
+    got = plain(got, about)
     if isinstance(got, bool) or not isinstance(got, (int, float)) or not math.isfinite(got):
         raise AssertionError(
             about
@@ -80,6 +115,41 @@ def number(got: Any, about: str) -> float:
             )
         )
     return float(got)
+
+
+def passed() -> None:
+    """Say that the visible part of a test cell holds: it stands where that part ends, before the hidden one."""
+    print(tr(es="Pasan las comprobaciones visibles.", en="The visible checks pass."))
+
+
+class _Endless(BaseException):
+    """Not an Exception, so that no `except Exception` of the answer hides it."""
+
+
+@contextlib.contextmanager
+def ends(about: str, seconds: float = 10.0) -> Iterator[None]:
+    """A block that may take `seconds`; after them it is interrupted: AssertionError(`about`), already translated.
+
+    For answers that could loop for ever and would take the whole notebook down with them. Only where there is
+    SIGALRM, and in the main thread (a kernel's cells are); elsewhere nothing is interrupted.
+    """
+
+    def interrupt(*_: Any) -> None:
+        raise _Endless
+
+    try:
+        before = signal.signal(signal.SIGALRM, interrupt)
+    except (AttributeError, ValueError):  # Windows; another thread
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _Endless:
+        raise AssertionError(about) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _alike(got: Any, want: Any, tolerance: float) -> bool:
@@ -101,7 +171,7 @@ def _alike(got: Any, want: Any, tolerance: float) -> bool:
         )
     if isinstance(want, set):
         return (
-            isinstance(got, (set, list))
+            isinstance(got, (set, list, tuple))
             and len(got) == len(want)
             and all(any(_alike(g, w, tolerance) for g in got) for w in want)
         )
@@ -110,7 +180,7 @@ def _alike(got: Any, want: Any, tolerance: float) -> bool:
 
 def _first_difference(got: Any, want: Any, tolerance: float) -> tuple[str, Any, Any]:
     """What to show of two values that differ: of long lists only the first item that does, and where it is."""
-    if not (isinstance(got, list) and isinstance(want, list) and max(len(got), len(want)) > _LONG):
+    if not (isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)) and max(len(got), len(want)) > _LONG):
         return "", got, want
     pairs = enumerate(zip(got, want, strict=False))
     at = next((i for i, pair in pairs if not _alike(*pair, tolerance)), min(len(got), len(want)))
@@ -123,4 +193,4 @@ def _first_difference(got: Any, want: Any, tolerance: float) -> tuple[str, Any, 
 
 
 def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
