@@ -20,13 +20,13 @@
 # 3. **(0.3)** comprobar que tu máquina tiene lo que hace falta;
 # 4. **(0.4)** hacer un ejercicio, validarlo y entregarlo.
 #
-# **Tiempo:** 10 minutos. **Qué se ejecuta:** un hilo y un proceso de tu máquina, que se cierran solos. Nada sale a la red.
+# **Tiempo:** 10 minutos. **Qué se ejecuta:** un hilo y un proceso de tu máquina, que se cierran solos. Nada sale de tu máquina.
 # %% [markdown] lang="en" slide="slide"
 # # Welcome
 #
-# A model that gets it right on your laptop is of no use to anybody yet. It has to receive data from other programs, answer
-# in time, fit the device that will run it and stay up when something fails. That is what this course is about, and one
-# learns it by **measuring**: each lesson starts real systems on your computer and compares what you expected with what happens.
+# A model that works on your laptop is no use to anyone yet. It has to receive data from other programs, answer in time, fit
+# the device that will run it and stay up when something fails. That is what this course is about, and you learn it by
+# **measuring**: each lesson starts real systems on your computer and compares what you expected with what happens.
 #
 # When you finish you will know:
 #
@@ -35,11 +35,11 @@
 # 3. **(0.3)** how to check that your machine has what it takes;
 # 4. **(0.4)** how to do an exercise, validate it and hand it in.
 #
-# **Time:** 10 minutes. **What runs:** one thread and one process on your machine, which end by themselves. Nothing goes out to the network.
+# **Time:** 10 minutes. **What runs:** one thread and one process on your machine, which stop on their own. Nothing leaves your machine.
 
 # %% tags=["parameters"]
 # es: cuántas veces se repite cada medida
-# en: how many times each measure is repeated
+# en: how many times each measurement is repeated
 rounds = 300
 
 # %% slide="skip"
@@ -68,16 +68,22 @@ start(LANG)
 # 3. **Compara.** Ves tu predicción al lado de lo que ha medido **tu** máquina, que no tiene por qué coincidir con la de al lado.
 #
 # Si no predices nada, todo funciona igual; solo te pierdes la sorpresa.
+#
+# Dos costumbres: los nombres, los *docstrings* y el código están en inglés, como en el oficio; y el texto escribe los decimales con
+# coma, mientras que las tablas, las figuras y el código los escriben con punto.
 # %% [markdown] lang="en" slide="slide"
 # ## What a lesson is like
 #
 # Each experiment has three steps:
 #
-# 1. **Predict.** You write a number or choose an option *before* running. You need not be right: you need to commit yourself.
-# 2. **Run.** With **Shift + Enter**, cell by cell and in order. The code that matters is always in sight.
-# 3. **Compare.** You see your prediction beside what **your** machine has measured, which need not agree with your neighbour's.
+# 1. **Predict.** You write a number or choose an option *before* running. You don't have to be right; you have to commit.
+# 2. **Run.** With **Shift + Enter**, cell by cell and in order. The code that matters is always visible.
+# 3. **Compare.** You see your prediction beside what **your** machine has measured, which may differ from your neighbour's.
 #
-# If you predict nothing, everything works all the same; you just miss the surprise.
+# If you predict nothing, everything still works; you just miss the surprise.
+#
+# Two conventions: names, docstrings and code are in English, as in the trade; and decimals take a point everywhere here, while the
+# Spanish version writes them with a comma in its prose, and with a point in tables, figures and code.
 
 # %% [markdown] lang="es" slide="slide"
 # ## Un primer experimento: ¿cuánto cuesta cruzar una frontera?
@@ -88,27 +94,27 @@ start(LANG)
 # - **función**: ninguna, es una llamada normal y corriente;
 # - **hilo**: otro hilo de este mismo proceso, con una cola de ida y otra de vuelta;
 # - **proceso**: otro proceso del sistema operativo, por una conexión TCP con `127.0.0.1`;
-# - **disco**: el mensaje se escribe en un archivo y no se da por entregado hasta que sobreviviría a un apagón (`fsync`).
+# - **disco**: el mensaje se escribe en un fichero y no se da por entregado hasta que es seguro que sobrevivirá a un apagón (`fsync`).
 #
 # ### Predice
 #
 # ¿Qué crees que tarda más, la ida y vuelta a otro hilo o a otro proceso? ¿Y cuántas llamadas a una función caben en el
 # tiempo de **una** escritura en disco? Cambia los dos `None` de la celda siguiente.
 # %% [markdown] lang="en" slide="slide"
-# ## A first experiment: what does crossing a border cost?
+# ## A first experiment: what does crossing a boundary cost?
 #
-# A program hands over a message and waits for the answer. There is no work to do: whoever receives it sends it back as it is.
-# Only the border to be crossed changes:
+# A program hands over a message and waits for the answer. There is no work to do: whoever receives it sends it straight back.
+# Only the boundary to be crossed changes:
 #
 # - **function**: none, it is an ordinary call;
-# - **thread**: another thread of this same process, with one queue there and another back;
-# - **process**: another process of the operating system, through a TCP connection with `127.0.0.1`;
-# - **disk**: the message is written to a file and does not count as delivered until it would survive a power cut (`fsync`).
+# - **thread**: another thread of this same process, with one queue each way;
+# - **process**: another operating-system process, over a TCP connection to `127.0.0.1`;
+# - **disk**: the message is written to a file and does not count as delivered until it is sure to survive a power cut (`fsync`).
 #
 # ### Predict
 #
 # Which do you think takes longer, the round trip to another thread or to another process? And how many function calls fit in
-# the time of **one** write to disk? Change the two `None` of the next cell.
+# the time of **one** write to disk? Change the two `None` in the next cell.
 
 # %% slide="fragment"
 slower_options = {
@@ -127,12 +133,12 @@ calls_per_disk_write = None
 # ### Ejecuta
 #
 # Primero, cómo se mide: se repite `rounds` veces y se guardan **todos** los tiempos, no solo la media. Una llamada a una
-# función es tan corta que se cronometran cien seguidas; si no, el reloj pesaría más que ella.
+# función es tan corta que se cronometran cien seguidas; si no, mediríamos sobre todo el reloj.
 # %% [markdown] lang="en" slide="subslide"
 # ### Run
 #
 # First, how to measure: repeat it `rounds` times and keep **all** the times, not just the mean. A function call is so short
-# that a hundred in a row are timed; otherwise the clock would weigh more than the call.
+# that you time a hundred in a row; otherwise you would mostly be measuring the clock.
 
 # %%
 def microseconds(deliver, per_measure=1):
@@ -141,7 +147,7 @@ def microseconds(deliver, per_measure=1):
     for _ in range(rounds):
         begin = perf_counter()
         for _ in range(per_measure):
-            deliver("hola")
+            deliver(tr(es="hola", en="hello"))
         times.append((perf_counter() - begin) / per_measure * 1e6)
     return times
 
@@ -150,7 +156,7 @@ def reply(message):
     return message
 
 
-times = {"function": microseconds(reply, per_measure=100)}
+times = {tr(es="función", en="function"): microseconds(reply, per_measure=100)}
 
 # %% [markdown] lang="es" slide="subslide"
 # El otro hilo espera en una cola, contesta en otra y termina cuando le llega un `None`.
@@ -174,7 +180,7 @@ def through_thread(message):
 worker = threading.Thread(target=answer_in_thread, daemon=True)
 worker.start()
 try:
-    times["thread"] = microseconds(through_thread)
+    times[tr(es="hilo", en="thread")] = microseconds(through_thread)
 finally:
     there.put(None)
     worker.join()
@@ -183,10 +189,18 @@ finally:
 # El otro proceso es de verdad: otro intérprete de Python, con su propia memoria y su número de proceso. `processes.start` y
 # `processes.group` aparecen en casi todas las lecciones: ejecutan en otro proceso una función de este notebook y lo cierran
 # al salir del bloque `with`, también si la celda falla o la interrumpes.
+#
+# Si esa función tiene un parámetro llamado `ready`, la biblioteca lo rellena con una función a la que debe llamar cuando ya puede
+# recibir trabajo; si tiene otro llamado `stopping`, con un evento que se activa cuando tiene que terminar; y los `import` que veas
+# dentro de una función son los que necesita el proceso hijo.
 # %% [markdown] lang="en" slide="subslide"
-# The other process is a real one: another Python interpreter, with its own memory and its process number. `processes.start` and
+# The other process is a real one: another Python interpreter, with its own memory and its own process number. `processes.start` and
 # `processes.group` appear in almost every lesson: they run a function of this notebook in another process and close it on leaving
-# the `with` block, also when the cell fails or you interrupt it.
+# the `with` block, even if the cell fails or you interrupt it.
+#
+# If that function has a parameter called `ready`, the library fills it in with a function to be called once it can take work; if it
+# has one called `stopping`, with an event that is set when it should end; and any `import` you see inside a function is what the
+# child process needs.
 
 # %%
 def answer_in_process(ready):
@@ -208,12 +222,12 @@ with processes.group() as group:
             connection.send(message)
             return connection.recv()
 
-        times["process"] = microseconds(through_process)
+        times[tr(es="proceso", en="process")] = microseconds(through_process)
         connection.send(None)
 
 # %% [markdown] lang="es" slide="subslide"
 # Y el disco. Sin `os.fsync` el sistema operativo diría «hecho» con el mensaje aún en memoria: mucho más rápido, y perdido si se
-# va la luz. El archivo es temporal y desaparece al cerrarlo.
+# va la luz. El fichero es temporal y desaparece al cerrarlo.
 # %% [markdown] lang="en" slide="subslide"
 # And the disk. Without `os.fsync` the operating system would say "done" with the message still in memory: much faster, and lost in
 # a power cut. The file is temporary and disappears when it is closed.
@@ -225,24 +239,21 @@ with tempfile.TemporaryFile(dir=os.getcwd(), buffering=0) as file:
         file.write(message.encode())
         os.fsync(file.fileno())
 
-    times["disk"] = microseconds(to_disk)
+    times[tr(es="disco", en="disk")] = microseconds(to_disk)
 
 # %% [markdown] lang="es" slide="subslide"
 # ### Compara
 #
-# La última columna estira el tiempo: si la llamada a la función durase un segundo, ¿cuánto durarían las demás?
+# De cada caso, dos cifras: la **mediana**, que deja por debajo la mitad de las medidas, y el **p99**, el tiempo que solo supera una
+# de cada cien medidas. La última columna estira el tiempo: si la llamada a la función durase un segundo, ¿cuánto durarían las demás?
 # %% [markdown] lang="en" slide="subslide"
 # ### Compare
 #
-# The last column stretches time: if the function call took one second, how long would the others take?
+# Two figures for each case: the **median**, with half of the measurements below it, and the **p99**, the time that only one
+# measurement in a hundred exceeds. The last column stretches time: if the function call took one second, how long would the others
+# take?
 
 # %%
-names = {
-    "function": tr(es="función", en="function"),
-    "thread": tr(es="hilo", en="thread"),
-    "process": tr(es="proceso", en="process"),
-    "disk": tr(es="disco", en="disk"),
-}
 typical = {where: median(values) for where, values in times.items()}
 
 
@@ -260,10 +271,10 @@ def stretched(seconds):
 tables.show(
     [
         {
-            "to": names[where],
+            "to": where,
             "median": typical[where],
             "p99": p99(times[where]),
-            "stretched": stretched(typical[where] / typical["function"]),
+            "stretched": stretched(typical[where] / typical[tr(es="función", en="function")]),
         }
         for where in times
     ],
@@ -282,7 +293,7 @@ for row, where in enumerate(times):
     ax.hlines(row, typical[where], p99(times[where]), color=plots.SKY, linewidth=5)
     ax.plot(typical[where], row, "o", color=plots.BLUE, markersize=9)
 ax.set_xscale("log")
-ax.set_yticks(range(len(times)), [names[where] for where in times])
+ax.set_yticks(range(len(times)), list(times))
 ax.set_ylim(len(times) - 0.5, -0.5)
 ax.grid(axis="x")
 ax.grid(visible=False, axis="y")
@@ -292,14 +303,15 @@ plots.show(
     fig,
     alt=tr(
         es="Tiempo de un mensaje según adónde va, en escala logarítmica. Medianas en microsegundos: "
-        + ", ".join(f"{names[where]} {typical[where]:.3g}" for where in times),
+        + ", ".join(f"{where} {typical[where]:.3g}" for where in times),
         en="Time of one message by where it goes, on a logarithmic scale. Medians in microseconds: "
-        + ", ".join(f"{names[where]} {typical[where]:.3g}" for where in times),
+        + ", ".join(f"{where} {typical[where]:.3g}" for where in times),
     ),
 )
 
 # %% slide="fragment"
-thread_over_process = typical["thread"] / typical["process"]
+thread, process = typical[tr(es="hilo", en="thread")], typical[tr(es="proceso", en="process")]
+thread_over_process = thread / process
 right = "a" if thread_over_process >= 2 else "b" if thread_over_process <= 0.5 else "c"
 choose(
     tr(es="¿Qué tarda más, el otro hilo o el otro proceso?", en="Which takes longer, the other thread or the other process?"),
@@ -307,14 +319,14 @@ choose(
     slower,
     right,
     why=tr(
-        es=f"El hilo ha tardado {typical['thread']:.0f} µs y el proceso {typical['process']:.0f} µs.",
-        en=f"The thread took {typical['thread']:.0f} µs and the process {typical['process']:.0f} µs.",
+        es=f"El hilo ha tardado {thread:.0f} µs y el proceso {process:.0f} µs.",
+        en=f"The thread took {thread:.0f} µs and the process {process:.0f} µs.",
     ),
 )
 compare(
     tr(es="¿Cuántas llamadas a una función caben en una escritura en disco?", en="How many function calls fit in one write to disk?"),
     predicted=calls_per_disk_write,
-    measured=round(typical["disk"] / typical["function"]),
+    measured=round(typical[tr(es="disco", en="disk")] / typical[tr(es="función", en="function")]),
     unit=tr(es="llamadas", en="calls"),
 )
 
@@ -323,44 +335,72 @@ compare(
 #
 # - **Salir de la función** cuesta cientos o miles de veces más que llamarla: hay que despertar a alguien y esperar turno.
 # - **Otro proceso y otro hilo quedan en el mismo orden de magnitud**, y a veces gana el proceso. Compartir memoria no hace gratis
-#   la entrega a otro hilo: los hilos de Python se turnan para ejecutarse (el GIL), y cada mensaje obliga a dos relevos.
+#   la entrega a otro hilo: los hilos de Python se turnan para ejecutarse (por el GIL, un cerrojo que solo tiene uno cada vez), y cada
+#   mensaje obliga a dos relevos.
 # - **Lo duradero se paga.** Que un mensaje sobreviva a un apagón suele ser lo más caro de la tabla, y lo que más cambia de un
-#   disco a otro. Si en tu tabla sale barato, sospecha: hay discos virtuales y unidades que contestan antes de haber guardado.
-# - **Una mediana no basta.** Mira las barras: un mensaje de cada cien tarda bastante más de lo normal, y en un sistema con muchos
-#   pasos casi siempre te toca alguno.
+#   disco a otro. Si en tu tabla sale barato, sospecha: hay discos virtuales y unidades que contestan antes de haber guardado. En
+#   macOS, además, `fsync` no garantiza tanto: hay que pedir `F_FULLFSYNC` (en SQLite, `PRAGMA fullfsync`).
+# - **Una mediana no basta.** Mira las barras: un mensaje de cada cien puede tardar bastante más de lo normal, y en un sistema con
+#   muchos pasos es fácil que te toque alguno: con cien, le pasa al 63 % de las peticiones.
 #
-# Con esas cuatro ideas empieza la unidad 01, donde una empresa de viajes mueve sus datos por una base de datos, por servicios y por
-# un broker.
+# Dos cautelas con el p99: con 300 medidas es la tercera peor, así que baila de una ejecución a otra; y el de la función sale de
+# medias de cien llamadas, donde una llamada lenta se diluye, así que no habla de llamadas sueltas.
+#
+# De estas cuatro ideas parte la unidad 01: una empresa de viajes mueve sus datos por una base de datos, por servicios y por un
+# **broker** (un intermediario que recibe los mensajes de unos programas y se los da a otros).
 # %% [markdown] lang="en" slide="subslide"
 # ### What to take away
 #
-# - **Leaving the function** costs hundreds or thousands of times more than calling it: somebody must be woken up, and turns waited for.
+# - **Leaving the function** costs hundreds or thousands of times more than calling it: someone has to be woken up and wait for a turn.
 # - **Another process and another thread are of the same order of magnitude**, and sometimes the process wins. Sharing memory does not
-#   make delivery to another thread free: Python's threads take turns to run (the GIL), and each message forces two changes of turn.
-# - **Durability has a price.** Making a message survive a power cut is usually the dearest row of the table, and the one that changes
-#   most from disk to disk. If yours is cheap, be suspicious: some virtual disks and drives answer before they have saved anything.
-# - **One median is not enough.** Look at the bars: one message in a hundred takes much longer than usual, and in a system of many
-#   steps you nearly always meet one.
+#   make delivery to another thread free: Python's threads take turns to run (because of the GIL, a lock that only one holds at a
+#   time), and each message forces two context switches.
+# - **Durability has a price.** Making a message survive a power cut is usually the most expensive row of the table, and the one that
+#   changes most from disk to disk. If yours is cheap, be suspicious: some virtual disks and drives answer before they have saved
+#   anything. On macOS, moreover, `fsync` promises less: you have to ask for `F_FULLFSYNC` (in SQLite, `PRAGMA fullfsync`).
+# - **A median is not enough.** Look at the bars: one message in a hundred may take much longer than usual, and in a system of many
+#   steps you easily meet one: with a hundred steps, 63 % of requests do.
 #
-# With these four ideas begins unit 01, where a ride-sharing company moves its data through a database, through services and through
-# a broker.
+# Two warnings about the p99: with 300 measurements it is the third worst, so it moves from run to run; and the function's comes from
+# means of a hundred calls, where one slow call is diluted, so it says nothing about single calls.
+#
+# Unit 01 starts from these four ideas: a ride-sharing company moves its data through a database, through services and through a
+# **broker** (a go-between that takes messages from some programs and hands them to others).
 
 # %% [markdown] lang="es" slide="slide"
 # ## Comprueba tu máquina
 #
 # La celda dice qué está instalado y qué va incluido en el curso (la base de datos, el broker). Es lo mismo que escribir
-# `mlprod doctor` en una terminal. Lo que ponga que falta es opcional, salvo que diga otra cosa.
+# `mlprod doctor` en una terminal. Si falta algo, es opcional, salvo que la tabla indique lo contrario; lo *embebido* no falta: viene
+# con el curso.
+#
+# Para qué sirve cada programa:
+#
+# - **Java**: Spark, en la unidad 03;
+# - **Chromium**: el navegador, en la unidad 05;
+# - **C++**: compilar modelos, en la unidad 07;
+# - **Docker**: cambiar los servidores incluidos por otros de verdad;
+# - **bubblewrap**: calificar entregas aisladas; solo le hace falta a quien da el curso.
 # %% [markdown] lang="en" slide="slide"
 # ## Check your machine
 #
-# The cell says what is installed and what the course brings along (the database, the broker). It is the same as typing
-# `mlprod doctor` in a terminal. Whatever it says is missing is optional, unless it says otherwise.
+# The cell says what is installed and what comes with the course (the database, the broker). It is the same as typing
+# `mlprod doctor` in a terminal. Anything marked *optional* can be ignored; what is *embedded* is not missing: it comes with the
+# course.
+#
+# What each program is for:
+#
+# - **Java**: Spark, in unit 03;
+# - **Chromium**: the browser, in unit 05;
+# - **C++**: compiling models, in unit 07;
+# - **Docker**: swapping the servers that come with the course for real ones;
+# - **bubblewrap**: grading submissions in a sandbox; only whoever teaches the course needs it.
 
 # %%
 states = {
     "ok": tr(es="bien", en="fine"),
     "optional": tr(es="opcional", en="optional"),
-    "wrong": tr(es="hay que arreglarlo", en="to be mended"),
+    "wrong": tr(es="hay que arreglarlo", en="needs fixing"),
 }
 tables.show(
     [
@@ -383,13 +423,13 @@ tables.show(
 # flowchart TB
 #     subgraph A["Mover datos"]
 #         direction LR
-#         U1["01 Paso de datos<br/>entre procesos"] --> U2["02 Pubsub y<br/>colas de mensajes"] --> U3["03 Lotes<br/>y flujos"]
+#         U1["01 Paso de datos<br/>entre procesos"] --> U2["02 Publicación/suscripción<br/>(pub/sub) y colas"] --> U3["03 Lotes<br/>y flujos"]
 #     end
 #     subgraph B["Servir predicciones"]
 #         direction LR
-#         U4["04 Por lotes<br/>y en línea"] --> U5["05 Nube<br/>y borde"]
+#         U4["04 Por lotes<br/>y en línea"] --> U5["05 Nube<br/>y borde (edge)"]
 #     end
-#     subgraph C["Que quepa y corra"]
+#     subgraph C["Que quepa y vaya rápido"]
 #         direction LR
 #         U6["06 Compresión<br/>de modelos"] --> U7["07 Compiladores"]
 #     end
@@ -399,32 +439,32 @@ tables.show(
 # Cada unidad tiene una lección y unos ejercicios con el mismo nombre, en español y en inglés. El enlace que hay bajo el título te
 # lleva de un idioma al otro y de la lección a sus ejercicios.
 # %% [markdown] lang="en" slide="slide"
-# ## The way
+# ## The road ahead
 #
 # ```mermaid
 # flowchart TB
 #     subgraph A["Moving data"]
 #         direction LR
-#         U1["01 Passing data<br/>between processes"] --> U2["02 Pubsub and<br/>message queues"] --> U3["03 Batch<br/>and stream"]
+#         U1["01 Passing data<br/>between processes"] --> U2["02 Publish/subscribe<br/>(pub/sub) and queues"] --> U3["03 Batch<br/>and stream"]
 #     end
 #     subgraph B["Serving predictions"]
 #         direction LR
 #         U4["04 Batch<br/>and online"] --> U5["05 Cloud<br/>and edge"]
 #     end
-#     subgraph C["Making it fit and run"]
+#     subgraph C["Making it fit and run fast"]
 #         direction LR
 #         U6["06 Model<br/>compression"] --> U7["07 Compilers"]
 #     end
 #     A --> B --> C --> U8["08 Capstone: all of it together"]
 # ```
 #
-# Each unit has one lesson and some exercises of the same name, in Spanish and in English. The link under the title takes you from
+# Each unit has one lesson and some exercises with the same name, in Spanish and in English. The link under the title takes you from
 # one language to the other, and from the lesson to its exercises.
 
 # %% [markdown] lang="es" slide="slide"
 # ## Cómo son los ejercicios
 #
-# - Escribes tu código donde pone `raise NotImplementedError()`, que desaparece. No cambies el nombre de la función.
+# - Escribes tu código en lugar de la línea `raise NotImplementedError()`. No cambies el nombre de la función.
 # - Debajo hay celdas de prueba, bloqueadas: si una falla, el mensaje dice qué se esperaba y qué ha salido.
 # - El botón **Validate** de la barra del notebook lo ejecuta todo desde cero y te dice si pasan las pruebas visibles.
 # - Al corregir se pasan además **pruebas ocultas**, con otros datos: no vale con que cuadre el ejemplo.
@@ -435,7 +475,7 @@ tables.show(
 # %% [markdown] lang="en" slide="slide"
 # ## What the exercises are like
 #
-# - You write your code where it says `raise NotImplementedError()`, which goes away. Do not change the function's name.
+# - You replace `raise NotImplementedError()` with your code. Do not change the function's name.
 # - Below there are test cells, locked: when one fails, its message says what was expected and what came out.
 # - The **Validate** button of the notebook's toolbar runs it all from scratch and tells you whether the visible tests pass.
 # - Grading also runs **hidden tests**, on other data: matching the example is not enough.
@@ -445,26 +485,26 @@ tables.show(
 # `mlprod grade` is for whoever teaches the course; you do not need it.
 
 # %% [markdown] lang="es" slide="slide"
-# ## Si algo falla, y al terminar
+# ## Si algo falla y cómo terminar
 #
 # 1. **Lee el error entero.** Los del curso dicen qué ha pasado y qué hacer.
 # 2. **Empieza de cero:** menú *Kernel*, reiniciar y ejecutar todas las celdas. Casi todos los líos vienen de ejecutarlas en desorden.
-# 3. **Pasa la revisión** de la máquina, con la celda de arriba.
-# 4. **Pregunta**, con el mensaje de error, lo que dice la revisión y lo que ya has probado.
+# 3. **Vuelve a comprobar tu máquina**, con la celda de arriba.
+# 4. **Pregunta**, con el mensaje de error, lo que dice esa comprobación y lo que ya has probado.
 #
-# No hay que limpiar nada: los procesos y archivos temporales de un notebook se van con su kernel, incluso si este muere de golpe.
+# No hay que limpiar nada: los procesos y ficheros temporales de un notebook desaparecen con su kernel, incluso si este muere de golpe.
 # Para pararlo todo, cierra JupyterLab con `Ctrl + C` en la terminal donde lo abriste.
 #
 # Ahora te toca: los ejercicios de esta unidad son una función y una pregunta.
 # %% [markdown] lang="en" slide="slide"
-# ## If something fails, and when you finish
+# ## If something fails, and how to finish
 #
-# 1. **Read the whole error.** The course's own say what happened and what to do.
-# 2. **Begin anew:** *Kernel* menu, restart and run all cells. Nearly every muddle comes from running them out of order.
-# 3. **Run the check** of the machine, with the cell above.
+# 1. **Read the whole error.** The course's own errors say what happened and what to do.
+# 2. **Start again:** *Kernel* menu, restart and run all cells. Most confusion comes from running them out of order.
+# 3. **Check your machine again**, with the cell above.
 # 4. **Ask**, with the error message, what the check says and what you have already tried.
 #
-# There is nothing to clean up: the processes and temporary files of a notebook go with its kernel, even if it dies suddenly.
+# There is nothing to clean up: the processes and temporary files of a notebook disappear with its kernel, even if it dies suddenly.
 # To stop everything, close JupyterLab with `Ctrl + C` in the terminal where you opened it.
 #
 # Now it is your turn: this unit's exercises are one function and one question.
