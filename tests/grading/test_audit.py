@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
+from mlprod.authoring.build import render, render_variant
 from mlprod.authoring.source import load, parse
 from mlprod.course import notebook
 from mlprod.grading.audit import audit
@@ -144,6 +145,18 @@ def test_variants_run_only_what_they_need(tmp_path):
                 "second": ["first", "second", "test_second"],  # the other answer stays right, its test is not run
             }[variant.task]
         )
+
+
+@pytest.mark.parametrize("lang", ["es", "en"])
+def test_variants_are_what_the_builder_would_make(new_course, lang):
+    source = load(new_course() / "solutions" / "90_toy.py")
+    cells = [cell for task in source.tasks.values() for cell in (*task.rights, *task.wrongs)]
+    found = [v for v in variants(source, lang) if v.task and "stub" not in v.name and "plantilla" not in v.name]
+    assert len(found) == len(cells) == 8
+    for variant, cell in zip(found, cells, strict=True):
+        built = {c.id: c.source for c in render_variant(source, lang, {variant.task: cell.source}).cells}
+        assert all(built[c.id] == c.source for c in variant.notebook.cells)
+        assert built != {c.id: c.source for c in render(source, lang).cells}
 
 
 def test_leaks_into_exercises_are_found(new_course):

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlprod.authoring.build import released, render, render_variant
+from mlprod.authoring.build import released, render
+from mlprod.authoring.localise import localise
 from mlprod.authoring.model import Source
 from mlprod.course import notebook
 from mlprod.language import LANGUAGES, Language, tr
@@ -45,9 +46,7 @@ def secret_lines(source: Source, lang: Language) -> set[str]:
         shown -= model_answer
     for task in source.tasks.values():
         for other in (*task.wrongs, *task.rights):
-            cells = render_variant(source, lang, {task.name: other.source}).cells
-            replaced = next(c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == task.name)
-            hidden |= {line.strip() for line in replaced.source.split("\n")}
+            hidden |= {line.strip() for line in localise(other, lang, source.path).split("\n")}
     stubs = {
         line.strip() for cell in released(source, lang).cells for line in cell.source.split("\n") if "raise " in line
     }
