@@ -37,7 +37,7 @@ STAGES = (
 
 def _environment() -> dict[str, str]:
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
-    return {**os.environ, "PATH": path, "MLPROD_ROOT": str(course.root())}
+    return {**os.environ, "PATH": path}
 
 
 def run_stage(stage: Stage) -> bool:
