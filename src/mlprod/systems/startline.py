@@ -15,8 +15,8 @@ from mlprod.systems.workspace import workspace
 class StartLine:
     """Make one for `parties` processes, hand it to each, and let each call `wait()` when it has set itself up.
 
-    Times are of `time.monotonic()`, which on Linux and macOS is one clock for all processes of a machine. A process that
-    comes after the start (one that is restarted, say) gets the same time, now in the past.
+    Times are of `time.monotonic()`, which on Linux and macOS is one clock for all processes of a machine. A process
+    that comes after the start (one that is restarted, say) gets the same time, now in the past.
     """
 
     def __init__(self, parties: int, lead: float = 0.05):
@@ -55,6 +55,11 @@ class StartLine:
             else:
                 time.sleep(0.002)
         return float(self._file.read_text())
+
+    @property
+    def begun(self) -> bool:
+        """Whether all have arrived."""
+        return self._file.exists()
 
     @property
     def _file(self) -> Path:
