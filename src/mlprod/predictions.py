@@ -54,7 +54,7 @@ def _nudge() -> str:
         return tr(es="Sin predicción.", en="No prediction.")
     return tr(
         es="Sin predicción. La próxima vez escribe antes tu número: equivocarse por escrito es lo que se recuerda.",
-        en="No prediction. Next time write your number first: being wrong on paper is what one remembers.",
+        en="No prediction. Next time write your number first: what you got wrong on paper is what you remember.",
     )
 
 

@@ -62,6 +62,6 @@ def report(*, as_json: bool = False) -> bool:
     console.print(
         tr(es="El curso puede ejecutarse aquí.", en="The course can run here.")
         if fit
-        else tr(es="Hay algo que arreglar (x).", en="Something needs mending (x).")
+        else tr(es="Hay algo que arreglar (x).", en="Something needs fixing (x).")
     )
     return fit

@@ -63,7 +63,7 @@ def packages(lock: Path) -> Finding:
             es=f"{len(missing)} faltan, {len(other)} en otra versión: {wrong}",
             en=f"{len(missing)} missing, {len(other)} other versions: {wrong}",
         ),
-        tr(es="Rehaz el entorno: make clean && make lab", en="Make the environment anew: make clean && make lab"),
+        tr(es="Rehaz el entorno: make clean && make lab", en="Rebuild the environment: make clean && make lab"),
     )
 
 

@@ -66,7 +66,7 @@ def look(service: Service) -> Finding:
             service.name,
             "wrong",
             tr(es=f"{service.variable} no es una dirección", en=f"{service.variable} is not an address"),
-            tr(es=f"Corrígela o quítala: unset {service.variable}", en=f"Mend or drop it: unset {service.variable}"),
+            tr(es=f"Corrígela o quítala: unset {service.variable}", en=f"Fix it, or: unset {service.variable}"),
         )
     where = ", ".join(f"{host}:{port}" for host, port in servers)
     if any(answers(host, port) for host, port in servers):
