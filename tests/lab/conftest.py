@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import shutil
@@ -47,7 +48,7 @@ class Lab:
 @pytest.fixture(autouse=True)
 def no_language_chosen(monkeypatch):
     """Another test of this process may have begun a notebook: LANG_COURSE decides here."""
-    monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", None)
+    monkeypatch.setattr(importlib.import_module("mlprod.language"), "_chosen", None)
 
 
 @pytest.fixture
