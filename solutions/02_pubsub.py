@@ -23,8 +23,8 @@
 # | 7. Redacción: pagar a los conductores | 4 | 15 |
 #
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
-# los nombres ni los argumentos. La celda siguiente comprueba parte de lo que se pide y, si algo falla, dice qué esperaba y qué ha
-# recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, fallos provocados, casos raros. Nunca miden cuánto tarda tu
+# los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
+# han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, fallos provocados, casos raros. Nunca miden cuánto tarda tu
 # código: cuentan lo que se pierde, lo que se repite, lo que llega fuera de orden y lo que espera sin motivo.
 #
 # **Dónde ocurre.** El broker de la primera tarea y de parte de la segunda y la tercera es el Kafka embebido, que arranca con este cuaderno y se para con él.
@@ -47,7 +47,7 @@
 # | 7. Essay: paying the drivers | 4 | 15 |
 #
 # **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
-# the names nor the arguments. The next cell checks part of what is asked and, when something fails, says what it expected and what it
+# the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they
 # got. Grading adds **hidden checks**: other data, faults injected, odd cases. They never measure how long your
 # code takes: they count what is lost, what is repeated, what comes out of order and what waits for no reason.
 #
@@ -759,7 +759,7 @@ def _life_on_kafka(program, config, topic, path, kill_at):
             return getattr(self.consumer, name)
 
     its_settings, its_consume, _ = pickle.loads(program)
-    config = config | its_settings()
+    config = its_settings() | config  # the group, above all, is ours
     automatic = str(config.get("enable.auto.commit", True)).lower() in ("true", "t", "1")
     consumer = Consumer(config)
     places = consumer.committed([TopicPartition(topic, number) for number in range(2)], timeout=10)
@@ -2232,23 +2232,23 @@ class MiniLog:
 # | 10 | Los viajes terminados se guardan treinta días para poder reprocesarlos, y de cada uno hay que hacer una factura, que reparte el trabajo entre quien esté libre y se reintenta por separado. |
 #
 # **c)** `catch_up_s(per_s, work_s, workers, outage_s, partitions=None)`: llegan `per_s` mensajes por segundo, cada uno cuesta `work_s` segundos a un trabajador, y los `workers` trabajadores han estado parados `outage_s`
-# segundos ($> 0$) mientras seguían llegando mensajes. ¿Cuántos segundos después de volver se han puesto al día? `math.inf` si no lo consiguen nunca. Con `partitions` (un log), solo trabajan a la vez tantos como particiones. Calcula con
+# segundos ($> 0$) mientras seguían llegando mensajes. ¿Cuántos segundos después de volver se han puesto al día? `math.inf` si no lo consiguen nunca. Con `partitions` (un registro), solo trabajan a la vez tantos como particiones. Calcula con
 # caudales medios, como si los mensajes fueran agua.
 #
 # **d)** La diapositiva dice: *1240 companies reportedly use Kafka in their tech stacks, including Uber, Shopify, and Spotify*, y *1811 companies reportedly use RabbitMQ in their tech stacks, including Robinhood, reddit, and Stack*. La cuenta
-# es de StackShare, una web donde cada empresa que quiere declara qué usa, y es de cuando se hicieron las diapositivas. El logotipo de Robinhood está en las dos listas.
+# es de StackShare, una web donde cada empresa que quiere declara qué usa, y es de cuando se hicieron las diapositivas (2021). El logotipo de Robinhood está en las dos listas.
 #
 # `distinct_companies(a, b, seen_in_both)` devuelve un par, mínimo y máximo, de empresas **distintas** que declaran al menos una de dos herramientas, si `a` declaran la primera, `b` la segunda y se sabe que por lo menos `seen_in_both` están en las
 # dos. `supported()` devuelve el conjunto de letras de las afirmaciones que se siguen de esos datos:
 #
-# - A: en esa web, en aquel momento, eran más las empresas que declaraban RabbitMQ que las que declaraban Kafka;
-# - B: en el mundo, más empresas usan RabbitMQ que Kafka;
-# - C: alguna empresa declara las dos;
-# - D: 3051 empresas declaran al menos una de las dos;
+# - A: en esa web, en aquel momento, por cada empresa que declaraba Kafka había más de 1.4 que declaraban RabbitMQ;
+# - B: si se elige al azar una empresa cualquiera del mundo, es más probable que use RabbitMQ que Kafka;
+# - C: como mucho 1239 de esas empresas declaran Kafka y no RabbitMQ;
+# - D: de las empresas que declaran al menos una de las dos, menos de la mitad declaran Kafka;
 # - E: declaran al menos una de las dos entre 1811 y 3050 empresas;
-# - F: por RabbitMQ pasan más mensajes al día que por Kafka;
+# - F: en las empresas de esas listas pasan más mensajes al día por RabbitMQ que por Kafka;
 # - G: para un sistema nuevo que tiene que reprocesar lo ya leído, RabbitMQ es mejor elección;
-# - H: hoy usan Kafka exactamente 1240 empresas.
+# - H: desde entonces, Kafka le ha ido ganando terreno a RabbitMQ.
 # %% [markdown] lang="en" row="12 13"
 # ## 6. Choosing the transport (6 points)
 #
@@ -2291,19 +2291,19 @@ class MiniLog:
 # mean rates, as if the messages were water.
 #
 # **d)** The slide says: *1240 companies reportedly use Kafka in their tech stacks, including Uber, Shopify, and Spotify*, and *1811 companies reportedly use RabbitMQ in their tech stacks, including Robinhood, reddit, and Stack*. The count
-# is StackShare's, a site where each company that wishes declares what it uses, and dates from when the slides were made. Robinhood's logo is in both lists.
+# is StackShare's, a site where each company that wishes declares what it uses, and dates from when the slides were made (2021). Robinhood's logo is in both lists.
 #
 # `distinct_companies(a, b, seen_in_both)` returns a pair, minimum and maximum, of **distinct** companies that declare at least one of two tools, if `a` declare the first, `b` the second and at least `seen_in_both` are known to be in
 # both. `supported()` returns the set of letters of the claims that follow from those data:
 #
-# - A: on that site, at that time, more companies declared RabbitMQ than declared Kafka;
-# - B: in the world, more companies use RabbitMQ than Kafka;
-# - C: some company declares both;
-# - D: 3051 companies declare at least one of the two;
+# - A: on that site, at that time, for each company that declared Kafka there were more than 1.4 that declared RabbitMQ;
+# - B: if any company of the world is picked at random, it is more likely to use RabbitMQ than Kafka;
+# - C: at most 1239 of those companies declare Kafka and not RabbitMQ;
+# - D: of the companies that declare at least one of the two, fewer than half declare Kafka;
 # - E: between 1811 and 3050 companies declare at least one of the two;
-# - F: more messages a day pass through RabbitMQ than through Kafka;
+# - F: in the companies of those lists more messages a day pass through RabbitMQ than through Kafka;
 # - G: for a new system that has to process again what was read already, RabbitMQ is the better choice;
-# - H: today exactly 1240 companies use Kafka.
+# - H: since then, Kafka has been gaining ground on RabbitMQ.
 
 # %% answer="suitable"
 def suitable(needs):
@@ -2383,7 +2383,7 @@ assert "queue" not in _got["key_order"], tr(
 )
 for _lonely in ("any_free_worker", "retry_alone"):
     assert "log" not in _got[_lonely], tr(
-        es=f"{_lonely}: en un log el grupo avanza por offsets, y lo que va detrás en la partición espera.", en=f"{_lonely}: in a log the group moves by offsets, and what comes behind in the partition waits."
+        es=f"{_lonely}: en un registro el grupo avanza por offsets, y lo que va detrás en la partición espera.", en=f"{_lonely}: in a log the group moves by offsets, and what comes behind in the partition waits."
     )
 for _size in range(8):
     for _needs in itertools.combinations(sorted(_GIVES), _size):
@@ -2445,10 +2445,10 @@ for _a, _b, _both, _want in [(1240, 1811, 1, [1811, 3050]), (1240, 1811, 0, [181
     )
 _not_so = {
     "B": tr(es="En la web cuenta quien se apunta. Que 1811 sea mayor que 1240 habla de quienes se apuntaron, no de todas las empresas.", en="On the site whoever signs up counts. That 1811 is greater than 1240 speaks of those who signed up, not of all companies."),
-    "D": tr(es="Al sumar las dos cuentas, hay una empresa por lo menos que se cuenta dos veces.", en="Adding up the two counts, at least one company is counted twice."),
+    "D": tr(es="1240 es menos de la mitad de 3050, pero no de 1811: sin saber cuántas declaran las dos, no se sabe cuántas empresas son.", en="1240 is less than half of 3050, but not of 1811: without knowing how many declare both, one does not know how many companies they are."),
     "F": tr(es="Contar empresas no es contar mensajes: una declaración pesa lo mismo con diez mensajes al día que con mil millones.", en="Counting companies is not counting messages: a declaration weighs the same with ten messages a day as with a billion."),
     "G": tr(es="La popularidad no dice qué sabe hacer un transporte: mira qué le pide ese sistema.", en="Popularity does not say what a transport can do: look at what that system asks of it."),
-    "H": tr(es="Hay empresas que usan algo y no lo declaran, o lo declararon y ya no lo usan; y de aquello hace años.", en="There are companies that use something and do not declare it, or declared it and no longer use it; and that was years ago."),
+    "H": tr(es="Una sola fecha no da una tendencia: haría falta otra cuenta, hecha igual, en otro momento.", en="A single date gives no trend: another count would be needed, made in the same way at another time."),
 }
 for _letter in sorted(_letters & set(_not_so)):
     raise AssertionError(f"{_letter}: {_not_so[_letter]}")
@@ -2674,7 +2674,7 @@ def supported():
 #
 # Apóyate al menos en **tres números que hayas medido tú** en la lección, con su unidad, y di de uno de ellos por qué en una empresa podría salir distinto.
 # ### BEGIN SOLUTION
-# Un topic de viajes terminados en un log, con clave `driver` (los saldos se llevan por conductor) y retención de al menos un mes; tres grupos: saldos, mapa y ciencia de datos. Las transferencias van detrás, en una cola
+# Un topic de viajes terminados en un registro, con clave `driver` (los saldos se llevan por conductor) y retención de al menos un mes; tres grupos: saldos, mapa y ciencia de datos. Las transferencias van detrás, en una cola
 # de trabajo con prefetch 1, acuse al final y mensajes fallidos aparte: duran de 0.2 a 8 s, y una lenta no debe retener a las demás. Saldos: al menos una vez y destino idempotente (`ride_id` como clave primaria, viaje y saldo en la misma transacción), y el
 # offset se confirma después. Mapa: como mucho una vez le basta, porque se redibuja cada segundo. Ciencia de datos: relee desde el principio, y con repetidos por `ride_id`. Banco: una clave de idempotencia por
 # conductor y noche, porque una transferencia sin respuesta puede haberse hecho. El productor espera los acuses de recibo y reintenta.
@@ -2682,7 +2682,7 @@ def supported():
 # Números posibles: mensajes que quedan sin enviar tras `produce` sin `flush`; perdidos y repetidos al caer en cada punto con los dos órdenes de confirmación; cociente entre prefetch 100 y 1 con un trabajador
 # lento; retraso del grupo tras una parada; mensajes por segundo con lotes y sin ellos.
 #
-# - **1 punto**: transporte coherente con las necesidades (releer, varios equipos y orden por conductor piden un log; las transferencias, una cola o algo que reintente por separado), y clave razonada.
+# - **1 punto**: transporte coherente con las necesidades (releer, varios equipos y orden por conductor piden un registro; las transferencias, una cola o algo que reintente por separado), y clave razonada.
 # - **1 punto**: garantía por consumidor, y no una para todos, con el momento de confirmar y lo que hace idempotente la repetición. Decir «exactamente una vez» sin decir cómo, ni hasta dónde llega (no llega al banco), no suma.
 # - **1 punto**: al menos tres números propios, con unidad y usados como argumento, y uno matizado (broker embebido, disco, una sola máquina, tamaño de mensaje). Citar la popularidad (1240, 1811) como argumento resta este punto.
 # - **1 punto**: qué queda sin cubrir (banco sin respuesta, retención más corta que una avería, clave caliente, esquema que cambia) y con qué se detecta (retraso del grupo, tamaño de la cola de fallidos, cuadre diario de saldos y viajes).
