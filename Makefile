@@ -18,8 +18,8 @@ help:
 	@echo "Docencia y autoría / teaching and authoring:"
 	@echo "make teach     JupyterLab con las herramientas de nbgrader / with nbgrader's tools"
 	@echo "make grade ASSIGNMENT=01_data_passing                califica las entregas / grades the submissions"
-	@echo "make build     fuentes -> cuadernos (sobrescribe)    sources -> notebooks (overwrites)"
-	@echo "make check     estilo, fuentes, cuadernos, auditoría style, sources, notebooks, audit"
+	@echo "make build     fuentes -> notebooks (sobrescribe)    sources -> notebooks (overwrites)"
+	@echo "make check     estilo, fuentes, notebooks, auditoría style, sources, notebooks, audit"
 	@echo "make audit | run | coverage     [UNIT=01_data_passing]"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 

@@ -17,7 +17,7 @@ def built() -> Finding:
     """Whether every notebook is there, in both languages."""
     absent = notebooks.missing(course.root())
     return Finding(
-        tr(es="Cuadernos", en="Notebooks"),
+        tr(es="Notebooks", en="Notebooks"),
         "wrong" if absent else "ok",
         tr(es=f"faltan {len(absent)}", en=f"{len(absent)} missing") if absent else tr(es="todos", en="all of them"),
         tr(es="Constrúyelos: make lab", en="Build them: make lab") if absent else "",

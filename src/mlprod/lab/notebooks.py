@@ -32,7 +32,7 @@ def make_missing(root: Path) -> list[Path]:
         return []
     from mlprod.authoring.build import expected
 
-    print(tr(es=f"Construyo {len(absent)} cuadernos…", en=f"Building {len(absent)} notebooks…"), flush=True)
+    print(tr(es=f"Construyo {len(absent)} notebooks…", en=f"Building {len(absent)} notebooks…"), flush=True)
     made = []
     for kind in course.SOURCE_DIRECTORIES:
         for source in course.sources(kind, root):

@@ -54,7 +54,7 @@ def _wrong(target: str, source: Source, lang: Language, course: Course) -> tuple
     path = Path(here.parent, place).resolve() if place else here
     if place.startswith("/") or re.match(r"\w+:", place) or not path.is_relative_to(course.root):
         return "link", tr(
-            es=f"{target}: los enlaces del curso son relativos al cuaderno construido y no salen del curso",
+            es=f"{target}: los enlaces del curso son relativos al notebook construido y no salen del curso",
             en=f"{target}: links within the course are relative to the built notebook and stay in the course",
         )
     other = _source_of(path, course)
