@@ -2653,7 +2653,7 @@ def p99_ms(samples_ms, parallel):
 #
 # **a)** `price_handler(state, update)` devuelve `(state, quote)`: el estado nuevo y un precio. Es una función **pura**: todo lo que sabe está en `state`, que empieza como `{}` y por dentro lo organizas como
 # quieras (no hace falta que se pueda convertir en JSON); no modifica lo que recibe, tampoco por dentro, ni recuerda nada fuera. El precio es `{"zone": …, "price": fare(demand, drivers)}`, con lo último que se sabe de esa zona, o `None` si
-# no hay precio que dar: porque falta uno de los dos datos, o porque la novedad no es más reciente (por `seq`) que lo que ya se sabía. Una novedad reciente da siempre precio, aunque sea el mismo que antes. Un broker entrega
+# no hay precio que dar: porque falta uno de los dos datos, o porque la novedad no es más reciente (por `seq`) que lo que ya se sabía. Si se conocen los dos, una novedad más reciente da siempre precio, aunque sea el mismo que antes. Un broker entrega
 # al menos una vez: puede **repetir** y **desordenar**.
 #
 # **b)** Los adaptadores traducen entre el transporte y `handler`, y nada más. A `handler` le pasan siempre un diccionario como el de arriba. El de peticiones está hecho, como ejemplo. Faltan dos:
@@ -2674,7 +2674,7 @@ def p99_ms(samples_ms, parallel):
 #
 # **a)** `price_handler(state, update)` returns `(state, quote)`: the new state and a price. It is a **pure** function: all it knows is in `state`, which begins as `{}` and whose structure is up to
 # you (it need not be convertible to JSON); it neither modifies what it gets, not even deep inside, nor remembers anything elsewhere. The price is `{"zone": …, "price": fare(demand, drivers)}`, from the latest that is known of that zone, or `None` when
-# there is no price to give: because one of the two feeds is missing, or because the update is not more recent (by `seq`) than what was known. A recent update always gives a price, even if it is the same as before. A broker delivers
+# there is no price to give: because one of the two feeds is missing, or because the update is not more recent (by `seq`) than what was known. If both are known, a more recent update always gives a price, even if it is the same as before. A broker delivers
 # at least once: it may **repeat** and **reorder**.
 #
 # **b)** The adapters translate between the transport and `handler`, and nothing else. They always pass `handler` a dict like the one above. The one for requests is done, as an example. Two are missing:
