@@ -27,7 +27,7 @@
 # han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, fallos provocados, casos raros. Nunca miden cuánto tarda tu
 # código: cuentan lo que se pierde, lo que se repite, lo que llega fuera de orden y lo que espera sin motivo.
 #
-# **Dónde ocurre.** El broker de la primera tarea y de parte de la segunda y la tercera es el Kafka embebido, que arranca con este cuaderno y se para con él.
+# **Dónde ocurre.** El broker de la primera tarea y de parte de la segunda y la tercera es el Kafka embebido, que arranca con este notebook y se para con él.
 # Lo demás ocurre en memoria y con un reloj simulado. Las caídas son **deterministas**: no se espera a que el azar pille al proceso en mal
 # momento, sino que se le hace caer en todos los momentos posibles, uno tras otro.
 # %% [markdown] lang="en"
@@ -605,7 +605,7 @@ class _Sink:
         except Exception as error:
             raise AssertionError(
                 tr(
-                    es=f"Tus funciones usan algo del cuaderno que otro proceso no puede tener ({error}). Que baste con sus argumentos.",
+                    es=f"Tus funciones usan algo del notebook que otro proceso no puede tener ({error}). Que baste con sus argumentos.",
                     en=f"Your functions use something of the notebook that another process cannot have ({error}). Let their arguments suffice.",
                 )
             ) from None
@@ -1425,7 +1425,7 @@ def _shift(jobs, seconds, **options):
     except Exception as error:
         raise AssertionError(
             tr(
-                es=f"Tus funciones usan algo del cuaderno que otro proceso no puede tener ({error}). Que baste con sus argumentos.",
+                es=f"Tus funciones usan algo del notebook que otro proceso no puede tener ({error}). Que baste con sus argumentos.",
                 en=f"Your functions use something of the notebook that another process cannot have ({error}). Let their arguments suffice.",
             )
         ) from None
