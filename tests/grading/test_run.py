@@ -1,6 +1,7 @@
 """mlprod run: what passes, what fails and how it says so, what it measures, what it does not let stay."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -61,10 +62,10 @@ def test_a_dead_kernel_is_told(execute):
 # (what stays in the kernel's own process group is ended by ipykernel itself)
 @pytest.mark.parametrize("options", [", start_new_session=True", ", env={}, start_new_session=True"])
 def test_a_process_left_behind_is_a_failure_and_is_ended(execute, options):
-    code = f"import subprocess, time; subprocess.Popen(['sleep', '97']{options}); time.sleep(0.5)"
-    outcome = execute(code)
-    assert "sleep 97" in outcome.error
-    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "97"]]
+    seconds = f"97.{os.getpid()}{len(options)}"  # no other test's
+    outcome = execute(f"import subprocess, time; subprocess.Popen(['sleep', '{seconds}']{options}); time.sleep(0.5)")
+    assert f"sleep {seconds}" in outcome.error
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", seconds]]
 
 
 def test_peak_memory_counts_children():
