@@ -19,15 +19,15 @@
 # 1. **(1.1)** decir qué proceso necesita qué dato, y qué se pierde si no le llega;
 # 2. **(1.2)** predecir con cuánta antigüedad llega un dato cuando se sondea una base de datos, y cuántas consultas cuesta;
 # 3. **(1.3)** explicar por qué no siempre se puede compartir una base de datos;
-# 4. **(1.4)** descomponer lo que tarda un dato en pasar por una base de datos: sondeo, disco, SQL; y qué añade un bloqueo;
+# 4. **(1.4)** descomponer lo que tarda un dato en pasar por una base de datos (sondeo, disco, SQL) y decir quién espera a quién por un bloqueo;
 # 5. **(1.5)** llamar a un servicio con plazo máximo (*timeout*), reintentos y clave de idempotencia, sin reservar dos veces;
 # 6. **(1.6)** calcular cómo crecen los enlaces, los fallos y la lentitud con el número de servicios;
-# 7. **(1.7)** tumbar un servicio detrás de un broker y volver a levantarlo sin que se pierda nada de lo que debía oír;
+# 7. **(1.7)** tumbar un servicio detrás de un broker, volver a levantarlo sin perder mensajes, y decir qué se pierde: su memoria;
 # 8. **(1.8)** añadir un consumidor sin tocar a los productores.
 #
 # **Tiempo:** unos 90 minutos; las celdas tardan menos de dos en total. **Qué se ejecuta:** procesos de tu máquina y nada más:
 # SQLite, un PostgreSQL que se instala con `pip`, FastAPI y gRPC en `127.0.0.1`, y un Kafka de bolsillo. No hacen falta red, Docker
-# ni Java.
+# ni Java. Para repetir un experimento, reinicia el kernel y ejecútalo todo desde el principio.
 #
 # Las «diapositivas» de las que hablamos son las del curso CS 329S de Stanford (Chip Huyen, 2021), de donde sale la empresa.
 # %% [markdown] lang="en" slide="slide"
@@ -43,15 +43,15 @@
 # 1. **(1.1)** say which process needs which piece of data, and what is lost when it does not arrive;
 # 2. **(1.2)** predict how old a piece of data is when it arrives through a polled database, and how many queries that costs;
 # 3. **(1.3)** explain why a database cannot always be shared;
-# 4. **(1.4)** break down the time data takes through a database: polling, disk, SQL; and what a lock adds;
+# 4. **(1.4)** break down the time data takes to get through a database (polling, disk, SQL), and say who waits for whom because of a lock;
 # 5. **(1.5)** call a service with a timeout, retries and an idempotency key, without booking twice;
 # 6. **(1.6)** work out how links, failures and slowness grow with the number of services;
-# 7. **(1.7)** take down a service behind a broker and bring it back without losing anything it should have heard;
+# 7. **(1.7)** take down a service behind a broker, bring it back without losing messages, and say what is lost: its memory;
 # 8. **(1.8)** add a consumer without touching the producers.
 #
 # **Time:** about 90 minutes; the cells themselves take under two. **What runs:** processes on your machine and nothing else:
 # SQLite, a PostgreSQL that comes with `pip`, FastAPI and gRPC on `127.0.0.1`, and a pocket Kafka. No network, Docker
-# or Java is needed.
+# or Java is needed. To repeat an experiment, restart the kernel and run everything from the top.
 #
 # The "slides" mentioned here are those of Stanford's CS 329S (Chip Huyen, 2021), where the company comes from.
 
@@ -95,6 +95,9 @@ from mlprod.systems.startline import StartLine
 from mlprod.systems.workspace import workspace
 
 start(LANG)
+# es: lo que se abre en una celda y se cierra en la última
+# en: what one cell opens and the last one closes
+open_until_the_end = ExitStack()
 
 # %% [markdown] lang="es" row="1" slide="slide"
 # ## La empresa: tres procesos y quién necesita qué
@@ -114,21 +117,20 @@ start(LANG)
 #     D -- disponibilidad --> P
 # ```
 #
-# - *Conductores* necesita la demanda y el precio, para animarlos a ir donde hacen falta.
+# - *Conductores* necesita la demanda y el precio, para animar a los conductores a ir adonde hacen falta.
 # - *Viajes* necesita la disponibilidad y el precio, para enseñárselos al viajero.
 # - *Precios* necesita la demanda y la disponibilidad: con una sola no puede fijar un precio.
 #
-# La ciudad es simulada (`datasets/rides`), y eso tiene una ventaja: se conoce el **precio óptimo** en cada instante. Con $e$ viajeros
-# que esperan y $c$ conductores libres, es
+# La ciudad es simulada (`datasets/rides`), y eso tiene una ventaja: se conoce el **precio óptimo** en cada instante. Con $r > 0$ viajeros
+# que esperan y $d$ conductores libres, si lo que cada viajero está dispuesto a pagar se reparte por igual entre 0 y 20 €, es
 #
-# $$p^* = \max\left(10,\; 20\,(1 - c/e)\right)\ \text{euros}.$$
+# $$p^* = \max\left(10,\; 20\,(1 - d/r)\right)\ \text{euros}.$$
 #
-# Con conductores de sobra se cobran 10 €; si escasean, sube hasta que solo acepten los que pueden viajar. Cada vez que alguien **pide precio**,
+# Con conductores de sobra se cobran 10 €; si escasean, el precio sube hasta que solo acepten tantos viajeros como conductores hay. Cada vez que alguien **pide precio**,
 # comparamos lo que se gana con el precio que le dimos y lo que ganaría un **oráculo** que lo sabe todo al instante. Lo que falta, de cada 100 € del
-# oráculo, es la **pérdida**: así, un dato viejo o perdido no se queda en una sensación.
+# oráculo, es la **pérdida**: así, lo que cuesta un dato viejo o perdido se mide en dinero. (El **error medio del precio** es cuánto se aparta, de media, del óptimo.)
 #
-# Un segundo de la reproducción es un minuto de la ciudad: todo va sesenta veces más deprisa que en la calle, y los retrasos duelen sesenta veces más. El
-# orden de las soluciones se mantiene; los euros exactos, no.
+# Un segundo de la reproducción es un minuto de la ciudad: un retraso de un segundo aquí es un retraso de un minuto allí. Fíate de los mecanismos (de qué depende cada retraso) y de las tendencias, no de los euros ni del orden de dos soluciones que queden cerca.
 # %% [markdown] lang="en" row="1" slide="slide"
 # ## The company: three processes, and who needs what
 #
@@ -151,17 +153,16 @@ start(LANG)
 # - *Rides* needs the availability and the price, to show them to the rider.
 # - *Prices* needs the demand and the availability: with just one of them it cannot set a price.
 #
-# The city is simulated (`datasets/rides`), which has one advantage: the **best price** is known at every moment. With $e$ waiting
-# riders and $c$ free drivers it is
+# The city is simulated (`datasets/rides`), which has one advantage: the **best price** is known at every moment. With $r > 0$ waiting
+# riders and $d$ free drivers, if what each rider is willing to pay is spread evenly between 0 and 20 €, it is
 #
-# $$p^* = \max\left(10,\; 20\,(1 - c/e)\right)\ \text{euros}.$$
+# $$p^* = \max\left(10,\; 20\,(1 - d/r)\right)\ \text{euros}.$$
 #
-# With plenty of drivers it is 10 €; when they are scarce it rises until only those who can travel accept. Each time somebody **asks for a price** (a quote),
+# With plenty of drivers it is 10 €; when they are scarce it rises until no more riders accept than there are drivers for. Each time somebody **asks for a price** (a quote),
 # we compare what is earned at the price we gave with what an **oracle** that knows everything at once would earn. What is missing, out of each 100 € of the
-# oracle, is the **loss**: so old or lost data is not just a feeling.
+# oracle, is the **loss**: so the harm done by stale or lost data is a number. (The **mean price error** is how far the price is, on average, from the best one.)
 #
-# One second of the replay is one minute of the city: everything runs sixty times faster than in the street, and delays hurt sixty times as much. The
-# ranking of the solutions holds; the exact euros do not.
+# One second of the replay is one minute of the city: a delay of one second here is a delay of one minute there. Take away the mechanisms (what each delay depends on) and the trends, not the euros, nor the order of two solutions that come out close.
 
 # %% slide="subslide"
 city = City.load(seconds=seconds)
@@ -181,7 +182,7 @@ tables.show(
     [
         {
             tr(es="evento", en="event"): WORDS[kind],
-            tr(es="dato", en="value"): kind,
+            tr(es="nombre en el código", en="name in the code"): kind,
             tr(es="cuántos", en="how many"): n,
         }
         for kind, n in Counter(event.kind for event in city.events).items()
@@ -196,18 +197,18 @@ tables.show(
 # ### La lógica, una sola vez
 #
 # Un **evento** es algo que pasa en la ciudad; un **mensaje** es lo que un proceso cuenta de ello a los demás. Fíjate en lo que estas clases **no** dicen:
-# cómo viaja un mensaje. Reciben mensajes, responden con mensajes, y nada más; desde fuera solo se les cambia `price_of`, de dónde saca *Viajes* el precio. Por
+# cómo viaja un mensaje. Reciben mensajes, responden con mensajes, y nada más; desde fuera solo se les ponen `price_of` (de dónde saca *Viajes* el precio) y `journal` (dónde se apunta lo oído). Por
 # eso podremos cambiar el transporte tres veces sin tocar ni una línea de aquí.
 #
-# (En esta ciudad los conductores no reaccionan al incentivo ni los viajeros a los coches que ven: solo lo que oye *Precios* se nota en los euros.)
+# (En esta ciudad los conductores no reaccionan al incentivo ni los viajeros a los coches que ven: en los euros solo se nota lo que oye *Precios* y cuándo le llega a *Viajes* su respuesta.)
 # %% [markdown] lang="en" row="1" slide="skip"
 # ### The logic, written once
 #
 # An **event** is something that happens in the city; a **message** is what a process tells the others about it. Notice what these classes do **not** say:
-# how a message travels. They take messages, answer with messages, and that is all; the only thing changed from outside is `price_of`, where *Rides* gets the price. That
+# how a message travels. They take messages, answer with messages, and that is all; the only things set from outside are `price_of` (where *Rides* gets the price) and `journal` (where what is heard gets noted). That
 # is why we can change the transport three times without touching a line of this.
 #
-# (In this city drivers do not react to the bonus, nor riders to the cars they see: only what *Prices* hears shows in the euros.)
+# (In this city drivers do not react to the bonus, nor riders to the cars they see: only what *Prices* hears, and when its answer reaches *Rides*, shows in the euros.)
 
 # %% slide="skip"
 # es: euros; lo que se cobra hasta que se oye algún precio
@@ -223,8 +224,8 @@ class Message(NamedTuple):
     # es: conductores, viajeros o euros
     # en: drivers, riders or euros
     value: float
-    # es: 1, 2, 3… dentro de cada tipo y zona: un hueco es un mensaje perdido
-    # en: 1, 2, 3… within each kind and zone: a gap is a lost message
+    # es: 1, 2, 3… dentro de cada tipo y zona: cuando se anuncian, un hueco es un mensaje perdido
+    # en: 1, 2, 3… within each kind and zone: when they are announced, a gap is a lost message
     seq: int
     # es: cuándo se supo, en segundos de time.monotonic(), que en una misma máquina es un reloj común a
     # es: todos los procesos; entre dos máquinas no lo es, y estas restas no valdrían
@@ -324,8 +325,8 @@ class PriceOptimisation(Service):
         known = self.drivers if message.kind == "supply" else self.waiting
         known[message.zone] = message.value
         price = best_price(self.waiting[message.zone], self.drivers[message.zone])
-        # es: un precio es tan viejo como el dato del que sale
-        # en: a price is as old as the data it comes from
+        # es: con la fecha del dato que lo ha causado; el otro ingrediente puede ser más viejo
+        # en: stamped with the data that caused it; the other ingredient may be older
         return [self.say("price", message.zone, price, since=message.since)]
 
 
@@ -339,14 +340,14 @@ COMPANY = {
 # ### Experimento: ¿y si *Precios* solo oye una cosa?
 #
 # Antes de repartir la empresa entre procesos, la ejecutamos en uno solo: cada mensaje es una llamada a función y llega al instante. Con todo a su alcance, la
-# empresa gana lo mismo que el oráculo. Ahora deja medio sordo a *Precios*: que oiga solo la demanda, o solo la disponibilidad.
+# empresa gana lo mismo que el oráculo. Ahora dejamos medio sordo a *Precios*: que oiga solo la demanda, o solo la disponibilidad.
 #
 # **Predice:** de cada 100 € que gana el oráculo, ¿cuántos se pierden si *Precios* solo oye la demanda?
 # %% [markdown] lang="en" row="1" slide="subslide"
 # ### Experiment: what if *Prices* hears only one thing?
 #
 # Before we split the company over processes we run it in a single one: every message is a function call and arrives at once. With everything within
-# reach the company earns what the oracle earns. Now make *Prices* half deaf: let it hear only the demand, or only the availability.
+# reach the company earns what the oracle earns. Now we make *Prices* half deaf: it hears only the demand, or only the availability.
 #
 # **Predict:** of each 100 € that the oracle earns, how many are lost if *Prices* hears only the demand?
 
@@ -404,13 +405,12 @@ compare(
 )
 
 # %% [markdown] lang="es" slide="notes"
-# La dependencia no es un dibujo: quitar una flecha cuesta dinero. Y oír solo *una* de las dos cosas deja escapar más de la mitad de lo que se pierde sin oír
+# Las flechas no son un adorno: quitar una cuesta dinero. Y oír solo *una* de las dos cosas deja escapar más de la mitad de lo que se pierde sin oír
 # ninguna, porque el precio depende de la **razón** entre conductores y viajeros.
 #
 # Ahora repartimos la empresa entre tres procesos del sistema operativo, que no comparten memoria. ¿Por dónde viajan los mensajes?
 # %% [markdown] lang="en" slide="notes"
-# The dependency is not a drawing: removing an arrow costs money. And hearing only *one* of the two still throws away more than half of what is lost by hearing
-# neither, because the price depends on the **ratio** of drivers to riders.
+# The arrows are not decoration: removing one costs money. And hearing only *one* of the two still costs more than half as much as hearing neither, because the price depends on the **ratio** of drivers to riders.
 #
 # Now we split the company over three operating-system processes, which share no memory. How do the messages travel?
 
@@ -427,9 +427,9 @@ compare(
 # Cada proceso escribe sus mensajes en una tabla y **mira cada cierto tiempo** si hay mensajes nuevos de los demás: eso es **sondear**. Es lo más sencillo que
 # hay, y por eso es lo primero que se hace.
 #
-# La tabla guarda el historial, y cada lector recuerda hasta qué fila leyó. Un detalle que se paga caro: leemos cada tipo de mensaje por separado porque
-# cada tipo tiene **un solo escritor**, así que sus números de fila se confirman en orden. Con dos escritores, la fila 8 puede confirmarse antes que la 7, y quien ya
-# leyó «hasta la 8» no verá nunca la 7.
+# La tabla guarda el historial, y cada lector recuerda hasta qué fila leyó. Un detalle que, si se descuida, se paga caro: leemos cada tipo de mensaje por separado porque
+# cada tipo tiene **un solo escritor**, así que sus números de fila se confirman en orden. Con dos escritores, en PostgreSQL la fila 8 puede confirmarse antes que la 7 (en SQLite no: escriben por turnos), y
+# quien ya leyó «hasta la 8» no verá nunca la 7.
 # %% [markdown] lang="en" row="2" slide="slide"
 # ## The first way: through a database
 #
@@ -443,9 +443,9 @@ compare(
 # Every process writes its messages into a table and **looks now and then** whether there are new messages from the others: that is **polling**. It is the simplest
 # thing there is, which is why it is what people do first.
 #
-# The table keeps the history, and each reader remembers up to which row it has read. One detail that costs dearly when missed: we read each kind of message by itself because
-# each kind has **a single writer**, so its row numbers are committed in order. With two writers, row 8 may be committed before row 7, and a reader that has read
-# "up to 8" will never see 7.
+# The table keeps the history, and each reader remembers up to which row it has read. One detail that is expensive to miss: we read each kind of message by itself because
+# each kind has **a single writer**, so its row numbers are committed in order. With two writers, PostgreSQL may commit row 8 before row 7 (SQLite will not: it lets one write at a time), and a
+# reader that has read "up to 8" will never see 7.
 
 
 # %% slide="subslide"
@@ -544,7 +544,7 @@ def timeline(events, began, seconds, every):
     for due, event in heapq.merge(own, looks, key=lambda moment: moment[0]):
         ahead = began + due - monotonic()
         if event is None and (due > seconds or ahead < -every):
-            # es: fuera de hora o ya muy tarde: esta mirada se salta
+            # es: fuera de hora o ya muy tarde: este sondeo se omite
             # en: after hours or far too late: skip this look
             continue
         sleep(max(0.0, ahead))
@@ -556,7 +556,7 @@ def live_on_database(Kind, events, line, seconds, journal, url, poll):
     service, table = Kind(), SharedTable(url)
     service.journal = journal
     began = line.wait()
-    for due, event in timeline(events, began, seconds + max(GRACE, poll), poll):
+    for due, event in timeline(events, began, seconds + max(GRACE, 2 * poll), poll):
         if event is not None:
             table.write(service.happen(event, due))
         else:
@@ -568,12 +568,10 @@ def live_on_database(Kind, events, line, seconds, journal, url, poll):
 
 # %% [markdown] lang="es" row="2" slide="skip"
 # Y esto pone la empresa en marcha, con cualquiera de los tres transportes. `processes.start` envía la función a un proceso nuevo, junto con lo que usa de este notebook
-# (por eso los procesos conocen `city` o `Message`). Con `crash`, un proceso muere sin avisar (`SIGKILL`) al primer tercio, y un suplente, preparado y en espera, ocupa su
-# lugar al empezar el último.
+# (por eso los procesos conocen `city` o `Message`). Con `crash`, un proceso muere sin avisar (`SIGKILL`) al acabar el primer tercio, y un suplente, que se arranca en ese momento, ocupa su lugar al empezar el último (o más tarde, si tarda más de un tercio en arrancar).
 # %% [markdown] lang="en" row="2" slide="skip"
 # And this starts the company, on any of the three transports. `processes.start` sends the function to a new process, together with what it uses of this notebook
-# (which is how the processes know `city` or `Message`). With `crash`, one process dies without notice (`SIGKILL`) after the first third, and a substitute, ready and waiting, takes
-# its place when the last third begins.
+# (which is how the processes know `city` or `Message`). With `crash`, one process dies without notice (`SIGKILL`) after the first third, and a substitute, started at that moment, takes its place when the last third begins (or later, if it takes longer than a third to start).
 
 
 # %% slide="skip"
@@ -675,10 +673,10 @@ def ms(poll):
 
 def queries_per_second(results, poll):
     total = sum(results[Kind.__name__]["queries"] for Kind in COMPANY)
-    return total / (seconds + max(GRACE, poll))
+    return total / (seconds + max(GRACE, 2 * poll))
 
 
-ERROR = tr(es="error de precio medio (€)", en="mean price error (€)")
+ERROR = tr(es="error medio del precio (€)", en="mean price error (€)")
 tables.show(
     [
         {
@@ -719,8 +717,8 @@ compare(
 )
 compare(
     tr(
-        es=f"consultas de {ms(T10)} por cada una de {ms(T200)}",
-        en=f"queries of {ms(T10)} for each one of {ms(T200)}",
+        es=f"consultas con T = {ms(T10)} por cada una con T = {ms(T200)}",
+        en=f"queries with T = {ms(T10)} for each one with T = {ms(T200)}",
     ),
     predicted=times_as_many_queries,
     measured=queries_per_second(sweep[T10], T10) / queries_per_second(sweep[T200], T200),
@@ -767,27 +765,25 @@ right.margins(x=0.25)
 plots.show(
     fig,
     alt=tr(
-        es="A la izquierda, la antigüedad media en Precios sigue la recta T/2 y en Viajes la recta T. "
+        es="A la izquierda, la antigüedad media en Precios sigue la recta T/2 y en Viajes queda alrededor de la recta T. "
         "A la derecha, perder menos exige más consultas por segundo.",
-        en="Left: the mean staleness at Prices follows the line T/2 and at Rides the line T. "
+        en="Left: the mean staleness at Prices follows the line T/2 and at Rides scatters around the line T. "
         "Right: losing less takes more queries per second.",
     ),
 )
 
 # %% [markdown] lang="es" row="2" slide="subslide"
 # La antigüedad media es $T/2$, más lo que tarden la escritura y la consulta: si un cambio llega en un momento cualquiera, la próxima mirada está, de media, a medio
-# intervalo; y como mucho, a uno entero (lo que sobre del máximo son retrasos del propio ordenador). El viajero está peor: su precio pasa por **dos** sondeos, y con relojes
-# independientes las medias se suman: $T/2 + T/2 = T$.
+# intervalo; y como mucho, a uno entero (lo que sobre del máximo son retrasos del propio ordenador). El viajero está peor: su precio pasa por **dos** sondeos, y las medias se suman: $T/2 + T/2 = T$. Eso, de media entre muchas ejecuciones: en una sola, el desfase entre los relojes de *Precios* y de *Viajes* no cambia, y lo que midas en *Viajes* puede caer en cualquier punto entre $T/2$ y $3T/2$.
 #
 # Mirar el doble de veces cuesta el doble de consultas, **haya o no haya mensajes**. Y con el $T$ más largo, oír tan tarde puede salir peor que no oír nada y cobrar siempre la
 # tarifa fija: un dato viejo no es «casi bueno».
 #
-# **A mil veces esta escala:** 3000 procesos que miran cada 10 ms hacen unas 600 000 consultas por segundo, casi todas para oír «nada nuevo». `LISTEN/NOTIFY` de PostgreSQL, la captura de
+# **A una escala mil veces mayor:** 3000 procesos que miran cada 10 ms hacen unas 600 000 consultas por segundo, casi todas para oír «nada nuevo». `LISTEN/NOTIFY` de PostgreSQL, la captura de
 # cambios (CDC, que lee el registro de la base de datos) y los brokers existen para no hacerlas.
 # %% [markdown] lang="en" row="2" slide="subslide"
 # The mean staleness is $T/2$, plus what the write and the query take: if a change comes at any moment, the next look is, on average, half an interval
-# away; and at most a whole one (whatever the maximum has in excess is the computer's own delay). The rider is worse off: their price goes through **two** polls, and with independent
-# clocks the means add up: $T/2 + T/2 = T$.
+# away; and at most a whole one (whatever the maximum has in excess is the computer's own delay). The rider is worse off: their price goes through **two** polls, and the means add up: $T/2 + T/2 = T$. That is the mean over many runs: in a single one, the lag between the clocks of *Prices* and *Rides* does not change, and what you measure at *Rides* may lie anywhere between $T/2$ and $3T/2$.
 #
 # Looking twice as often costs twice the queries, **messages or no messages**. And with the longest $T$, hearing so late can be worse than hearing nothing and always charging the
 # fixed price: old data is not "nearly good".
@@ -798,14 +794,13 @@ plots.show(
 # %% [markdown] lang="es" row="2" slide="subslide"
 # ### El mismo código en PostgreSQL
 #
-# Cambia la URL y nada más. Este PostgreSQL viene en un paquete de `pip`; con `DATABASE_URL` usarías el de tu empresa.
+# Cambia la URL y nada más. Este PostgreSQL viene en un paquete de `pip`; si defines la variable de entorno `DATABASE_URL`, se usa otro servidor (que sea de pruebas: la lección crea tablas y un rol en una base de datos temporal).
 # %% [markdown] lang="en" row="2" slide="subslide"
 # ### The same code on PostgreSQL
 #
-# The URL changes and nothing else. This PostgreSQL comes in a `pip` package; with `DATABASE_URL` you would use your company's.
+# The URL changes and nothing else. This PostgreSQL comes in a `pip` package; if you set the environment variable `DATABASE_URL`, another server is used (a test server: the lesson creates tables and a role in a temporary database).
 
 # %% slide="fragment"
-open_until_the_end = ExitStack()
 database = open_until_the_end.enter_context(postgres.database())
 postgres_url = database.url.replace("postgresql://", "postgresql+psycopg://", 1)
 SharedTable(postgres_url).create().close()
@@ -839,7 +834,7 @@ tables.show(
 # primera idea y la peor: la contraseña no da *el dato que hace falta*, lo da **todo**, y ata nuestro código a sus columnas. Comparamos tres
 # maneras de enterarnos de lo mismo: leer su tabla, leer una **vista** que el socio mantiene para nosotros, o preguntar a su **API**.
 #
-# **Predice:** esta noche el socio cambia de nombre una columna, sin avisar. De las tres maneras, ¿cuántas seguirán funcionando mañana?
+# **Predice:** esta noche el socio le cambia el nombre a una columna, sin avisar. De las tres maneras, ¿cuántas seguirán funcionando mañana?
 # %% [markdown] lang="en" row="3" slide="slide"
 # ## What if the database cannot be shared?
 #
@@ -939,34 +934,34 @@ compare(
 # %% slide="fragment"
 # es: y a quien no tiene permiso, la base de datos le dice que no (el mensaje es del servidor)
 # en: and whoever has no privilege is refused by the database itself (the message is the server's)
+api.stop()
 outsider = f"outsider_{os.getpid()}"
+owner.execute(f"CREATE ROLE {outsider}")
 try:
-    owner.execute(f"CREATE ROLE {outsider}")
     owner.execute(f"SET ROLE {outsider}")
     owner.execute("SELECT * FROM fleet")
 except psycopg.errors.InsufficientPrivilege as refusal:
     print("PostgreSQL:", refusal.diag.message_primary)
 finally:
     owner.execute("RESET ROLE")
-    owner.execute(f"DROP ROLE IF EXISTS {outsider}")
-api.stop()
+    owner.execute(f"DROP ROLE {outsider}")
 
 # %% [markdown] lang="es" row="3" slide="subslide"
 # Un servidor de bases de datos sabe decir que no, tabla a tabla; un fichero de SQLite, no: quien puede abrirlo puede leerlo entero (y compartirlo por red
 # entre dos máquinas es mala idea: sus bloqueos no están hechos para eso).
 #
 # Lo que protege del cambio es un **contrato** que el dueño mantiene mientras por dentro lo reorganiza todo: una vista o una API. La API además esconde qué motor hay
-# detrás, y admite límites, cuentas y versiones. Leer las tablas crudas de otro convierte **sus columnas en tu interfaz**.
+# detrás, y admite límites, cuentas y versiones. Leer las tablas crudas de otro convierte **sus columnas en tu interfaz**. (Aquí la vista ha resistido sin que nadie la tocase porque PostgreSQL sigue por sí solo a una columna renombrada; si la hubiera partido en dos, el socio habría tenido que rehacer la vista: a eso obliga el contrato.)
 #
-# **A mil veces esta escala:** con mil consumidores de una tabla, nadie se atreve ya a cambiarla. Es una razón para dejar de compartir bases de datos tan frecuente como la velocidad.
+# **A una escala mil veces mayor:** con mil consumidores de una tabla, nadie se atreve ya a cambiarla. Por eso, y no solo por la velocidad, se deja de compartir una base de datos.
 # %% [markdown] lang="en" row="3" slide="subslide"
 # A database server can say no, table by table; a SQLite file cannot: whoever can open it can read all of it (and sharing it over the network
 # between two machines is a bad idea: its locks are not made for that).
 #
 # What protects from change is a **contract** that the owner keeps while rearranging everything inside: a view or an API. An API also hides which engine is
-# behind, and admits limits, accounts and versions. Reading someone else's raw tables turns **their columns into your interface**.
+# behind, and admits limits, accounts and versions. Reading someone else's raw tables turns **their columns into your interface**. (Here the view survived untouched because PostgreSQL follows a renamed column by itself; had the column been split in two, the partner would have had to rewrite the view: that is what the contract obliges them to do.)
 #
-# **At a thousand times this scale:** with a thousand consumers of a table, nobody dares to change it any more. As a reason to stop sharing databases it is as frequent as speed.
+# **At a thousand times this scale:** with a thousand consumers of a table, nobody dares to change it any more. That is as good a reason as speed to stop sharing a database.
 
 # %% [markdown] lang="es" row="4" slide="slide"
 # ## ¿Por qué es lento leer y escribir en una base de datos?
@@ -981,7 +976,7 @@ api.stop()
 # The slides say that it can be slow, and it is true; but what is it that is slow? Suspects: understanding the SQL, writing to the file, **making sure that it is
 # on the disk** (`fsync`), the polling that you have just measured, and waiting for somebody else to release the lock.
 #
-# **Predict:** how many times as long does a row take that is committed (`COMMIT`) and safe from a power cut, compared with the same row without `fsync`?
+# **Predict:** how many times as long does it take to commit (`COMMIT`) a row so that it survives a power cut as to commit the same row without `fsync`?
 
 # %%
 times_slower_when_durable = None
@@ -1079,11 +1074,11 @@ share = {
     ),
     tr(
         es="fsync: asegurarse de que está en el disco", en="fsync: making sure it is on the disk"
-    ): durable - unsynced,
+    ): max(0.0, durable - unsynced),
 }
 rest = tr(
-    es="el resto, por diferencia: el sondeo y los turnos de los procesos",
-    en="the rest, by difference: polling and the processes' turns",
+    es="el resto, por diferencia: sondeo, SQLAlchemy, bloqueos, turnos de los procesos",
+    en="the rest, by difference: polling, SQLAlchemy, locks, the processes' turns",
 )
 share[rest] = max(0.0, total - sum(share.values()))
 tables.show(
@@ -1098,13 +1093,13 @@ tables.show(
 )
 
 # %% [markdown] lang="es" row="4" slide="subslide"
-# El SQL no es lo lento. Con este sondeo manda **la espera**; si la quitas, casi todo lo que queda es **el `fsync`**. Y el `fsync` no es opcional si hay que poder decir «hecho» y que
-# un apagón no te desmienta. (Si el tuyo sale baratísimo, desconfía: en macOS, por ejemplo, `fsync` deja los datos en la memoria del disco; SQLite tiene `PRAGMA fullfsync`.)
+# El SQL no es lo lento. Con este sondeo manda **la espera**; de lo que cuesta una fila por sí sola, en casi cualquier disco casi todo es **el `fsync`**. (La cola entre hilos da la escala: lo que cuesta entregar un dato sin base de datos.) Y el `fsync` no es opcional si hay que poder decir «hecho» y que
+# un apagón no te desmienta. (Si el tuyo sale baratísimo, desconfía: quizá tu carpeta temporal esté en memoria, y en macOS `fsync` deja los datos en la caché del disco; para eso SQLite tiene `PRAGMA fullfsync`.)
 #
 # Queda el último sospechoso. En SQLite escribe **una sola conexión a la vez**. Dos procesos, un fichero:
 # %% [markdown] lang="en" row="4" slide="subslide"
-# The SQL is not what is slow. With this polling, **waiting** rules; take it away and nearly all that remains is **the `fsync`**. And `fsync` is not optional if you must be able to say "done"
-# without a power cut proving you wrong. (If yours is dirt cheap, be suspicious: on macOS, for instance, `fsync` leaves the data in the drive's memory; SQLite has `PRAGMA fullfsync`.)
+# The SQL is not what is slow. With this polling, **waiting** dominates; of what one row costs by itself, on most disks nearly all is **the `fsync`**. (The queue between threads is a yardstick: what it costs to hand over a value without a database.) And `fsync` is not optional if you must be able to say "done"
+# without a power cut proving you wrong. (If yours is dirt cheap, be suspicious: your temporary folder may be in memory, and on macOS `fsync` leaves the data in the drive's cache; SQLite has `PRAGMA fullfsync` for that.)
 #
 # One suspect is left. In SQLite, **only one connection can write at a time**. Two processes, one file:
 
@@ -1161,16 +1156,14 @@ tables.show(
 )
 
 # %% [markdown] lang="es" row="4" slide="skip"
-# En el modo clásico (`DELETE`, *rollback journal*) el escritor solo excluye a los lectores mientras confirma, y por eso se rechazan menos lecturas que escrituras aunque tenga el bloqueo casi todo
-# el tiempo. Con **WAL** (*write-ahead log*: lo nuevo se apunta aparte) quien lee no espera nunca a quien escribe; pero dos escritores siempre se esperan. Por eso se pone un `timeout` (SQLite
-# reintenta por ti) y las transacciones se hacen cortas. PostgreSQL bloquea filas, no ficheros, y guarda versiones: solo se esperan quienes escriben **la misma fila**.
+# En el modo clásico (`DELETE`, *rollback journal*) el escritor solo excluye a los lectores mientras confirma, y por eso se rechazan menos lecturas que escrituras aunque tenga el bloqueo la mayor parte
+# del tiempo. Con **WAL** (*write-ahead log*: los cambios se añaden a otro fichero) quien lee casi nunca espera a quien escribe; pero el segundo que quiere escribir siempre espera al primero. Por eso se pone un `timeout` (SQLite reintenta por ti), las transacciones que van a escribir empiezan con `BEGIN IMMEDIATE` y se hacen cortas. PostgreSQL bloquea filas, no ficheros, y guarda versiones: en lo corriente solo se esperan quienes escriben **la misma fila** (un `ALTER TABLE` hace esperar a todos).
 #
-# **A mil veces esta escala:** el `fsync` se reparte: una base de datos confirma cientos de transacciones con uno solo (*group commit*), a
+# **A una escala mil veces mayor:** el `fsync` se reparte: una base de datos confirma cientos de transacciones con uno solo (*group commit*), a
 # cambio de que cada una espere un poco.
 # %% [markdown] lang="en" row="4" slide="skip"
-# In the classic mode (`DELETE`, *rollback journal*) the writer excludes readers only while it commits, which is why fewer reads than writes are refused although it holds the lock nearly
-# all the time. With **WAL** (*write-ahead log*: what is new is noted apart) a reader never waits for a writer; but two writers always wait for each other. That is why you set a `timeout` (SQLite
-# tries again for you) and keep transactions short. PostgreSQL locks rows, not files, and keeps versions: only those who write **the same row** wait.
+# In the classic mode (`DELETE`, *rollback journal*) the writer excludes readers only while it commits, which is why fewer reads than writes are refused although it holds the lock most
+# of the time. With **WAL** (*write-ahead log*: changes are appended to a separate file) a reader hardly ever waits for a writer; but a second writer always waits for the first. That is why you set a `timeout` (SQLite tries again for you), start transactions that will write with `BEGIN IMMEDIATE`, and keep them short. PostgreSQL locks rows, not files, and keeps versions: in everyday work only those who write **the same row** wait (an `ALTER TABLE` makes everybody wait).
 #
 # **At a thousand times this scale:** the `fsync` is shared out: a database commits hundreds of transactions with a single one (*group commit*), at
 # the price of each one waiting a little.
@@ -1310,20 +1303,26 @@ class Directory:
         self.folder, self.Client, self.clients = folder, Client, {}
 
     def announce(self, name, address):
-        (self.folder / name).write_text(address)
+        # es: renombrar es atómico: nadie lee media dirección
+        # en: renaming is atomic: nobody reads half an address
+        draft = self.folder / f"{name}.draft"
+        draft.write_text(address)
+        draft.replace(self.folder / name)
 
     def ask(self, kind, zone):
         """The message of whoever owns this kind; None if there is no answer."""
-        name, failures = OWNER[kind], ()
         try:
-            if name not in self.clients:
-                self.clients[name] = self.Client((self.folder / name).read_text())
-            failures = self.clients[name].failures
-            return self.clients[name].ask(kind, zone)
-        except (FileNotFoundError, *failures):
-            # es: puede volver en otra dirección: la próxima vez se busca de nuevo
-            # en: it may come back at another address: look it up again next time
-            self.clients.pop(name, None)
+            # es: se mira cada vez: puede haber vuelto en otra dirección
+            # en: looked up every time: it may have come back at another address
+            address = (self.folder / OWNER[kind]).read_text()
+        except FileNotFoundError:
+            return None
+        if address not in self.clients:
+            self.clients.setdefault(address, self.Client(address))
+        client = self.clients[address]
+        try:
+            return client.ask(kind, zone)
+        except client.failures:
             return None
 
 
@@ -1403,14 +1402,14 @@ def on_services(server, Client, crash=None):
 # Para enseñar un precio hacen falta tres preguntas: una a *Precios*, y las dos que hace *Precios*. Con la base de datos, *Viajes* tenía el precio a mano:
 # viejo, pero inmediato.
 #
-# **Predice:** ¿cuántos milisegundos (mediana) espera el viajero con REST? Y si sondeando la pérdida era la de la tabla de arriba, ¿de cuánto será ahora (en % del oráculo)?
+# **Predice:** ¿cuántos milisegundos (mediana) espera el viajero con REST? Sondeando cada 50 ms, la pérdida fue la de esa fila de la primera tabla de sondeos: ¿de cuánto será con REST (en % del oráculo)?
 # %% [markdown] lang="en" row="5" slide="subslide"
 # ### Experiment: what asking costs
 #
 # It takes three questions to show a price: one to *Prices*, and the two that *Prices* asks. With the database, *Rides* had the price at hand:
 # old, but immediate.
 #
-# **Predict:** how many milliseconds (median) does the rider wait with REST? And if the loss when polling was that of the table above, how big is it now (in % of the oracle)?
+# **Predict:** how many milliseconds (median) does the rider wait with REST? Polling every 50 ms, the loss was that of its row in the first polling table: how big is it with REST (in % of the oracle)?
 
 # %%
 rider_waits_ms = None
@@ -1473,7 +1472,7 @@ compare(
 # ¿Por qué hay pérdida si cada dato es fresco? Porque mientras se pregunta, la ciudad cambia, y porque *Viajes* atiende de uno en uno: quien llega durante una pregunta espera
 # su turno. Lo que tarda la cadena acaba notándose también en los euros. Y no concluyas «gRPC gana a REST»: aquí se comparan dos servidores escritos en Python, y JSON y HTTP/1.1 son solo una parte de la diferencia.
 #
-# Cuidado también con lo que mides: un servidor mal configurado (el `http.server` de Python con conexiones persistentes, por ejemplo) añade 40 ms por llamada, por el algoritmo
+# Cuidado también con lo que mides: un servidor mal configurado (el `http.server` de Python con conexiones persistentes, por ejemplo) puede añadir unos 40 ms por llamada en Linux, por el algoritmo
 # de Nagle (juntar paquetes pequeños) y las confirmaciones retardadas de TCP. Con él habríamos «demostrado» que REST es lentísimo.
 # %% [markdown] lang="en" row="5" slide="notes"
 # Half of the riders wait longer than the p50 (the median); only one in a hundred waits longer than the p99.
@@ -1481,27 +1480,25 @@ compare(
 # Why is there a loss if each value is fresh? Because while you ask, the city changes, and because *Rides* serves one rider at a time: whoever arrives during a question waits for
 # a turn. What the chain takes ends up showing in the euros too. And do not conclude "gRPC beats REST": two servers written in Python are compared here, and JSON and HTTP/1.1 are only part of the difference.
 #
-# Watch what you measure, too: a badly configured server (Python's `http.server` with persistent connections, say) adds 40 ms per call, because of Nagle's
+# Watch what you measure, too: a badly configured server (Python's `http.server` with persistent connections, say) may add some 40 ms per call on Linux, because of Nagle's
 # algorithm (gathering small packets) and TCP's delayed acknowledgements. With it we would have "proved" that REST is terribly slow.
 
 # %% [markdown] lang="es" row="5" slide="slide"
-# ### Plazos, reintentos y el viaje reservado dos veces
+# ### Timeouts, reintentos y el viaje reservado dos veces
 #
 # En una red, si no llega la respuesta puede ser que *no se hiciera*, que *se hiciera y se perdiera la respuesta* o que *todavía se esté haciendo*. Quien llama no puede
-# distinguirlo. Si reintenta, arregla el primer caso y **duplica** los otros dos.
+# distinguirlo. Si reintenta, arregla el primer caso; en los otros dos lo hace **dos veces**.
 #
-# El servicio de reservas de abajo tarda demasiado en contestar una de cada diez veces, *después* de reservar, y además rechaza una de cada veinte peticiones (503) *antes* de hacer nada. El
-# cliente espera 60 ms y reintenta.
+# El servicio de reservas de abajo tarda demasiado en contestar una de cada diez veces, *después* de reservar, y además rechaza una de cada veinte peticiones (503) *antes* de hacer nada. El cliente espera 60 ms y reintenta. (Eso es un *timeout*: limita un intento. Un plazo global, o *deadline*, limitaría la operación entera, reintentos incluidos.)
 #
 # **Predice:** de 100 viajeros, ¿cuántos viajes de más quedan reservados?
 # %% [markdown] lang="en" row="5" slide="slide"
-# ### Deadlines, retries and the ride that is booked twice
+# ### Timeouts, retries and the ride that is booked twice
 #
 # On a network, if the answer does not come it may be that *it was not done*, that *it was done and the answer was lost*, or that *it is still being done*. The caller cannot
-# tell. Retrying fixes the first case and **duplicates** the other two.
+# tell. Retrying fixes the first case; in the other two it does the work **twice**.
 #
-# The booking service below takes too long to answer one time in ten, *after* it has booked, and also refuses one request in twenty (503) *before* doing anything. The
-# client waits 60 ms and tries again.
+# The booking service below takes too long to answer one time in ten, *after* it has booked, and also refuses one request in twenty (503) *before* doing anything. The client waits 60 ms and tries again. (That is a *timeout*: it limits one attempt. A *deadline* would limit the whole operation, retries included.)
 #
 # **Predict:** for 100 riders, how many extra rides get booked?
 
@@ -1538,7 +1535,7 @@ def booking_service(ready, stopping, seed=3):
 
 
 def book(http, rider, key=None, tries=6):
-    """Book a ride with a deadline and retries: the booking, or None when all tries failed."""
+    """Book a ride with a timeout on each try, and retries: the booking, or None when all tries failed."""
     headers = {"Idempotency-Key": key} if key else {}
     for attempt in range(tries):
         try:
@@ -1587,15 +1584,13 @@ compare(
 
 # %% [markdown] lang="es" row="5" slide="skip"
 # Una operación es **idempotente** si hacerla dos veces deja las cosas como hacerla una. La clave lo consigue: se elige **una vez por intención** (no por intento), y el servidor recuerda qué
-# contestó. Una clave nueva en cada intento es como no tenerla. (En un servicio de verdad, la clave y la reserva se guardan **en la misma transacción**: si no, se pierden al reiniciar, o dos
-# peticiones simultáneas con la misma clave se cuelan a la vez.) Y hay respuestas que no se reintentan: un `400` seguirá siendo `400`.
+# contestó. Una clave nueva en cada intento es como no tenerla. (En un servicio de verdad, la clave y la reserva se guardan **en la misma transacción**, para que un reinicio no deje una sin la otra, y la clave es `UNIQUE`, para que dos peticiones simultáneas no se cuelen a la vez.) Y hay respuestas que no se reintentan: un `400` seguirá siendo `400`.
 #
-# **A mil veces esta escala:** los reintentos multiplican la carga justo cuando el servicio menos puede con ella. Si cinco niveles hacen hasta tres intentos cada uno, una petición puede
+# **A una escala mil veces mayor:** los reintentos multiplican la carga justo cuando el servicio menos puede con ella. Si cinco niveles hacen hasta tres intentos cada uno, una petición puede
 # convertirse en $3^5 = 243$. De ahí los presupuestos de reintentos (pocos por cada cien peticiones) y los disyuntores (*circuit breakers*, que dejan de llamar por un rato).
 # %% [markdown] lang="en" row="5" slide="skip"
 # An operation is **idempotent** if doing it twice leaves things as doing it once does. The key achieves that: it is chosen **once per intention** (not per attempt), and the server remembers what
-# it answered. A new key for each attempt is as good as none. (In a real service the key and the booking are stored **in the same transaction**: otherwise they are lost on a restart, or two
-# simultaneous requests with the same key slip through together.) And some answers are not worth a retry: a `400` will be a `400` again.
+# it answered. A new key for each attempt is no better than none. (In a real service the key and the booking are stored **in the same transaction**, so that a restart does not leave one without the other, and the key is `UNIQUE`, so that two simultaneous requests do not slip through together.) And some answers are not worth a retry: a `400` will be a `400` again.
 #
 # **At a thousand times this scale:** retries multiply the load just when the service can least cope. If five layers make up to three attempts each, one request can
 # become $3^5 = 243$. Hence retry budgets (a few per hundred requests) and *circuit breakers* (which stop calling for a while).
@@ -1604,9 +1599,11 @@ compare(
 # ## Cuando los servicios se multiplican
 #
 # Con tres servicios hay tres parejas. Con $n$, si todos hablan con todos, hay $n(n-1)/2$ enlaces. Y no solo crece el dibujo: si una petición
-# necesita a $n$ servicios y cada uno falla con probabilidad $p$ o es lento con probabilidad $q$,
+# necesita a $n$ servicios y cada uno, **con independencia de los demás**, falla con probabilidad $p$ o es lento con probabilidad $q$,
 #
 # $$P(\text{todo bien}) = (1-p)^n, \qquad P(\text{alguno lento}) = 1-(1-q)^n.$$
+#
+# (Los fallos de verdad suelen venir juntos, por una misma red, máquina o versión, y entonces estas cuentas no valen.)
 #
 # Arrancamos 50 servidores pequeños, cada uno con su puerto (todos en un proceso, para que quepan en tu portátil), que fallan una de cada cien veces y, una de cada cien, tardan 15 ms.
 #
@@ -1615,9 +1612,11 @@ compare(
 # ## When services multiply
 #
 # With three services there are three pairs. With $n$, if everyone talks to everyone, there are $n(n-1)/2$ links. And not only the drawing grows: if a
-# request needs $n$ services and each fails with probability $p$ or is slow with probability $q$,
+# request needs $n$ services and each, **independently of the others**, fails with probability $p$ or is slow with probability $q$,
 #
 # $$P(\text{all well}) = (1-p)^n, \qquad P(\text{any slow}) = 1-(1-q)^n.$$
+#
+# (Real failures often come together, from a shared network, machine or release, and then these figures do not hold.)
 #
 # We start 50 small servers, each on its own port (all in one process, so that they fit on your laptop), which fail once in a hundred and, once in a hundred, take 15 ms.
 #
@@ -1710,8 +1709,8 @@ for n, outcomes in measured.items():
 tables.show(
     rows,
     caption=tr(
-        es=f"{requests} peticiones a cada número de servicios",
-        en=f"{requests} requests to each number of services",
+        es=f"{requests} peticiones por cada número de servicios",
+        en=f"{requests} requests for each number of services",
     ),
 )
 shares = {n: sum(t > SLOW for t, _ in outcomes) / requests for n, outcomes in measured.items()}
@@ -1754,7 +1753,7 @@ compare(
 
 # %% slide="fragment"
 def member(line, addresses):
-    """One service of a mesh: listens, calls each one that arrived before, counts its own links."""
+    """One service of a mesh: listens, calls each one with a lower port, counts who calls it."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as links:
         port = listener.getsockname()[1]
         (addresses / str(port)).touch()
@@ -1790,7 +1789,7 @@ tables.show(
             tr(es="procesos", en="processes"): n,
             tr(es="enlaces que han contado", en="links they counted"): counted,
             "n(n−1)/2": n * (n - 1) // 2,
-            tr(es="con algo en medio", en="with something in the middle"): n,
+            tr(es="enlaces con algo en medio", en="links with something in the middle"): n,
         }
         for n, counted in links.items()
     ],
@@ -1800,16 +1799,16 @@ tables.show(
 # %% [markdown] lang="es" row="6" slide="subslide"
 # Lo que era raro para un servicio es **lo normal** para una petición que necesita muchos: un retraso que sufre una de cada cien llamadas lo sufre el
 # 63 % de las peticiones a cien servicios (Dean y Barroso, *The Tail at Scale*, 2013). Y treinta servicios al 99,9 % dan un
-# 97 % en conjunto, no un 99,9 %.
+# 97 % en conjunto, no un 99,9 %. Y los enlaces crecen casi como $n^2$: diez procesos que se hablan todos abren 45; con algo en medio bastan 10.
 #
-# La mediana de cada servicio no avisa de nada: todos parecen rápidos. A partir de 69 servicios ($(1-q)^{69} = 1/2$) lo lento es ya la **mediana de la petición**. Para que solo una de cada cien
+# La mediana de cada servicio no avisa de nada: todos parecen rápidos. A partir de 69 servicios ($0.99^{69} \approx 1/2$) lo lento es ya la **mediana de la petición**. Para que solo una de cada cien
 # peticiones a 50 servicios sea lenta, cada servicio debería serlo el 0,02 % de las veces: lo que hay que mirar de él es su p99,98.
 # %% [markdown] lang="en" row="6" slide="subslide"
 # What was rare for one service is **normal** for a request that needs many: a delay that one call in a hundred suffers is suffered by
 # 63 % of the requests to a hundred services (Dean and Barroso, *The Tail at Scale*, 2013). And thirty services at 99.9 % make
-# 97 % together, not 99.9 %.
+# 97 % together, not 99.9 %. And links grow nearly as $n^2$: ten processes that all talk to one another open 45; with something in the middle 10 are enough.
 #
-# The median of each service gives no hint: all of them look fast. From 69 services on ($(1-q)^{69} = 1/2$) it is the **median of the request** that is slow. For only one in a hundred
+# The median of each service gives no hint: all of them look fast. From 69 services on ($0.99^{69} \approx 1/2$) it is the **median of the request** that is slow. For only one in a hundred
 # 50-service requests to be slow, each service may be slow in just 0.02 % of calls: its p99.98 is what you have to look at.
 
 # %% [markdown] lang="es" row="7" slide="slide"
@@ -1826,13 +1825,11 @@ tables.show(
 # ```
 #
 # Un **broker** es un intermediario de mensajes. Cada proceso anuncia lo suyo en un **topic** (un canal con nombre) y sigue con su trabajo; quien quiera enterarse se suscribe. Nadie espera respuesta y
-# nadie sabe quién escucha. Dentro de cada **partición** de un topic, el broker guarda los mensajes en orden, y cada **grupo** de consumidores lleva la cuenta de por dónde va: su *offset*.
+# nadie sabe quién escucha. Un topic se divide en **particiones** (aquí, una sola); dentro de cada una, el broker guarda los mensajes en orden y recuerda hasta dónde ha leído cada **grupo** de consumidores: su *offset* confirmado.
 #
-# Aquí el broker es un Kafka de bolsillo: habla el protocolo de Kafka de verdad, pero vive en memoria y guarda poco. Con `KAFKA_BOOTSTRAP` el mismo
-# código usa un clúster real. La latencia que midas es **la de este broker de bolsillo**, no la de Kafka.
+# Aquí el broker es un Kafka de bolsillo: habla el protocolo de Kafka de verdad, pero vive en memoria y guarda unos 4 MiB por partición. Si defines la variable de entorno `KAFKA_BOOTSTRAP`, el mismo código usa un clúster de verdad (que sea de pruebas). La latencia que midas es **la de este broker de bolsillo**, no la de Kafka.
 #
-# ¿Y no es esto también sondear? En Kafka el consumidor pide, sí; pero su biblioteca deja la petición abierta y el broker **no la contesta hasta que hay algo**. Nuestro proceso solo espera a que
-# llegue: no hay un $T$ que elegir ni consultas vacías que pagar.
+# ¿Y no es esto también sondear? En Kafka el consumidor pide, sí; pero su biblioteca deja la petición abierta y el broker contesta **en cuanto hay algo**, o con nada al cabo de un rato (medio segundo, de fábrica). Apenas hay consultas vacías que pagar, y ese rato no retrasa los datos. (El de bolsillo es más torpe: no se despierta al llegar un mensaje, y por eso lo hemos puesto a contestar cada 10 ms. Esos 10 ms sí los verás en la antigüedad.)
 # %% [markdown] lang="en" row="7" slide="slide"
 # ## The third way: through a broker
 #
@@ -1847,16 +1844,14 @@ tables.show(
 # ```
 #
 # A **broker** is a go-between for messages. Each process announces its own in a **topic** (a named channel) and gets on with its work; whoever wants to know subscribes. Nobody waits for an answer and
-# nobody knows who is listening. Within each **partition** of a topic the broker keeps the messages in order, and each consumer **group** keeps track of how far it has read: its *offset*.
+# nobody knows who is listening. A topic is divided into **partitions** (here, just one); within each, the broker keeps the messages in order and remembers how far each consumer **group** has read: its committed *offset*.
 #
-# Here the broker is a pocket Kafka: it speaks the real Kafka protocol, but lives in memory and keeps little. With `KAFKA_BOOTSTRAP` the same
-# code uses a real cluster. The latency you measure is **this pocket broker's**, not Kafka's.
+# Here the broker is a pocket Kafka: it speaks the real Kafka protocol, but lives in memory and keeps some 4 MiB per partition. If you set the environment variable `KAFKA_BOOTSTRAP`, the same code uses a real cluster (a test cluster). The latency you measure is **this pocket broker's**, not Kafka's.
 #
-# Is this not polling too? In Kafka the consumer does ask; but its library leaves the request open and the broker **does not answer it until there is something**. Our process just waits for it to
-# arrive: there is no $T$ to choose, and no empty queries to pay for.
+# Is this not polling too? In Kafka the consumer does ask; but its library leaves the request open and the broker answers **as soon as there is something**, or with nothing after a while (half a second by default). There is hardly an empty query to pay for, and that while does not delay the data. (The pocket one is clumsier: it is not woken by a new message, so we have set it to answer every 10 ms. Those 10 ms you will see in the staleness.)
 
 # %% slide="subslide"
-from confluent_kafka import OFFSET_STORED, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_STORED, Consumer, KafkaError, Producer, TopicPartition
 
 broker = open_until_the_end.enter_context(kafka.cluster())
 
@@ -1869,6 +1864,9 @@ def new_topics(run):
 def consumer_of(group, topics):
     """A consumer that goes on where its group had stopped; at the beginning if the group is new."""
     settings = {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    # es: que avise cuando no quede nada por leer
+    # en: tell when there is nothing left to read
+    settings["enable.partition.eof"] = True
     consumer = Consumer(broker.config(settings))
     # es: un solo consumidor por grupo: se le asigna la partición a mano (`subscribe` reparte: unidad 02)
     # en: one consumer per group: its partition is assigned by hand (`subscribe` shares out: unit 02)
@@ -1908,13 +1906,13 @@ def live_on_broker(Kind, events, line, seconds, journal, topics):
 # %% [markdown] lang="es" row="7" slide="subslide"
 # ### Experimento: matar a *Precios* a mitad de camino
 #
-# Al acabar el primer tercio, *Precios* muere sin avisar; al empezar el último, un suplente que estaba preparado ocupa su lugar. Lo hacemos con las tres maneras.
+# Al acabar el primer tercio, *Precios* muere sin avisar; al empezar el último, un suplente arrancado entretanto ocupa su lugar. Lo hacemos de las tres maneras.
 #
 # **Predice:** ¿qué porcentaje de **todos** los viajeros se queda sin precio con REST? ¿Y con el broker? Y con la base de datos, ¿cuántos mensajes oirá *Precios* **dos veces**?
 # %% [markdown] lang="en" row="7" slide="subslide"
 # ### Experiment: killing *Prices* half-way
 #
-# At the end of the first third *Prices* dies without notice; when the last third begins, a substitute that was ready takes its place. We do it in all three ways.
+# At the end of the first third *Prices* dies without notice; when the last third begins, a substitute started meanwhile takes its place. We do it in all three ways.
 #
 # **Predict:** what percentage of **all** riders gets no price with REST? And with the broker? And with the database, how many messages will *Prices* hear **twice**?
 
@@ -1932,7 +1930,9 @@ storms = {
     "rest": lambda: on_services(rest_server, RestClient, crash=PriceOptimisation),
     "broker": lambda: run_company(live_on_broker, stormy, crash=PriceOptimisation),
 }
-for name in tqdm(storms, desc=tr(es="una caída en cada manera", en="a crash in each way")):
+for name in tqdm(
+    storms, desc=tr(es="una caída con cada transporte", en="a crash with each transport")
+):
     crashed[name] = storms[name]()
 
 # %% tags=["hide-input"] slide="fragment"
@@ -1953,8 +1953,10 @@ tables.show(
         {
             "": NAMES[name],
             tr(es="viajeros sin precio (%)", en="riders without a price (%)"): without_price[name],
-            # es: quien pregunta no se pierde mensajes: pregunta por el valor de ahora
-            # en: whoever asks misses no messages: it asks for the value of now
+            # es: no se aplica: a quien pregunta nadie le manda mensajes, y lo que hubo entre dos preguntas
+            # es: no lo sabe nunca
+            # en: does not apply: whoever asks is sent no messages, and never learns what there was
+            # en: between two questions
             tr(es="mensajes nunca oídos", en="messages never heard"): None
             if name == "rest"
             else never[name],
@@ -1991,38 +1993,32 @@ compare(
 )
 
 # %% [markdown] lang="es" row="7" slide="subslide"
-# Con REST, *Viajes* deja de poder dar precio en cuanto cae *Precios*, aunque *Viajes* esté sano: es el **acoplamiento temporal**. Con la base de datos y con el broker sigue
-# cobrando **el último precio que oyó**: peor que uno reciente, mejor que ninguno. Un cliente REST también podría guardar su última respuesta; lo que no puede es enterarse de lo que no ha preguntado. Y al
-# volver, *Precios* encuentra todo lo que se dijo mientras no estaba: de lo que debía oír no se pierde nada.
+# Con REST, *Viajes* deja de poder dar precio en cuanto cae *Precios*, aunque *Viajes* esté perfectamente: es el **acoplamiento temporal**. Con la base de datos y con el broker sigue
+# cobrando **el último precio que oyó**: peor que uno reciente, pero mejor que no dar precio y perder el viaje. Un cliente REST también podría guardar su última respuesta; lo que no puede es enterarse de lo que no ha preguntado. Y al volver, *Precios* encuentra esperándole todo lo que se dijo mientras no estaba.
 #
-# «Nada perdido» no quiere decir «todo una vez». Nuestro lector de la tabla no guardó hasta dónde había leído, y el suplente empieza desde el principio. El grupo del broker sí lo guarda, pero quien muere
-# después de atender un mensaje y antes de anotarlo lo oirá otra vez (en tu ejecución puede haber salido 0). Y un precio que estaba a punto de salir sí puede perderse: de todo eso trata la unidad 02.
+# Pero «ningún mensaje perdido» no es «nada perdido». El lector de la tabla no guardó hasta dónde había leído: su suplente lo oye todo otra vez, y así **recupera la memoria** de cómo está cada zona. El broker sí guardó el offset del grupo: su suplente sigue donde el otro iba, pero **sin su memoria**, con las cifras del principio hasta que le llegan mensajes nuevos. Un offset vale poco si el estado no se guarda con él. Además, nuestro código anota el mensaje como leído antes de enviar el precio que sale de él, y ese precio puede perderse: la unidad 02 trata de todo esto.
 #
-# El broker tampoco es una llamada síncrona con otro nombre: `produce` no espera a que nadie atienda el mensaje. Si de verdad necesitas la respuesta para seguir, pregunta.
+# El broker tampoco es una llamada síncrona con otro nombre: `produce` no espera a que nadie atienda el mensaje, ni siquiera a que lo reciba el broker (`flush` sí). Si de verdad necesitas la respuesta para seguir, pregunta.
 # %% [markdown] lang="en" row="7" slide="subslide"
-# With REST, *Rides* can no longer give a price as soon as *Prices* falls, although *Rides* is in good health: that is **temporal coupling**. With the database and with the broker it keeps
-# charging **the last price it heard**: worse than a recent one, better than none. A REST client could keep its last answer too; what it cannot do is find out what it has not asked. And when
-# *Prices* comes back it finds all that was said while it was away: of what it should have heard, nothing is lost.
+# With REST, *Rides* can no longer give a price as soon as *Prices* goes down, although *Rides* itself is perfectly healthy: that is **temporal coupling**. With the database and with the broker it keeps
+# charging **the last price it heard**: worse than a recent one, but better than giving no price and losing the ride. A REST client could keep its last answer too; what it cannot do is find out what it has not asked. And when *Prices* comes back, all that was said while it was away is waiting for it.
 #
-# "Nothing lost" does not mean "everything once". Our reader of the table did not store how far it had read, and the substitute begins at the beginning. The broker's group does store it, but whoever dies
-# after handling a message and before noting it will hear it again (in your run it may have been 0). And a price that was about to go out can indeed be lost: unit 02 is about all that.
+# But "no message lost" is not "nothing lost". The reader of the table did not store how far it had read: its substitute hears everything again, and so **gets back the memory** of how each zone stands. The broker did store the group's offset: its substitute goes on where the other was, but **without its memory**, with the opening figures until new messages reach it. An offset is worth little unless the state is stored with it. Besides, our code notes the message as read before it sends the price that follows from it, and that price can be lost: unit 02 is about all this.
 #
-# Nor is the broker a synchronous call by another name: `produce` does not wait for anybody to handle the message. If you really need the answer to go on, ask.
+# Nor is the broker a synchronous call by another name: `produce` does not wait for anybody to handle the message, nor even for the broker to receive it (`flush` does). If you really need the answer to go on, ask.
 
 # %% [markdown] lang="es" row="8" slide="slide"
 # ## Un cuarto consumidor, y los productores ni se enteran
 #
-# Llega el equipo de fraude y quiere leer la demanda y los precios **desde el principio**. Con servicios, dos equipos tendrían que cambiar su código para avisarle. Aquí
-# se suscribe con un grupo nuevo, y ya está.
+# Llega el equipo de fraude y quiere leer la demanda y los precios **desde el principio**. Con nuestros servicios solo podría preguntar por el valor de ahora: para darle todos los cambios, y los de antes, dos equipos tendrían que tocar su código. Con la tabla compartida podría leerlos, pero sondeando y atado a sus columnas. Aquí lee con un grupo nuevo, y ya está.
 #
-# **Predice:** *Precios* ya leyó toda la demanda. Si un segundo proceso se une con el **mismo** nombre de grupo que *Precios*, ¿cuántos de esos mensajes recibe? ¿Y qué porcentaje recibe *fraude*, con un grupo nuevo?
+# **Predice:** *Precios* ya leyó toda la demanda. Si ahora, terminado *Precios*, otro proceso lee con su **mismo** nombre de grupo, ¿cuántos de esos mensajes recibe? ¿Y qué porcentaje recibe *fraude*, con un grupo nuevo?
 # %% [markdown] lang="en" row="8" slide="slide"
 # ## A fourth consumer, and the producers never know
 #
-# The fraud team arrives and wants to read the demand and the prices **from the beginning**. With services, two teams would have to change their code to notify it. Here
-# it subscribes with a new group, and that is all.
+# The fraud team arrives and wants to read the demand and the prices **from the beginning**. With our services it could only ask for the value of now: to give it every change, and the past ones, two teams would have to touch their code. With the shared table it could read them, but polling and tied to its columns. Here it reads with a new group, and that is all.
 #
-# **Predict:** *Prices* has read all the demand already. If a second process joins with the **same** group name as *Prices*, how many of those messages does it get? And what percentage does *fraud* get, with a new group?
+# **Predict:** *Prices* has read all the demand already. If now, with *Prices* finished, another process reads with its **same** group name, how many of those messages does it get? And what percentage does *fraud* get, with a new group?
 
 # %%
 messages_for_the_same_group = None
@@ -2032,12 +2028,15 @@ percent_for_a_new_group = None
 # %% slide="fragment"
 def read_to_the_end(group, topics):
     """How many messages of each topic a group gets when it reads all there is."""
-    consumer, counts, last = consumer_of(group, topics), Counter(), monotonic()
-    while monotonic() - last < 1.0:
-        record = consumer.poll(0.1)
-        if record is not None and record.error() is None:
+    consumer, counts, pending = consumer_of(group, topics), Counter(), set(topics)
+    while pending:
+        record = consumer.poll(1.0)
+        if record is None:
+            continue
+        if record.error() is None:
             counts[record.topic()] += 1
-            last = monotonic()
+        elif record.error().code() == KafkaError._PARTITION_EOF:
+            pending.discard(record.topic())
     consumer.close()
     return counts
 
@@ -2068,8 +2067,8 @@ tables.show(
 )
 compare(
     tr(
-        es="mensajes para quien se une al grupo de Precios",
-        en="messages for whoever joins the group of Prices",
+        es="mensajes para quien lee con el grupo de Precios",
+        en="messages for whoever reads with the group of Prices",
     ),
     predicted=messages_for_the_same_group,
     measured=read["PriceOptimisation"][stormy["demand"]],
@@ -2086,12 +2085,12 @@ compare(
 )
 
 # %% [markdown] lang="es" row="8" slide="subslide"
-# Leer no borra: cada grupo lleva **su propio** offset sobre el mismo registro. Un grupo nuevo empieza por el principio; quien se une a un grupo sigue donde el grupo iba. En una cola de
+# Leer no borra: cada grupo lleva **su propio** offset sobre el mismo registro. Un grupo nuevo empieza por el principio de lo que aún se guarda, porque hemos puesto `auto.offset.reset` a `earliest` (de fábrica es `latest`, y solo recibiría lo que llegue desde ahora); quien retoma un grupo sigue por donde este iba. En una cola de
 # trabajo clásica, en cambio, cada mensaje es para un solo consumidor (unidad 02).
 #
-# **A mil veces esta escala:** lo que crece es el disco del broker (cuánto tiempo se guarda todo: la *retención*) y su red de salida, que se paga una vez por grupo.
+# **A una escala mil veces mayor:** lo que crece es el disco del broker (cuánto tiempo se guarda todo: la *retención*) y su red de salida, que se paga una vez por grupo.
 # %% [markdown] lang="en" row="8" slide="subslide"
-# Reading does not remove: each group keeps **its own** offset over the same log. A new group starts at the beginning; whoever joins a group goes on where the group was. In a classic
+# Reading does not remove: each group keeps **its own** offset over the same log. A new group starts at the beginning of what is still kept, because we set `auto.offset.reset` to `earliest` (the default, `latest`, would give it only what arrives from now on); whoever takes over a group goes on where that group was. In a classic
 # work queue, by contrast, each message goes to a single consumer (unit 02).
 #
 # **At a thousand times this scale:** what grows is the broker's disk (for how long everything is kept: *retention*) and its outgoing network, which is paid once per group.
@@ -2100,14 +2099,12 @@ compare(
 # ## Las tres, cara a cara
 #
 # La misma ciudad, las mismas clases de Python, tres transportes. Los dos tiempos **no miden lo mismo**: la *espera* es lo que tarda el viajero en tener su precio desde que lo pide (con servicios, tres
-# idas y vueltas; con los otros, mirar en la propia memoria), y la *antigüedad* es lo viejo que es el dato del que sale ese precio, en una sola dirección (con servicios se cuenta desde que su dueño contesta, así
-# que es solo el viaje de vuelta). La espera incluye el turno: mientras un proceso escribe en el disco o sondea, no atiende al viajero.
+# idas y vueltas; con los otros, mirar en la propia memoria), y la *antigüedad* es la edad del dato que causó un precio cuando *Viajes* oye ese precio, en una sola dirección (con servicios se cuenta desde que contesta el último dueño consultado: solo son dos viajes de vuelta). La espera incluye el turno: mientras un proceso escribe en el disco o sondea, no atiende al viajero.
 # %% [markdown] lang="en" row="2 5 7" slide="slide"
 # ## The three side by side
 #
 # The same city, the same Python classes, three transports. The two times **do not measure the same thing**: the *wait* is how long the rider takes to get a price after asking (with services, three
-# round trips; with the others, a look into local memory), and the *staleness* is how old the data behind that price is, one-way (with services it counts from when its owner answers, so
-# it is only the way back). The wait includes queueing: while a process writes to the disk or polls, it does not serve the rider.
+# round trips; with the others, a look into local memory), and the *staleness* is the age of the data that caused a price when that price reaches *Rides*, one-way (with services it counts from when the last owner asked answers: only two ways back). The wait includes queueing: while a process writes to the disk or polls, it does not serve the rider.
 
 # %% tags=["hide-input"] slide="fragment"
 calm = {f"SQLite, T = {ms(poll)}": results for poll, results in sweep.items()}
@@ -2121,11 +2118,11 @@ tables.show(
     [
         {
             "": name,
-            tr(es="el precio está en", en="the price comes from"): tr(
-                es="3 idas y vueltas", en="3 round trips"
+            tr(es="el precio está", en="the price is"): tr(
+                es="a 3 idas y vueltas", en="3 round trips away"
             )
             if name in ("REST", "gRPC")
-            else tr(es="la propia memoria", en="local memory"),
+            else tr(es="en la propia memoria", en="in local memory"),
             WAIT50: 1000 * waits(results).percentile(50),
             WAIT99: 1000 * waits(results).percentile(99),
             tr(es="antigüedad p50 (ms)", en="staleness p50 (ms)"): 1000
@@ -2173,35 +2170,35 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="6 7" slide="subslide"
-# A esta escala, el broker no llega más fresco que un sondeo rápido, y preguntar pierde tan poco como ellos. Si solo contaran los milisegundos, no haría falta un broker. Se elige por el **acoplamiento**: qué sabe cada uno de los
+# Compara en tu tabla el sondeo más rápido, los servicios y el broker: a esta escala sus pérdidas suelen parecerse (y la latencia del broker es la del de bolsillo). Si solo contaran los milisegundos, no haría falta un broker. Se elige por el **acoplamiento**: qué sabe cada uno de los
 # demás, y qué sobrevive.
 #
 # | | cada uno conoce | enlaces con $n$ servicios | si muere *Precios* | si muere lo de en medio |
 # |---|---|---|---|---|
-# | base de datos | la tabla y sus columnas | $n$ | se sigue con lo último que se oyó | nadie oye nada nuevo |
+# | base de datos | la tabla y sus columnas | $n$ | se sigue con lo último que se oyó | nadie oye nada nuevo, ni puede escribir |
 # | servicios | la dirección y la API de cada otro | hasta $n(n-1)/2$ | no hay precio, salvo que se guarde el último | no hay nada en medio |
 # | broker | los topics y la forma de sus mensajes | $n$ | se sigue con lo último que se oyó | nadie oye nada nuevo: por eso los brokers van en clúster |
 # %% [markdown] lang="en" row="6 7" slide="subslide"
-# On this scale the broker is no fresher than fast polling, and asking loses as little as they do. If only milliseconds counted, a broker would not be needed. You choose it for the **coupling**: what each one knows of the
+# Compare in your table the fastest polling, the services and the broker: on this scale their losses tend to be alike (and the broker's latency is the pocket one's). If only milliseconds counted, a broker would not be needed. You choose it for the **coupling**: what each one knows of the
 # others, and what survives.
 #
 # | | each one knows | links with $n$ services | if *Prices* dies | if the middle dies |
 # |---|---|---|---|---|
-# | database | the table and its columns | $n$ | the others go on with what they heard last | nobody hears anything new |
-# | services | the address and the API of every other | up to $n(n-1)/2$ | there is no price, unless the last one is kept | nothing is in the middle |
+# | database | the table and its columns | $n$ | the others go on with what they heard last | nobody hears anything new, nor can write |
+# | services | the address and the API of every other | up to $n(n-1)/2$ | there is no price, unless the last one is kept | there is no middle |
 # | broker | the topics and the shape of their messages | $n$ | the others go on with what they heard last | nobody hears anything new: that is why brokers run as a cluster |
 
 # %% [markdown] lang="es" slide="slide"
 # ## Cómo elegir, y lo que las diapositivas no cuentan
 #
-# - **Base de datos** si ya la compartís, los datos deben quedar guardados de todos modos y el retraso de un sondeo no cuesta dinero.
+# - **Base de datos** si ya es compartida, los datos deben quedar guardados de todos modos y el retraso de un sondeo no cuesta dinero.
 # - **Servicios** si hace falta la respuesta *ahora* para poder seguir, y la cadena es corta.
 # - **Broker** si varios quieren oír lo mismo, si quien habla no debe esperar a quien escucha o si hay que poder volver atrás y releer.
 #
 # Lo normal es mezclarlas: en esta misma empresa, el viajero *pregunta* por su precio, y la demanda se *anuncia* por un broker.
 #
-# Tres matices con fecha. Los dos primeros ya existían en 2021: la captura de cambios (Debezium, desde 2016) evita sondear una base de datos, y las mallas de servicios (Istio 1.0, 2018) ponen plazos, reintentos y
-# disyuntores fuera del código, aunque no cambian las fórmulas. El tercero es posterior: Kafka dejó de necesitar ZooKeeper con KRaft (apto para producción desde la versión 3.3, 2022), y Kafka 4.0 (marzo de 2025) lo
+# Tres matices con fecha. Los dos primeros ya existían en 2021: la captura de cambios (Debezium, desde 2016) evita sondear una base de datos, y las mallas de servicios (un intermediario junto a cada uno; Istio 1.0, 2018) ponen timeouts, reintentos y
+# disyuntores fuera del código, aunque no cambian las fórmulas. El tercero es posterior: Kafka dejó de necesitar ZooKeeper (un servicio de coordinación aparte) gracias a KRaft (su propio protocolo de consenso, apto para producción desde la versión 3.3, 2022), y Kafka 4.0 (marzo de 2025) lo
 # eliminó, con lo que tener un broker cuesta menos que entonces.
 # %% [markdown] lang="en" slide="slide"
 # ## How to choose, and what the slides leave out
@@ -2212,25 +2209,25 @@ plots.show(
 #
 # Mixing them is usual: in this very company the rider *asks* for a price, and the demand is *announced* through a broker.
 #
-# Three updates with dates. The first two existed in 2021 already: change data capture (Debezium, since 2016) spares polling a database, and service meshes (Istio 1.0, 2018) put deadlines, retries and
-# circuit breakers outside the code, though they do not change the formulas. The third came later: Kafka stopped needing ZooKeeper with KRaft (ready for production since version 3.3, 2022), and Kafka 4.0 (March 2025)
-# removed it, so that having a broker costs less than it did.
+# Three notes, with dates. The first two existed in 2021 already: change data capture (Debezium, since 2016) saves you from polling a database, and service meshes (a proxy beside each service; Istio 1.0, 2018) put timeouts, retries and
+# circuit breakers outside the code, though they do not change the formulas. The third came later: Kafka stopped needing ZooKeeper (a separate coordination service) thanks to KRaft (its own consensus protocol, ready for production since version 3.3, 2022), and Kafka 4.0 (March 2025)
+# removed it, so that running a broker costs less than it did.
 
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
 #
-# Cierra lo que quede abierto (también se cierra solo si cierras el kernel, o si se interrumpe a mitad).
+# La última celda cierra lo que queda abierto (si no la ejecutas, se cierra al cerrar el kernel).
 #
-# Ahora te toca a ti: los ejercicios de esta unidad te piden la matriz de dependencias, la fórmula de la antigüedad, una cola de trabajo que no pierde nada, un cliente que no reserva dos veces y algo más.
+# Ahora te toca a ti: los ejercicios de esta unidad te piden la tabla de quién necesita qué, la fórmula de la antigüedad, una cola de trabajo que no pierde nada, un cliente que no reserva dos veces y algo más.
 #
 # **Para leer más:** Kleppmann, *Designing Data-Intensive Applications* (1.ª edición), capítulos 4 y 11; Dean y Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (2013); la documentación de SQLite
 # sobre [WAL](https://sqlite.org/wal.html); las [notas de Kafka 4.0](https://kafka.apache.org/blog); y el borrador del IETF sobre la cabecera `Idempotency-Key`.
 # %% [markdown] lang="en" slide="skip"
 # ## To finish
 #
-# Close what is still open (it also closes by itself if you close the kernel, or if it is interrupted half-way).
+# The last cell closes what is still open (if you do not run it, shutting down the kernel does).
 #
-# Now it is your turn: the exercises of this unit ask you for the dependency matrix, the formula of staleness, a work queue that loses nothing, a client that does not book twice, and some more.
+# Now it is your turn: the exercises of this unit ask you for the table of who needs what, the formula of staleness, a work queue that loses nothing, a client that does not book twice, and some more.
 #
 # **Further reading:** Kleppmann, *Designing Data-Intensive Applications* (1st edition), chapters 4 and 11; Dean and Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (2013); the documentation of SQLite
 # on [WAL](https://sqlite.org/wal.html); the [notes on Kafka 4.0](https://kafka.apache.org/blog); and the IETF's draft on the `Idempotency-Key` header.
