@@ -1386,6 +1386,9 @@ def live_on_services(Kind, events, line, seconds, journal, server, Client, folde
             questions = [(kind, zone) for kind in service.hears for zone in range(city.zones)]
             for message in filter(None, (directory.ask(*question) for question in questions)):
                 service.hear(message)
+    # es: sigue contestando hasta que acaben todos
+    # en: keep answering until all are done
+    stopping.wait(max(0.0, began + seconds + GRACE - monotonic()))
     stopping.set()
     return {"heard": service.heard, "quotes": service.quotes}
 
