@@ -1993,7 +1993,7 @@ compare(
 #
 # Cuatro trabajadores: tres tardan 2 ms por trabajo y uno, con una máquina peor, 15 ms. Los mil trabajos esperan ya en la cola. Medimos cuánto pasa hasta que termina **el último**, con `prefetch` 1 y 100, y con un grupo de Kafka de cuatro miembros sobre cuatro particiones.
 #
-# Por defecto la cola es `kombu` en memoria, con hilos; con `AMQP_URL`, la misma celda usa un RabbitMQ real. **Predice** tres cocientes: ¿cuántas veces más tarda todo con `prefetch` 100 que con 1? ¿Y con el grupo de Kafka? ¿Y cuántos trabajos hará el lento con `prefetch` 1?
+# Por defecto la cola es `kombu` en memoria, con hilos; con `AMQP_URL`, la misma celda usa un RabbitMQ real. **Predice** tres cosas: ¿cuántas veces más tarda todo con `prefetch` 100 que con 1? ¿Y con el grupo de Kafka? ¿Y cuántos trabajos hará el lento con `prefetch` 1?
 # %% [markdown] lang="en" row="12" slide="slide"
 # ## Queue against log: the same thousand jobs
 #
