@@ -860,22 +860,22 @@ ax.legend(fontsize=8)
 plots.show(
     fig,
     alt=tr(
-        es="El retraso de las particiones del miembro muerto crece en línea recta hasta que se dan cuenta y otro las toma; luego baja hasta cero. El de las demás solo da un escalón en cada reparto.",
-        en="The lag of the dead member's partitions grows in a straight line until it is noticed and another takes them over; then it falls to zero. That of the others only takes a step at each sharing out.",
+        es="El retraso de las particiones del miembro muerto crece en línea recta hasta que se dan cuenta y otro las toma; luego baja hasta cero. El de las demás sube también mientras uno solo atiende las cuatro.",
+        en="The lag of the dead member's partitions grows in a straight line until it is noticed and another takes them over; then it falls to zero. That of the others rises too while one alone attends all four.",
     ),
 )
 
 # %% [markdown] lang="es" row="11" slide="subslide"
-# No se pierde nada: los mensajes están en el registro, y lo único que murió es quien los leía. Lo que se paga es **tiempo** (nadie atiende esas particiones hasta que vence la sesión, y con el protocolo clásico cada reparto
-# detiene un momento **a todos**: mira el escalón en las demás) y alguna **repetición**: lo que el muerto atendió y no llegó a confirmar, y los commits que llegan a mitad de un reparto, que el broker puede rechazar.
+# No se pierde nada: los mensajes están en el registro, y lo único que murió es quien los leía. Lo que se paga es **tiempo** (nadie atiende esas particiones hasta que vence la sesión; luego el superviviente carga con las cuatro, y por eso crece
+# también el retraso de las demás; y con el protocolo clásico cada reparto detiene un momento **a todos**) y alguna **repetición**: lo que el muerto atendió y no llegó a confirmar, y los commits que llegan a mitad de un reparto, que el broker puede rechazar. Los segundos exactos son de este broker de bolsillo; la forma, de cualquiera.
 #
 # Bajar `session.timeout.ms` acorta el hueco, pero una pausa del recolector de basura o de la red empieza a parecer una muerte, y cada falsa alarma es un rebalanceo. El protocolo nuevo de grupos
 # ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), estable desde Kafka 4.0, marzo de 2025) reparte poco a poco sin parar a todos, pero la espera para dar a alguien por muerto sigue ahí.
 #
 # **A mil veces esta escala:** el retraso es **la** medida que se vigila. Si crece sin parar, el grupo no da abasto, y añadir miembros solo sirve hasta llegar al número de particiones.
 # %% [markdown] lang="en" row="11" slide="subslide"
-# Nothing is lost: the messages are in the log, and all that died is whoever was reading them. What one pays is **time** (nobody attends those partitions until the session expires, and with the classic protocol each sharing
-# out stops **everybody** for a moment: see the step in the others) and some **repetition**: what the dead one handled and did not get to commit, and the commits that come in the middle of a sharing out, which the broker may refuse.
+# Nothing is lost: the messages are in the log, and all that died is whoever was reading them. What one pays is **time** (nobody attends those partitions until the session expires; then the survivor carries all four, which is why the lag of
+# the others grows too; and with the classic protocol each sharing out stops **everybody** for a moment) and some **repetition**: what the dead one handled and did not get to commit, and the commits that come in the middle of a sharing out, which the broker may refuse. The exact seconds are this pocket broker's; the shape is anyone's.
 #
 # A lower `session.timeout.ms` shortens the gap, but then a pause of the garbage collector or of the network begins to look like a death, and each false alarm is a rebalance. The new group protocol
 # ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), stable since Kafka 4.0, March 2025) shares out little by little without stopping everybody, but the wait to take someone for dead is still there.
