@@ -126,6 +126,20 @@ def test_kill_takes_the_kernel_and_its_children(kernel, wait_until):
     assert not manager.is_alive()
 
 
+def test_a_killed_kernel_leaves_no_workspace(kernel, wait_until):
+    manager, client = kernel
+    said = []
+    client.execute_interactive(
+        "from mlprod.systems.workspace import workspace\nprint(workspace())",
+        output_hook=lambda message: said.append(message["content"].get("text", "")),
+        timeout=30,
+    )
+    folder = Path("".join(said).strip())
+    assert folder.is_dir()
+    manager.shutdown_kernel(now=True)
+    wait_until(lambda: not folder.exists())
+
+
 def test_restart_gives_a_fresh_kernel(kernel):
     manager, client = kernel
     client.execute("leftover = 1", reply=True, timeout=10)

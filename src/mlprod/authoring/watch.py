@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from mlprod.systems.janitor import is_janitor
+
 PERIOD_S = 0.2
 GRACE_S = 3.0  # for helpers that end by themselves when their kernel has gone
 MARK = "MLPROD_EXECUTION"  # variable that every process started from the notebook inherits
@@ -96,10 +98,14 @@ class Watch:
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """SIGKILL those of `processes` that are still there, and wait until they have ended (2 s at most)."""
+    """SIGKILL those of `processes` that are still there, and wait until they have ended (2 s at most).
+
+    A janitor is spared: it ends by itself once it has removed the folder of the others.
+    """
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            process.kill()
+            if not is_janitor(process):
+                process.kill()
     deadline = time.monotonic() + 2
     while any(map(_running, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)

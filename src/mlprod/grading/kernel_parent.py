@@ -175,8 +175,10 @@ class KernelParent:
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL a kernel, its process group and every descendant that can still be found."""
+    """SIGKILL a kernel, its process group and every descendant but its janitor, which then removes its folder."""
     import psutil
+
+    from mlprod.systems.janitor import is_janitor
 
     try:
         descendants = psutil.Process(pid).children(recursive=True)
@@ -188,7 +190,8 @@ def kill_tree(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     for process in descendants:
         with contextlib.suppress(psutil.Error):
-            process.kill()
+            if not is_janitor(process):
+                process.kill()
 
 
 def preload(modules: list[str]) -> dict[str, str]:
