@@ -2144,31 +2144,32 @@ tables.show(
 )
 
 # %% tags=["hide-input"] slide="fragment"
-fig, ax = plots.subplots(figsize=(8, 4.2))
-styles = {"SQLite": "o", "PostgreSQL": "s", "REST": "^", "gRPC": "v", "broker": "D"}
-for name, results in calm.items():
-    x, y = 1000 * waits(results).percentile(99), results["bill"].loss
-    ax.plot([x], [y], styles[name.split(",")[0]], markersize=9)
-    left_side = name == "broker" or name.startswith("PostgreSQL")
-    ax.annotate(
-        name,
-        (x, y),
-        xytext=(-9, 0) if left_side else (9, 0),
-        textcoords="offset points",
-        va="center",
-        ha="right" if left_side else "left",
-    )
-ax.set(
-    xscale="log",
-    xlabel=tr(es="espera del viajero, p99 (ms)", en="wait of the rider, p99 (ms)"),
-    ylabel=LOSS,
-)
-ax.margins(x=0.7, y=0.15)
+fig, (left, middle, right) = plots.subplots(1, 3, figsize=(10, 3.6), sharey=True)
+names = list(calm)
+for axis, values, label in [
+    (left, [1000 * waits(calm[n]).percentile(50) for n in names], WAIT50),
+    (
+        middle,
+        [1000 * statistics.median(at_rides(calm[n])) for n in names],
+        tr(es="antigüedad p50 (ms)", en="staleness p50 (ms)"),
+    ),
+    (right, [calm[n]["bill"].loss for n in names], LOSS),
+]:
+    axis.plot(values, names, "o", markersize=8)
+    axis.set(xlabel=label)
+for axis in (left, middle):
+    axis.set(xscale="log")
+right.set(xlim=(0, None))
+left.invert_yaxis()
 plots.show(
     fig,
     alt=tr(
-        es="Cada transporte según lo que espera el viajero y lo que se pierde: servicios a la derecha, con más espera; bases de datos y broker a la izquierda, con pérdidas según lo viejo que llegue el dato.",
-        en="Each transport by the rider's wait and the loss: services to the right, with longer waits; databases and broker to the left, with losses that depend on how old the data is.",
+        es="Por cada transporte, lo que espera el viajero, lo viejo que es el dato y lo que se pierde: "
+        "los servicios hacen esperar más; las bases de datos pierden más cuanto mayor es T; el broker "
+        "no hace esperar y pierde poco.",
+        en="For each transport, how long the rider waits, how old the data is and how much is lost: "
+        "services make the rider wait most; databases lose more the larger T is; the broker makes "
+        "nobody wait and loses little.",
     ),
 )
 

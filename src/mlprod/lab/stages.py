@@ -29,6 +29,7 @@ STAGES = (
     Stage("ruff", ("ruff", "check", ".")),
     Stage("format", ("ruff", "format", "--check", "src", "tests")),
     Stage("check", ("mlprod", "check")),  # the sources' own linter, and built notebooks that differ from them
+    Stage("coverage", ("mlprod", "coverage")),
     Stage("audit", ("mlprod", "audit")),
     Stage("unit", ("pytest", "-ra", "-n", "2", "--junit-xml", "build/reports/pytest.xml")),
     Stage("notebooks", ("mlprod", "run")),
