@@ -67,14 +67,13 @@ class History:
     def __str__(self) -> str:
         """A report in the reader's language: one line an anomaly, with its count and its smallest example."""
         first = tr(
-            es=f"{self.sent} mensajes enviados, {self.received} entregas atendidas: ",
-            en=f"{self.sent} messages sent, {self.received} deliveries handled: ",
+            es=f"{self.sent} mensajes enviados, {self.received} entregas atendidas",
+            en=f"{self.sent} messages sent, {self.received} deliveries handled",
         )
         if self.ok:
-            return first + tr(es="sin anomalías", en="no anomalies")
-        found = ", ".join(_NAMES[name]() for name in self.anomalies)
+            return first + tr(es=": sin anomalías", en=": no anomalies")
         lines = [f"  {_NAMES[name]()}: {len(getattr(self, name))}. {self._example(name)}" for name in self.anomalies]
-        return "\n".join([first + found, *lines])
+        return "\n".join([first + ".", *lines])
 
     def _example(self, anomaly: str) -> str:
         return tr(es="Por ejemplo, ", en="For example, ") + _EXPLAIN[anomaly](*self._examples[anomaly])
