@@ -68,7 +68,7 @@
 # en: messages in the experiments that only count
 messages = 1000
 # es: trabajos que se reparten entre la cola y el registro
-# en: jobs to share out, by the queue and by the log
+# en: jobs to hand out, by the queue and by the log
 jobs = 1000
 # es: veces que se repite cada medida de tiempo, intercaladas
 # en: how often each measurement of time is repeated, interleaved
@@ -200,7 +200,7 @@ tables.show(
 # ### The same, today
 #
 # `SerializingProducer` came with confluent-kafka 1.4 (2020), and [its own documentation](https://docs.confluent.io/platform/current/clients/confluent-kafka-python/html/index.html) (version 2.16, 2026) still calls it experimental, says that it is likely to be removed, and recommends
-# using the serializers directly. So today you write a plain `Producer`, serializes before `produce`, and asks for a **delivery report** (`on_delivery`).
+# using the serializers directly. So today you write a plain `Producer`, serialize before `produce`, and ask for a **delivery report** (`on_delivery`).
 # It is the same client underneath: only the place of the serialization changes.
 #
 # Mind the lines with `poll` and `flush`. What are they for, if `produce` has returned already?
@@ -431,7 +431,7 @@ print(by_ride)
 # %% [markdown] lang="es" row="10" slide="subslide"
 # Con clave, cada viaje llega en orden. ¿Y **todo junto**? Si la pregunta es «¿qué sucedió antes, de los 600?», juzgamos los 600 mensajes como si fueran de una sola clave.
 # %% [markdown] lang="en" row="10" slide="subslide"
-# With a key each ride arrives in order. And **all together**? If the question is "which happened first, of the 600?", we judge the 600 messages as if they had one key.
+# With a key each ride arrives in order. And **all together**? If the question is "which happened first, of the 600?", we judge the 600 messages as if they all had the same key.
 
 # %% slide="fragment"
 verdicts = {}
@@ -779,7 +779,7 @@ compare(
 # Dos miembros se reparten cuatro particiones mientras llegan 250 mensajes por segundo. A los 1.2 s matamos a uno con `SIGKILL`. El broker no lo sabe: solo nota que **ya no llegan sus latidos**, y espera
 # `session.timeout.ms` antes de darlo por muerto y repartir de nuevo (*rebalanceo*). Aquí son 1.5 s; por defecto, 45 s. Más tarde arranca otro proceso en su lugar.
 #
-# Lo que crece mientras tanto se llama **retraso** (*lag*): mensajes que están en el registro y cuyo offset el grupo aún no ha confirmado. Míralo en directo, partición a partición.
+# Lo que crece mientras tanto se llama **retraso** (*lag*): mensajes que están en el registro y cuyo offset el grupo aún no ha confirmado. La figura lo enseñará, partición a partición.
 #
 # **Predice:** ¿cuántos segundos pasarán entre el último mensaje que atiende el muerto y el siguiente de sus particiones?
 # %% [markdown] lang="en" row="11" slide="slide"
@@ -788,7 +788,7 @@ compare(
 # Two members share four partitions while 250 messages a second arrive. At 1.2 s we kill one by `SIGKILL`. The broker does not know: it only notices that **its heartbeats have ceased**, and it waits
 # `session.timeout.ms` before it declares it dead and reassigns its partitions (*rebalance*). Here that is 1.5 s; by default, 45 s. Later another process starts in its place.
 #
-# What grows in the meantime is called **lag**: messages that are in the log and whose offset the group has not committed yet. Watch it live, partition by partition.
+# What grows in the meantime is called **lag**: messages that are in the log and whose offset the group has not committed yet. The figure will show it, partition by partition.
 #
 # **Predict:** how many seconds will go by between the last message that the dead one handles and the next one of its partitions?
 
@@ -873,7 +873,7 @@ compare(
     measured=taken_over - last,
     unit="s",
     note=tr(
-        es=f"El plazo de la sesión eran {session_s:g} s; el resto lo ponen notar que ha vencido y repartir de nuevo. Si predijiste el plazo, ibas bien: es lo que puedes fijar tú.",
+        es=f"El plazo de la sesión eran {session_s:g} s; lo demás se va en notar que ha vencido y en repartir de nuevo. Si predijiste el plazo, ibas bien: es lo que puedes fijar tú.",
         en=f"The session timeout was {session_s:g} s; the rest is noticing that it has expired and assigning again. If you predicted the timeout, you were on the right track: it is the part that you can set.",
     ),
 )
@@ -946,7 +946,7 @@ plots.show(
 # ## Semántica de entrega: morir en cada punto
 #
 # Un consumidor repite un ciclo de tres pasos: **lee** un lote, lo **procesa** y **confirma** el offset. Si muere, su sucesor empieza en el último offset confirmado. Todo depende del orden de los dos últimos
-# pasos y del punto exacto en que cae:
+# pasos y del punto exacto en que muere:
 #
 # - *procesar y luego confirmar*: lo hecho y no confirmado se repite (**al menos una vez**);
 # - *confirmar y luego procesar*: lo confirmado y no hecho se pierde (**como mucho una vez**);
@@ -967,7 +967,7 @@ plots.show(
 #
 # We do not leave it to chance: the process kills itself (`SIGKILL`, like `kill -9`) at a point with a name, always in the second batch of ten messages. Then a successor finishes. Forty messages in all.
 #
-# **Predict:** at the worst of the points, how many messages are lost when you commit before processing? And how many are repeated when you commit afterwards? We try automatic commits each 50 ms and, as they come by default, each 5 s: do they lose or repeat?
+# **Predict:** at the worst of the points, how many messages are lost when you commit before processing? And how many are repeated when you commit afterwards? We try automatic commits every 50 ms and, as they come by default, every 5 s: do they lose or repeat?
 
 # %%
 lost_when_committing_first = None
@@ -1067,8 +1067,10 @@ for order, point in scenarios:
 words = {
     "process, commit": tr(es="procesar, confirmar", en="process, commit"),
     "commit, process": tr(es="confirmar, procesar", en="commit, process"),
-    "automatic, 50 ms": tr(es="automático cada 50 ms", en="automatic each 50 ms"),
-    "automatic, 5 s": tr(es="automático cada 5 s (por defecto)", en="automatic each 5 s (default)"),
+    "automatic, 50 ms": tr(es="automático cada 50 ms", en="automatic, every 50 ms"),
+    "automatic, 5 s": tr(
+        es="automático cada 5 s (por defecto)", en="automatic, every 5 s (default)"
+    ),
     "read": tr(es="tras leer", en="after reading"),
     "half-way": tr(es="a mitad de procesar", en="half-way through processing"),
     "processed": tr(es="tras procesar", en="after processing"),
@@ -1135,7 +1137,7 @@ compare(
 # the default is not "exactly once": depending on where the background commit falls, it loses or repeats, without telling. With 50 ms and a message that takes long, it committed what was not done yet; with the default 5 s it had no time to commit anything, and the successor repeated it all. (The middle way: `enable.auto.offset.store=False` and
 # a call of `store_offsets` when each message is done: the background thread only commits what is done.) Smaller batches shrink the damage but do not remove it: there is always room for a death between two steps.
 #
-# The way out is not in the broker. What was skipped is still in the log, but nobody knows that they should look for it; **what is repeated can be recognised**. So you choose *at least once*, and makes repetition harmless.
+# The way out is not in the broker. What was skipped is still in the log, but nobody knows that they should look for it; **what is repeated can be recognised**. So you choose *at least once*, and make repetition harmless.
 
 # %% [markdown] lang="es" row="11" slide="slide"
 # ### Un destino idempotente
@@ -1600,7 +1602,7 @@ print(
 # Un registro no puede crecer siempre. Kafka ofrece dos políticas por topic (`cleanup.policy`):
 #
 # - **`delete`**, por edad o tamaño (`retention.ms`, una semana por defecto): se borran segmentos enteros por el principio. Los offsets **no se renumeran**: el primero deja de ser 0.
-# - **`compact`**: de cada clave queda al menos su **último** mensaje; un valor nulo (una *lápida*, que no es lo mismo que un valor vacío) pide olvidar la clave, y se borra a su vez pasado `delete.retention.ms` (24 h por defecto). El segmento en el que se está escribiendo no se compacta. Lo que queda ya no es la historia: es el **estado actual**, releíble.
+# - **`compact`**: de cada clave queda al menos su **último** mensaje; un valor nulo (una *lápida*, que no es lo mismo que un valor vacío) pide olvidar la clave, y la lápida se borra a su vez pasado `delete.retention.ms` (24 h por defecto). El segmento en el que se está escribiendo no se compacta. Lo que queda ya no es la historia: es el **estado actual**, releíble.
 #
 # El broker de bolsillo no compacta. Lo que sigue usa un registro de verdad (1000 posiciones de 150 conductores, de los que 15 se van a casa) y una compactación **simulada** en tres líneas.
 #
@@ -1663,14 +1665,14 @@ compare(
 # (con almacenamiento por niveles, que manda lo viejo a un almacén de objetos barato), o los hechos se archivan aparte.
 #
 # La cuenta del disco es una multiplicación. Con 5000 mensajes por segundo de 500 B, una semana y 3 réplicas:
-# $5000 \cdot 500 \cdot 604\,800 \cdot 3 \approx 4.5$ TB. Por eso la retención es una decisión de dinero. (Una **réplica** es una copia de la partición en otro broker.)
+# $5000 \cdot 500 \cdot 604\,800 \cdot 3 \approx 4.5$ TB. Por eso la retención es una decisión de dinero.
 # %% [markdown] lang="en" row="11" slide="notes"
 # The same state from a fraction of the messages, but you can no longer ask "where was it yesterday?". Compact what is state (the last position, the last price, the offsets of the groups
 # themselves, which Kafka keeps that way); retain what are facts (rides, charges), for they are what views are rebuilt from and **models are retrained on**. But a week of retention does not let you rebuild from the beginning: either retention is unlimited
 # (with tiered storage, which sends the old part to a cheap object store), or the facts are archived elsewhere.
 #
 # The sum for the disk is one multiplication. With 5000 messages a second of 500 B, one week and 3 replicas:
-# $5000 \cdot 500 \cdot 604\,800 \cdot 3 \approx 4.5$ TB. That is why retention is a decision about money. (A **replica** is a copy of the partition on another broker.)
+# $5000 \cdot 500 \cdot 604\,800 \cdot 3 \approx 4.5$ TB. That is why retention is a decision about money.
 
 # %% [markdown] lang="es" row="9" slide="slide"
 # ## Esquemas: que falle antes de publicar, no después
@@ -1932,7 +1934,7 @@ compare(
 # %% [markdown] lang="es" row="9" slide="subslide"
 # Avro no manda los nombres de los campos: los pone el esquema, que viaja una vez y no en cada mensaje. Y el cambio rechazado **no llegó a publicar ni un mensaje**.
 #
-# El nivel `BACKWARD` exige que el esquema **nuevo sepa leer lo escrito con el anterior**, y nada más (solo con el último: quien vaya a rebobinar hasta el offset 0 necesita `BACKWARD_TRANSITIVE`, que compara con todos): por eso un campo nuevo necesita un valor por defecto, y por eso se actualiza **primero a quien lee**. Mira la última columna: el lector de la versión 1, en JSON Schema, se para con el primer mensaje que trae
+# El nivel `BACKWARD` exige que el esquema **nuevo sepa leer lo escrito con el anterior**, y nada más (solo con el último: quien vaya a rebobinar hasta el offset 0 necesita `BACKWARD_TRANSITIVE`, que compara con todos). Por eso un campo nuevo necesita un valor por defecto, y por eso se actualiza **primero a quien lee**. Mira la última columna: el lector de la versión 1, en JSON Schema, se para con el primer mensaje que trae
 # `zone`, porque su objeto cerrado no la admite; el de Avro se la salta. Si los lectores viejos deben seguir leyendo, el nivel es `FORWARD`; si las dos cosas, `FULL`.
 #
 # En Avro la regla es la resolución de esquemas de su especificación (la juzga su biblioteca). JSON Schema no define ninguna regla de compatibilidad; la nuestra está escrita en `schema_rules` y, si duda, rechaza. De ella sale una sorpresa: en un objeto **abierto** (sin `additionalProperties: false`),
@@ -1940,7 +1942,7 @@ compare(
 # %% [markdown] lang="en" row="9" slide="subslide"
 # Avro does not send the names of the fields: the schema has them, and it travels once and not in every message. And the refused change **did not get to publish a single message**.
 #
-# The level `BACKWARD` demands that the **new schema can read what was written with the previous one**, and nothing else (only the latest: to rewind to offset 0 you need `BACKWARD_TRANSITIVE`, which compares with all of them): that is why a new field needs a default, and why you upgrade **whoever reads first**. Look at the last column: the reader of version 1 stops, in JSON Schema, at the first message that brings
+# The level `BACKWARD` demands that the **new schema can read what was written with the previous one**, and nothing else (only the latest: to rewind to offset 0 you need `BACKWARD_TRANSITIVE`, which compares with all of them). That is why a new field needs a default, and why you upgrade **whoever reads first**. Look at the last column: the reader of version 1 stops, in JSON Schema, at the first message that brings
 # `zone`, because its closed object does not admit it; Avro's skips it. If old readers must go on reading, the level is `FORWARD`; if both, `FULL`.
 #
 # In Avro the rule is the schema resolution of its specification (judged by its library). JSON Schema defines no compatibility rule; ours is written in `schema_rules` and, in doubt, refuses. A surprise comes of it: in an **open** object (without `additionalProperties: false`)
@@ -2270,7 +2272,7 @@ plots.show(
 # ¿Entonces siempre 1? No: con una red de por medio, `prefetch` 1 espera una ida y vuelta por trabajo. Con trabajos muy cortos domina esa espera. La regla: que haya en camino los trabajos que caben en una ida y vuelta, es decir, `prefetch` ≈ ida y vuelta ÷ duración de un trabajo, y un poco más. (La [guía de RabbitMQ](https://www.rabbitmq.com/docs/confirms) dice que entre 100 y 300 el caudal suele ser óptimo: vale para trabajos muy cortos y parecidos entre sí, no para los nuestros.) Y hay otra diferencia que no se ve en la tabla: con la cola, los trabajos de una misma clave los hacen
 # trabajadores distintos **en cualquier orden**.
 # %% [markdown] lang="en" row="12" slide="subslide"
-# `prefetch` is not only about memory: it is **who decides the assignment**. With 1, each worker asks for another when it is done, and the slow one does what it can. With 100, the slow one has a hundred in its hands while the fast ones look on: it ends up doing those hundred plus the ones it had time for while there were some left in the queue. And in the Kafka group it is decided by
+# `prefetch` is not only about memory: it is **who decides the assignment**. With 1, each worker asks for another when it is done, and the slow one does what it can. With 100, the slow one has a hundred in its hands while the fast ones look on: it ends up doing those hundred plus the ones it had time for while there were some left in the queue. And in the Kafka group the assignment is decided by
 # **the key, before anybody works**: the slow one's partition is its own, although the others are idle already.
 #
 # Always 1, then? No: with a network in between, `prefetch` 1 waits for a round trip for each job. With very short jobs that wait dominates. The rule: have as many jobs on their way as fit in a round trip, that is, `prefetch` ≈ round trip ÷ time of one job, and a few more. ([RabbitMQ's guide](https://www.rabbitmq.com/docs/confirms) says that between 100 and 300 throughput is usually optimal: that goes for very short jobs, all alike, and not for ours.) And there is another difference that the table does not show: with the queue, the jobs of one key are done by
@@ -2366,7 +2368,7 @@ tables.show(
 # Two notes on RabbitMQ. A classic queue redelivers **for ever**: what sets a message aside after some failures is a *quorum* queue, with its delivery limit and a *dead-letter exchange*. And it has pubsub too: an exchange of type `fanout` copies each message to all queues bound to it,
 # so several teams read the same, each from its queue; what there is not is a way back.
 #
-# The line is blurring: RabbitMQ has *streams* that can be read again ([3.9](https://github.com/rabbitmq/rabbitmq-server/releases/tag/v3.9.0), July 2021), and Kafka *share groups* that share out and acknowledge message by message
+# The line is blurring: RabbitMQ has *streams* that can be read again ([3.9](https://github.com/rabbitmq/rabbitmq-server/releases/tag/v3.9.0), July 2021), and Kafka *share groups* that hand out and acknowledge message by message
 # ([KIP-932](https://kafka.apache.org/42/getting-started/upgrade/), ready for production in Kafka 4.2, 2026).
 
 # %% [markdown] lang="es" row="9 12" slide="slide"
@@ -2628,7 +2630,7 @@ compare(
 # %% [markdown] lang="en" row="13" slide="slide"
 # ## 1240 and 1811: how to read an adoption figure
 #
-# The slide, which quotes StackShare, says that 1240 companies *report* that they use Kafka (Uber, Shopify, Spotify, Udemy, Robinhood, Slack…) and 1811 report RabbitMQ (Robinhood, reddit, Stack, Accenture…). Without looking any further: what may one claim?
+# The slide, which quotes StackShare, says that 1240 companies *report* that they use Kafka (Uber, Shopify, Spotify, Udemy, Robinhood, Slack…) and 1811 report RabbitMQ (Robinhood, reddit, Stack, Accenture…). Without looking any further: what may you claim?
 #
 # Write `True` if the two figures and their lists **are enough** to support the sentence, `False` if not.
 
