@@ -53,8 +53,9 @@ grade: setup
 doctor: setup
 	@exec $(MLPROD) doctor
 
-lock: setup
+lock:
 	@"$(VENV)/bin/python" -m mlprod.lab.lock
 
 clean:
+	rm -f "$(VENV)/mlprod-ready.json"
 	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis src/*.egg-info

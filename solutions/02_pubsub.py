@@ -297,7 +297,7 @@ class _TwentyTimesFaster(Producer):
 _topic, _Producer = _new_topic(), Producer
 cluster.broker_down(1)
 try:
-    Producer = _TwentyTimesFaster  # noqa: F811
+    Producer = _TwentyTimesFaster
     _got = publish(cluster.config(message_timeout_ms=12_000), _topic, _predictions(20))
 finally:
     Producer = _Producer

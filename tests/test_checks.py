@@ -138,3 +138,10 @@ def test_of_long_lists_only_the_first_difference_is_shown(monkeypatch):
         checks.same([*range(40), -1, *range(41, 100)], list(range(100)), "about")
     with pytest.raises(AssertionError, match=r"position 7 .*\n  expected: +7\n.*nothing"):
         checks.same(range_of := list(range(7)), [*range_of, 7], "about")
+
+
+def test_integers_are_exact_however_large():
+    checks.same(1_700_000_000_001, 1_700_000_000_001, "…")
+    with pytest.raises(AssertionError):
+        checks.same(4_294_967_294, 4_294_967_295, "…")
+    checks.same(51, 50, "…", tolerance=0.05)

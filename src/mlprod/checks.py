@@ -21,6 +21,7 @@ _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = _short.maxset = _short.maxdict = 12
 _short.maxlevel = 4
 
+_TOLERANCE = 1e-9  # of floats; integers are exact unless a test says otherwise
 _LONG = 6
 """Lists with more items than this are not shown whole."""
 
@@ -84,7 +85,7 @@ def _copy(value: Any, sequence: type, about: str) -> Any:
     raise AssertionError(f"{about}\n  {what}" if about else what)
 
 
-def same(got: Any, want: Any, about: str, *, tolerance: float = 1e-9) -> None:
+def same(got: Any, want: Any, about: str, *, tolerance: float = _TOLERANCE) -> None:
     """Assert that `got` holds the values of `want`; `about` (already translated) opens the failure's message.
 
     Floats are compared within `tolerance` (relative, and absolute near zero). A list, tuple or array will do for
@@ -142,7 +143,7 @@ def ends(about: str, seconds: float = 10.0) -> Iterator[None]:
     except (AttributeError, ValueError):  # Windows; another thread
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)  # again and again: a bare `except:` swallows the first
     try:
         yield
     except _Endless:
@@ -155,6 +156,8 @@ def ends(about: str, seconds: float = 10.0) -> Iterator[None]:
 def _alike(got: Any, want: Any, tolerance: float) -> bool:
     if isinstance(want, bool) or isinstance(got, bool):
         return got is want
+    if isinstance(want, int) and isinstance(got, int) and tolerance <= _TOLERANCE:
+        return got == want
     if isinstance(want, (int, float)):
         return isinstance(got, (int, float)) and math.isclose(got, want, rel_tol=tolerance, abs_tol=tolerance)
     if isinstance(want, dict):

@@ -6,15 +6,21 @@ import locale
 import os
 from typing import Literal, cast
 
+from mlprod.errors import CourseError
+
 Language = Literal["es", "en"]
 LANGUAGES: tuple[Language, ...] = ("es", "en")
 
 _chosen: Language | None = None
 
 
+class UnknownLanguage(CourseError, ValueError):
+    """A language that the course does not speak."""
+
+
 def _checked(name: str, origin: str) -> Language:
     if name not in LANGUAGES:
-        raise ValueError(
+        raise UnknownLanguage(
             f"{origin}: '{name}' no es un idioma del curso; elige es o en. / "
             f"{origin}: '{name}' is not a language of the course; choose es or en."
         )

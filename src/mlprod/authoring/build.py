@@ -168,7 +168,8 @@ def _orphans(root: Path) -> list[Path]:
 
 def _generated(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["metadata"]["mlprod"]["generated"])
+        mark = json.loads(path.read_text(encoding="utf-8"))["metadata"]["mlprod"]
+        return bool(mark["generated"]) and Path(mark["source"]).stem == path.stem  # a renamed copy is somebody's work
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -65,6 +65,12 @@ def cut(text: str, problems: Problems) -> tuple[dict[str, Any], list[Chunk]]:
         first = header_end + at + leading + 1
         at += len(content) if cell.source else 0
         while at < len(body) and not MARKER.match(body[at]):
+            if body[at].strip():
+                problems.add(
+                    header_end + at + 1,
+                    "cell-marker",
+                    tr(es="las celdas empiezan con `# %%`, no así", en="cells begin with `# %%`, not like this"),
+                )
             at += 1
         attributes = {key: value for key, value in cell.metadata.items() if key not in INTERNAL}
         if _readable(cell.cell_type, header_end + marker + 1, attributes, body[marker + 1 : at], problems):
@@ -145,7 +151,7 @@ def _front_matter(lines: list[str], problems: Problems) -> dict[str, Any]:
     text = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[1:-1])
     try:
         front = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         problems.add(
             2 + (mark.line if mark else 0),

@@ -35,7 +35,11 @@ def load(path: Path) -> Source:
 
 def scan(path: Path) -> tuple[Source | None, list[SourceError]]:
     """The source at `path` and its problems, in order; no source when there are any."""
-    return parse(Path(path).read_text(encoding="utf-8"), Path(path))
+    try:
+        return parse(Path(path).read_text(encoding="utf-8-sig"), Path(path))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return None, [SourceError(Path(path), line, "encoding", tr(es="guárdalo en UTF-8", en="save it as UTF-8"))]
 
 
 def parse(text: str, path: Path) -> tuple[Source | None, list[SourceError]]:

@@ -108,11 +108,14 @@ def audit(
     from mlprod.authoring.build import chosen
     from mlprod.authoring.source import load
     from mlprod.course import root
+    from mlprod.errors import CourseError
     from mlprod.grading import audit as auditor
     from mlprod.grading import audit_table
 
     course = root()
     sources = [load(path) for path in chosen(course, units) if path.parent.name == "solutions"]
+    if not any(source.tasks for source in sources):
+        raise CourseError(tr(es="No hay tareas que auditar.", en="There are no tasks to audit."))
     console = Console()
     with audit_table.progress(console) as tell:
         report = auditor.audit(
@@ -143,11 +146,16 @@ def grade(
     from rich.console import Console
 
     from mlprod.course import root
+    from mlprod.errors import CourseError
     from mlprod.grading import grade as grader
     from mlprod.grading import grade_table
 
     course = root()
-    students = [s for s in grader.submissions(assignment, course) if not student or s in student]
+    everybody = grader.submissions(assignment, course)
+    if unknown := sorted(set(student or ()) - set(everybody)):
+        names = ", ".join(unknown)
+        raise CourseError(tr(es=f"No hay entrega de {names}.", en=f"There is no submission by {names}."))
+    students = [s for s in everybody if not student or s in student]
     console = Console()
     results = []
     with grade_table.display(console, assignment, len(students)) as display:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ def leaks(source: Source, root: Path) -> list[str]:
     for lang in LANGUAGES:
         folder = notebook("exercises", source.name, lang, root).parent
         secrets = secret_lines(source, lang)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts):
             for line in sorted(secrets.intersection(_lines_of(path))):
                 where = path.relative_to(root)
                 found.append(
@@ -67,7 +68,8 @@ def _regions(text: str) -> Iterator[tuple[str, bool]]:
 def _lines_of(path: Path) -> Iterable[str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".ipynb":
-        text = "\n".join(_strings(json.loads(text)))
+        with contextlib.suppress(ValueError):  # broken: looked at as text
+            text = "\n".join(_strings(json.loads(text)))
     return [line.strip() for line in text.split("\n")]
 
 

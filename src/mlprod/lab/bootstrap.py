@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NEEDED_BYTES = 4 * 10**9  # the environment with the CPU build of PyTorch takes 2.9 GB, and pip unpacks beside it
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # on Linux, PyPI's own torch brings 5 GB of CUDA with it
 STAMP = "mlprod-ready.json"
+MADE_HERE = "mlprod-environment"  # in an environment that this program made, and so may make anew
 
 
 def digest(root: Path) -> str:
@@ -78,6 +79,15 @@ def create_venv(venv: Path) -> None:
     if (venv / "pyvenv.cfg").is_file():
         if _is_usable(venv):
             return
+        if venv.name != ".venv" and not (venv / MADE_HERE).exists():  # somebody else's, with who knows what in it
+            raise CourseError(
+                tr(
+                    es=f"{venv} no sirve como entorno y no lo ha hecho el curso. Bórralo tú, o elige otro: "
+                    "make … VENV=carpeta",
+                    en=f"{venv} is not usable as an environment and was not made by the course. Remove it yourself, or "
+                    "choose another: make … VENV=folder",
+                )
+            )
         _say(
             es=f"El entorno {venv} ya no sirve (¿has movido la carpeta?, ¿ha cambiado Python?): lo rehago.",
             en=f"The environment {venv} is no longer usable (folder moved? Python changed?): making it anew.",
@@ -99,6 +109,7 @@ def create_venv(venv: Path) -> None:
             en="Python could not make the environment. Debian and Ubuntu often want: sudo apt install python3.11-venv",
         )
         raise CourseError(f"{made.stdout}{made.stderr}\n{remedy}")
+    (venv / MADE_HERE).touch()
 
 
 def _is_usable(venv: Path) -> bool:

@@ -39,6 +39,14 @@ def first_page(root: Path, *, teach: bool) -> str:
 def choose_port(wanted: int | None, address: str) -> int:
     """The port to listen on: `wanted` or an error saying who has it; else 8888 or the next free one, and says so."""
     if wanted is not None:
+        lowest = 1 if os.geteuid() == 0 else 1024
+        if not lowest <= wanted <= 65535:
+            raise CourseError(
+                tr(
+                    es=f"El puerto {wanted} no se puede usar: elige uno de {lowest} a 65535.",
+                    en=f"Port {wanted} cannot be used: choose one from {lowest} to 65535.",
+                )
+            )
         if not ports.is_free(wanted, address):
             who = ports.owner(wanted)
             raise CourseError(

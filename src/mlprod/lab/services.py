@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -57,7 +58,7 @@ def look(service: Service) -> Finding:
         detail = tr(es=f"embebido: {service.embedded}", en=f"embedded: {service.embedded}")
         real = tr(es=f"para usar uno real: {service.variable}", en=f"to use a real one: {service.variable}")
         return Finding(service.name, "optional", detail, real)
-    if setting.startswith("local"):
+    if service.variable == "SPARK_MASTER" and re.match(r"local(\[|-cluster|$)", setting):
         return Finding(service.name, "ok", f"{service.variable}={setting}")
     try:
         servers = addresses(setting, service.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -49,8 +50,12 @@ def run_stage(stage: Stage) -> bool:
     except subprocess.TimeoutExpired:
         print(tr(es=f"{stage.name}: más de una hora, la corto.", en=f"{stage.name}: more than an hour, stopped."))
         return False
+    except KeyboardInterrupt:  # the terminal has told the stage as well: let it tidy up
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        raise
     finally:
-        if process.poll() is None:  # late, or Ctrl-C: let it tidy up, then insist
+        if process.poll() is None:  # late: let it tidy up, then insist
             process.terminate()
             try:
                 process.wait(20)

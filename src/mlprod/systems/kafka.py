@@ -145,6 +145,13 @@ class Cluster:
                 if not connection.poll(kafka_host.REQUEST_SECONDS + 5):
                     raise TimeoutError
                 worked, answer = connection.recv()
+        except TimeoutError as error:
+            raise CourseError(
+                tr(
+                    es=f"El clúster de Kafka no contesta a {command}: vuelve a ejecutar la celda.",
+                    en=f"The Kafka cluster does not answer {command}: run the cell again.",
+                )
+            ) from error
         except (OSError, EOFError) as error:
             raise CourseError(
                 tr(

@@ -84,15 +84,17 @@ def serve(
     """Run in a child process: `make(argument)`, answer commands at the Unix socket `control`, close when stopped."""
     cluster = make(argument)
     with Listener(control, family="AF_UNIX") as listener:
-        threading.Thread(target=_answer, args=(listener, cluster), daemon=True).start()
+        threading.Thread(target=_answer, args=(listener, cluster, stopping), daemon=True).start()
         ready(cluster.bootstrap)
         stopping.wait()
         cluster.close()
 
 
-def _answer(listener: Listener, cluster: Embedded | Real) -> None:
-    while True:
+def _answer(listener: Listener, cluster: Embedded | Real, stopping: threading.Event) -> None:
+    while not stopping.is_set():
         with contextlib.suppress(OSError, EOFError), listener.accept() as connection:
+            if not connection.poll(2):  # a client that connects and says nothing must not keep the others waiting
+                continue
             name, arguments = connection.recv()
             try:
                 answer = True, getattr(cluster, name)(*arguments)

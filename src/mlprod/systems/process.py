@@ -18,6 +18,8 @@ from typing import Any
 from mlprod.systems import child, failures, pickling, workspace
 from mlprod.systems.failures import ChildFailed
 
+ENDED_BY_SOMEBODY = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP)
+
 OUTPUT_BYTES = 256 * 1024
 """How much of what a process prints is kept: the last part."""
 
@@ -216,7 +218,7 @@ class Process:
         self._janitor.forget(self.pid)
         code, waiting = self._process.returncode, not self._ready.done()
         if not self._result.done():
-            self._asked_to_end |= code < 0  # a signal: somebody ended it, it did not crash
+            self._asked_to_end |= -code in ENDED_BY_SOMEBODY  # other signals (SIGSEGV, SIGABRT) are crashes
             self._fail(failures.ended(self.name, code, self.output, before_ready=waiting))
         elif waiting:
             self._ready.set_exception(failures.ended(self.name, code, self.output, before_ready=True))

@@ -62,7 +62,8 @@ def _json(reader: Any, writer: Any, path: str) -> list[str]:
     place = path or "/"
     if reader is False:
         return [tr(es=f"{place}: ya no se admite", en=f"{place}: no longer allowed")]
-    if unknown := sorted((set(reader) | set(writer)) - _JUDGED) or isinstance(reader.get("items"), list):
+    tuples = any(isinstance(schema.get("items"), list) for schema in (reader, writer))
+    if unknown := sorted((set(reader) | set(writer)) - _JUDGED) or tuples:
         names = ", ".join(unknown) if isinstance(unknown, list) else "items: […]"
         return [tr(es=f"{place}: aquí no se sabe juzgar {names}", en=f"{place}: {names} cannot be judged here")]
     found = []
@@ -70,7 +71,8 @@ def _json(reader: Any, writer: Any, path: str) -> list[str]:
         types = ", ".join(sorted(missing))
         found.append(tr(es=f"{place}: ya no se admite {types}", en=f"{place}: {types} is no longer allowed"))
     if "enum" in reader:
-        gone = [v for v in map(json.dumps, writer.get("enum", ["*"])) if v not in map(json.dumps, reader["enum"])]
+        admitted = set(map(json.dumps, reader["enum"]))
+        gone = [v for v in map(json.dumps, writer["enum"]) if v not in admitted] if "enum" in writer else ["*"]
         if gone:
             values = ", ".join(gone)
             found.append(tr(es=f"{place}: ya no se admite {values}", en=f"{place}: {values} is no longer allowed"))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import kombu
-from kombu.transport import memory
+from kombu.transport import memory, virtual
 
 from mlprod.language import tr
 from mlprod.systems.crashes import Endless, SimulatedCrash, Steps
@@ -80,11 +80,19 @@ def run(
     of the functions, since in earnest each is a process. Raises Endless when a job is tried again and again, TypeError
     when `take` does not return a `kombu.Consumer`.
     """
-    memory.Transport.global_state.clear()
-    memory.Channel.queues.clear()
-    shift, steps = Shift(), Steps(crash_at)
+    # kombu's memory is one for the whole process: queues that somebody else has there stay as they are
+    kept = memory.Transport.global_state, memory.Channel.queues
+    memory.Transport.global_state, memory.Channel.queues = virtual.BrokerState(), {}
+    try:
+        return _shift(program, jobs, seconds, failures or {}, Steps(crash_at))
+    finally:
+        memory.Transport.global_state, memory.Channel.queues = kept
+
+
+def _shift(program: Callable, jobs: Iterable[dict], seconds: Mapping, failures: Mapping, steps: Steps) -> Shift:
+    shift = Shift()
     shift.steps = steps.names
-    workers = [_Worker(name, pace, program(), shift, steps, failures or {}) for name, pace in seconds.items()]
+    workers = [_Worker(name, pace, program(), shift, steps, failures) for name, pace in seconds.items()]
     try:
         for worker in workers:
             worker.listen()
