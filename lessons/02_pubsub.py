@@ -2464,8 +2464,8 @@ with processes.group() as group:
 tables.show(
     rows,
     caption=tr(
-        es="1000 mensajes en un segundo, por un cable",
-        en="1000 messages in one second, over a wire",
+        es="1000 mensajes en un segundo",
+        en="1000 messages in one second",
     ),
 )
 compare(
