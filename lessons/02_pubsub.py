@@ -2260,8 +2260,8 @@ ax.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Trabajos terminados en el tiempo. Con prefetch 1 la curva llega arriba pronto; con prefetch 100 unos nueve de cada diez trabajos, y con el grupo de Kafka casi ocho de cada diez, acaban igual de pronto, pero queda una cola larga, la del trabajador lento.",
-        en="Jobs done over time. With prefetch 1 the curve gets to the top early; with prefetch 100 some nine jobs out of ten, and with the Kafka group nearly eight out of ten, end as early, but a long tail remains: that of the slow worker.",
+        es="Trabajos terminados en el tiempo. Con prefetch 1 la curva llega arriba pronto; con prefetch 100 y con el grupo de Kafka la mayoría de los trabajos acaba igual de pronto, pero queda una cola larga, la del trabajador lento.",
+        en="Jobs done over time. With prefetch 1 the curve gets to the top early; with prefetch 100 and with the Kafka group most jobs end as early, but a long tail remains: that of the slow worker.",
     ),
 )
 
@@ -2591,8 +2591,8 @@ compare(
     measured=statistics.median(rate for rate, _ in speeds[BATCHES]) / reference,
     unit="×",
     note=tr(
-        es="Al preparar esta lección salió entre 40 y 150, según la ejecución: cuenta el orden de magnitud.",
-        en="While this lesson was being prepared it came out between 40 and 150, depending on the run: the order of magnitude is what counts.",
+        es="Cambia mucho de una ejecución a otra: lo que cuenta es el orden de magnitud.",
+        en="It varies a lot from run to run: the order of magnitude is what counts.",
     ),
 )
 

@@ -116,10 +116,3 @@ def test_protoc_says_what_it_does_not_accept(reader):
     with pytest.raises(CourseError, match="kernel"):
         services.compile_proto(PROTO.replace("test_services", "again") + "// edited", "again")
     assert "broken_pb2" not in sys.modules
-
-
-def test_wait_port_gives_up():
-    with pytest.raises(CourseError, match=r"127\.0\.0\.1:1"):
-        services.wait_port("http://127.0.0.1:1/path", timeout=0.1)
-    with processes.start(rest_until_stopping) as service:
-        services.wait_port(service.address, timeout=1)

@@ -17,19 +17,16 @@ import signal
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mlprod.errors import CourseError
-from mlprod.language import tr
 from mlprod.systems.protos import compile_proto
 
 if TYPE_CHECKING:
     import grpc
     import httpx
 
-__all__ = ["compile_proto", "grpc_channel", "http_client", "serve_grpc", "serve_http", "wait_port"]
+__all__ = ["compile_proto", "grpc_channel", "http_client", "serve_grpc", "serve_http"]
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 2
@@ -105,25 +102,3 @@ def grpc_channel(address: str) -> grpc.Channel:
     import grpc
 
     return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-
-
-def wait_port(address: str, timeout: float = 10.0) -> None:
-    """Wait until something accepts TCP connections at `address` ("host:port" or an http URL).
-
-    Raises CourseError after `timeout` seconds.
-    """
-    host, _, port = address.removeprefix("http://").split("/")[0].rpartition(":")
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=max(0.01, deadline - time.monotonic())).close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise CourseError(
-                    tr(
-                        es=f"Nadie acepta conexiones en {address} tras {timeout:g} s. ¿Está en marcha el proceso?",
-                        en=f"Nothing accepts connections at {address} after {timeout:g} s. Is the process running?",
-                    )
-                ) from error
-            time.sleep(0.02)
