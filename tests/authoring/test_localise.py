@@ -29,6 +29,9 @@ def put(code: str, lang: str, **options) -> str:
         ("x = tr(es=1 + 1, en=2 + 2) * 3", "x = (2 + 2) * 3"),
         ('tr(es=f"{n} á", en=f"{n:>{w}} b")', 'f"{n:>{w}} b"'),
         ('tr(es="a", en=tr(es="b", en="c"))', '"c"'),
+        ("tr(es=lambda: 1, en=lambda: 2)()", "(lambda: 2)()"),
+        ("f(a=tr(es=(x := 1), en=(x := 2)))", "f(a=(x := 2))"),
+        ("def g():\n    f(tr(es=(yield 1), en=(yield 2)), 3)", "def g():\n    f((yield 2), 3)"),
         ("tr(es=LANG, en=LANG)", '"en"'),
         (
             'start(LANG); s = "LANG"; o.LANG = f(LANG=LANG)  # LANG',
@@ -60,6 +63,8 @@ def test_graded_code_keeps_tr_and_is_the_same_in_both():
         ('tr(es="a", en="b", fr="c")', "tr-arguments", 11),
         ("# en: one\n# es: uno\n\nf\"{tr(es='a', en='b')}\"", "tr-in-fstring", 14),
         ('f"{LANG}"', "tr-in-fstring", 11),
+        ('%%time\n# es: uno\n# en: one\nprint(tr(es="a", en="b"))', "tr-in-magic", 14),
+        ("%%bash\necho $LANG", "tr-in-magic", 12),
     ],
 )
 def test_errors_point_into_the_file(code, rule, line):

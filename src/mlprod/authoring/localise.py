@@ -15,14 +15,10 @@ from mlprod.language import LANGUAGES, Language, tr
 
 _COMMENT = re.compile(r"#\s?(es|en):(\s|$)")
 _MAGIC = re.compile(r"(\s*)([%!].*)\Z", re.DOTALL)
-_CLOSED = (
-    ast.Call,
-    ast.keyword,
-    ast.List,
-    ast.Tuple,
-    ast.Set,
-    ast.Dict,
-)  # a value here needs no parentheses of its own
+# a value here needs no parentheses of its own, unless it is one of _LOOSE
+_CLOSED = (ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Set, ast.Dict)
+_LOOSE = (ast.NamedExpr, ast.Yield, ast.YieldFrom)
+_BILINGUAL = re.compile(r"\bLANG\b|\btr\(\s*(?:es|en)\s*=")
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ def localise(cell: Code, lang: Language, path: Path, *, keep_tr: bool = False) -
     place = _Place(path, cell.first)
     source = _choose_comments(cell.source, lang, place)
     if source.startswith("%%"):  # another language's cell: only its comments can be chosen
+        _no_bilingual_code(source, _Lines(cell.source, source, place))
         return source
     tree = _parse(source, cell.source, place)
     if keep_tr:
@@ -122,6 +119,18 @@ def _parse(source: str, original: str, place: _Place) -> ast.Module:
         ) from None
 
 
+def _no_bilingual_code(source: str, lines: _Lines) -> None:
+    """Raise SourceError where a `%%magic` cell mentions `LANG` or `tr(es=…)`: nothing would resolve them there."""
+    for number, line in enumerate(source.split("\n"), 1):
+        if _BILINGUAL.search(line):
+            raise lines.error(
+                number,
+                "tr-in-magic",
+                es="en una celda %% no se traduce nada: saca de ella tr(…) y LANG",
+                en="nothing is translated in a %% cell: take tr(…) and LANG out of it",
+            )
+
+
 class _Resolver:
     """Rewrites the source from the inside out, by the positions of the syntax tree (bytes of UTF-8)."""
 
@@ -178,7 +187,9 @@ class _Resolver:
         value = values[self.lang]
         start, stop = self._span(value)
         text = self._between(value, start, stop, node)
-        whole = isinstance(parent, _CLOSED) or (b"\n" not in text and _is_literal(text.decode()))
+        called = isinstance(parent, ast.Call) and parent.func is node
+        closed = isinstance(parent, _CLOSED) and not called
+        whole = not isinstance(value, _LOOSE) and (closed or (b"\n" not in text and _is_literal(text.decode())))
         return text if whole else b"(" + text + b")"
 
 

@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     places.links,
     built.no_outputs,
     built.nothing_leaks,
+    built.stubs_are_python,
 )
 
 __all__ = ["RULES", "Course", "Rule", "check"]

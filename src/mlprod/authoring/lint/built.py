@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mlprod.authoring.lint.course import Course
+from mlprod.authoring.localise import mask_magics
 from mlprod.authoring.markers import NEAR, is_marker
 from mlprod.authoring.model import Answer, Code, Essay, Right, Source, Test, Wrong
 from mlprod.authoring.problems import SourceError
@@ -52,6 +54,32 @@ def nothing_leaks(source: Source, course: Course) -> Iterator[SourceError]:
                             en=f"cell {number} shows what students must not see: {line.strip()}",
                         ),
                     )
+
+
+def stubs_are_python(source: Source, course: Course) -> Iterator[SourceError]:
+    """What is left of an answer without its solution is Python: it fails by being unfinished (rule stub-syntax)."""
+    answers = {task.answer.grade_id: task.answer.line for task in source.tasks.values()}
+    found = {}
+    for _, cells in _notebooks(source, course, ["exercises"]):
+        for cell in cells:
+            line = answers.get(cell["metadata"].get("nbgrader", {}).get("grade_id"))
+            code = "".join(cell["source"])
+            if line is None or code.startswith("%%"):
+                continue
+            try:
+                ast.parse(mask_magics(code))
+            except SyntaxError as error:
+                found[line] = str(error.msg)
+    for line, reason in found.items():
+        yield SourceError(
+            source.path,
+            line,
+            "stub-syntax",
+            tr(
+                es=f"sin la solución no queda Python válido ({reason}): mueve los marcadores",
+                en=f"without the solution this is no valid Python ({reason}): move the markers",
+            ),
+        )
 
 
 def secrets(source: Source) -> set[str]:
