@@ -192,7 +192,9 @@ def test_nothing_secret_may_be_in_an_exercise(tiny, line):
 
 def test_a_stub_is_python(tiny):
     inside = "    ordered = sorted(\n        ### BEGIN SOLUTION\n        values\n        ### END SOLUTION\n    )\n"
-    tiny.edit(tiny.exercise, "    ### BEGIN SOLUTION\n    ordered, half = sorted(values), len", inside + "    half = len")
+    tiny.edit(
+        tiny.exercise, "    ### BEGIN SOLUTION\n    ordered, half = sorted(values), len", inside + "    half = len"
+    )
     tiny.edit(tiny.exercise, ") / 2\n    ### END SOLUTION\n", ") / 2\n")
     build(tiny.root)
     line = tiny.line_of(tiny.exercise, 'answer="middle"')
