@@ -101,8 +101,8 @@ def events(
 
     Simulated is the way to the processor, and nothing else. `received_at` is later than `event_time` by some seconds
     (log-normal, median TYPICAL_DELAY_S); about once a day the link of an origin is down for HELD_MINUTES and what its
-    flights have to say comes in a burst afterwards; the fraction `late` of the events takes LATE_MINUTES (log-uniform); the fraction
-    `duplicates` arrives a second time within minutes. An event's fate depends on `seed` alone, not on `days`.
+    flights have to say comes in a burst afterwards; the fraction `late` of the events takes LATE_MINUTES (log-uniform);
+    the fraction `duplicates` comes a second time within minutes. An event's fate depends on `seed`, not on `days`.
     """
     whole = table(columns=[*_EVENT_COLUMNS, "dep", "arr", "dep_delay", "arr_delay", "sched_dep_local"])
     first, end = _days(days or (FIRST_DAY, "2014-01-01"))
