@@ -3,7 +3,8 @@
     PYTHONPATH=src python3.11 -m mlprod.lab.bootstrap [--venv .venv]
 
 The steps (environment, PyTorch, the pinned packages, the course itself) may be interrupted anywhere: the stamp that
-says "ready" is written last, and the next run goes on from what is already there.
+says "ready" is written last, and the next run goes on from what is already there. Afterwards, and without being able to
+fail the set-up, come the files for the browser (see web_runtime).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlprod.errors import CourseError
+from mlprod.lab import web_runtime
 from mlprod.lab.pip_runner import pip
 from mlprod.language import tr
 
@@ -198,6 +200,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             raise CourseError("Hace falta Python 3.11. / Python 3.11 is needed.")
         if not is_ready(root, venv):
             install(root, venv)
+        web_runtime.ensure(root, venv)  # the course is ready without it: what fails there is told and tried again
     except KeyboardInterrupt:
         _say(
             es="\nInterrumpido. Repite la orden: seguirá por donde iba.",

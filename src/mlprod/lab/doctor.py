@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from mlprod import course
-from mlprod.lab import machine, notebooks, services
+from mlprod.lab import machine, notebooks, services, web_runtime
 from mlprod.lab.finding import Finding
 from mlprod.language import tr
 
@@ -35,6 +35,7 @@ def examine() -> list[Finding]:
         machine.memory(),
         machine.disk(root),
         *machine.programs(),
+        web_runtime.look(),
         *(services.look(service) for service in services.SERVICES),
     ]
 
