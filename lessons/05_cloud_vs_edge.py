@@ -1,0 +1,2972 @@
+# ---
+# title:
+#   es: "Nube y borde: dónde se calcula una predicción"
+#   en: "Cloud and edge: where a prediction is computed"
+# unit: "05"
+# minutes: 80
+# ---
+
+# %% [markdown] lang="es" slide="slide"
+# # Nube y borde: dónde se calcula una predicción
+#
+# En la unidad 04 decidiste **cuándo** se calcula una predicción. Ahora toca **dónde**: en un servidor lejano (la nube) o en el aparato que hace la pregunta (el **borde**: un navegador, un móvil, un reloj, un coche,
+# un armario de servidores en un almacén). El hilo de la unidad es un teclado que sugiere la palabra siguiente. El mismo modelo corre en un servidor, detrás de una red que podemos empeorar y cortar, y en tu navegador, sin red ninguna.
+#
+# Al terminar sabrás:
+#
+# 1. **(5.1)** colocar una tarea por sus datos (bytes, plazo, red, energía) y no por su nombre;
+# 2. **(5.2)** separar lo que tarda la red de lo que tarda la inferencia, y decir cuándo un servidor más rápido no arregla nada;
+# 3. **(5.3)** responder sin conexión diciendo qué antigüedad tiene lo que sabes;
+# 4. **(5.4)** contar los datos expuestos en los dos sitios, y decir qué exige el RGPD;
+# 5. **(5.5)** llevar la cuenta de la factura, y cortarla antes de que sea tarde;
+# 6. **(5.6)** combinar: tabla en el dispositivo, servidor local con bandeja de salida, caché con invalidación;
+# 7. **(5.7)** predecir, con el modelo *roofline*, qué ganarías con un hardware el doble de rápido;
+# 8. **(5.8)** montar una cascada (modelo pequeño en el dispositivo, grande en la nube) y elegir dónde poner cada parte;
+# 9. **(5.9)** leer un frente de exactitud, latencia y tamaño, y descartar lo dominado.
+#
+# **Tiempo:** unos 80 minutos; las celdas tardan algo más de uno. **Qué se ejecuta:** todo en tu máquina, sin Internet.
+#
+# | aquí… | |
+# |---|---|
+# | es de verdad | el modelo, sus dos servidores, TLS, los cortes de conexión, el navegador si tienes uno, las medidas de tu procesador |
+# | se **simula** | la red: un programa intermedio retiene cada byte lo que tardaría; un dispositivo lento: el mismo procesador, con esperas |
+# | son **supuestos**, y lo dicen | los perfiles de red, los precios de la nube, las probabilidades de un robo o de una brecha |
+# %% [markdown] lang="en" slide="slide"
+# # Cloud and edge: where a prediction is computed
+#
+# In unit 04 you decided **when** a prediction is computed. Now the question is **where**: on a distant server (the cloud) or on the device that asks (the **edge**: a browser, a phone, a watch, a car,
+# a server rack in a warehouse). The thread of this unit is a keyboard that suggests the next word. The same model runs on a server, behind a network that we can worsen and cut, and in your browser, without any network.
+#
+# When you finish you will be able to:
+#
+# 1. **(5.1)** place a task by its facts (bytes, deadline, network, energy) and not by its name;
+# 2. **(5.2)** tell the network's time from the inference's, and say when a faster server mends nothing;
+# 3. **(5.3)** answer without a connection, saying how old what you know is;
+# 4. **(5.4)** count the data exposed in both places, and say what the GDPR demands;
+# 5. **(5.5)** keep the bill's account, and stop it before it is too late;
+# 6. **(5.6)** combine: a table on the device, a local server with an outbox, a cache with invalidation;
+# 7. **(5.7)** predict, by the *roofline* model, what hardware twice as fast would give you;
+# 8. **(5.8)** build a cascade (a small model on the device, a big one in the cloud) and choose where each part goes;
+# 9. **(5.9)** read a front of accuracy, latency and size, and discard what is dominated.
+#
+# **Time:** about 80 minutes; the cells take a little over one. **What runs:** everything on your machine, without the Internet.
+#
+# | here… | |
+# |---|---|
+# | for real | the model, its two servers, TLS, the cut connections, the browser if you have one, what is measured of your processor |
+# | **simulated** | the network: a program in between holds each byte back for as long as one would; a slow device: the same processor, with pauses |
+# | **assumed**, and said so | the network profiles, the prices of the cloud, the probabilities of a theft or a breach |
+
+# %% tags=["parameters"]
+# es: pulsaciones que se miden en cada red
+# en: keystrokes measured on each network
+keystrokes = 60
+# es: peticiones de la traza que llega a la caché
+# en: requests in the trace that reaches the cache
+requests = 4000
+# es: años que se simulan para contar los datos expuestos
+# en: years simulated to count the exposed data
+years = 20_000
+# es: semillas con las que se entrena cada modelo de la escalera
+# en: seeds with which each model of the ladder is trained
+seeds = 3
+
+# %% slide="skip"
+import json
+import math
+import os
+import random
+import sqlite3
+import statistics
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+import httpx
+import numpy as np
+from fastapi import FastAPI, Request
+from tqdm.auto import tqdm
+
+from mlprod import plots, start, tables, tr
+from mlprod.predictions import compare
+from mlprod.systems import device, device_model, network, processes, services
+from mlprod.systems.workspace import workspace
+
+start(LANG)
+open_until_the_end = ExitStack()
+main_model = device_model.load("main")
+
+# %% [markdown] lang="es" row="33" slide="slide"
+# ## El mismo modelo en tres sitios
+#
+# Lo que dice la diapositiva: en la nube calculan los servidores; en el borde, el aparato. Sus ejemplos (2021) ya avisan de que **no va por productos**: la palabra que despierta a un altavoz se reconoce en el aparato, y lo que le pides después, casi siempre en la nube;
+# un traductor lleva en el móvil los pares de idiomas frecuentes, y los raros están en el servidor.
+#
+# Nuestro teclado propone cómo acaba la palabra que estás escribiendo, o cuál viene después. Es una red recurrente pequeña, entrenada con un libro libre que existe en los dos idiomas ([su ficha](../../datasets/next_word/README.md)).
+# Este es el servicio de la nube: recibe el texto y devuelve sugerencias. Recibe **el texto**: guárdalo para luego.
+# %% [markdown] lang="en" row="33" slide="slide"
+# ## The same model in three places
+#
+# What the slide says: in the cloud the servers compute; at the edge, the device does. Its examples (2021) already warn that **it does not go by product**: the word that wakes a speaker is recognised on the device, and what you ask it next, nearly always in the cloud;
+# a translator carries the frequent language pairs on the phone, and the rare ones are on the server.
+#
+# Our keyboard proposes how the word that you are typing ends, or which one comes next. It is a small recurrent network, trained on a free book that exists in both languages ([its card](../../datasets/next_word/README.md)).
+# This is the service in the cloud: it gets the text and returns suggestions. It gets **the text**: keep that in mind for later.
+
+
+# %% slide="subslide"
+def keyboard_service(ready, stopping, log=None, certificate=None):
+    """The cloud, as a process: POST /suggest {"lang", "text", "k", "user"}. It keeps what it is asked in `log` (SQLite), if given."""
+    app, model = FastAPI(), device_model.load("main")
+    # es: la página del navegador viene de otro origen: hay que permitírselo (CORS)
+    # en: the browser's page comes from another origin: it needs permission (CORS)
+    device.allow_pages(app)
+    if log:
+        database = sqlite3.connect(log, check_same_thread=False, isolation_level=None)
+        database.execute("create table if not exists requests (user, text)")
+
+    @app.post("/suggest")
+    async def suggest(request: Request):
+        asked = json.loads(await request.body())
+        begin = perf_counter()
+        found = model.suggest(asked["text"], asked["lang"], asked.get("k", 3))
+        seconds = perf_counter() - begin
+        if log:
+            database.execute("insert into requests values (?, ?)", (asked["user"], asked["text"]))
+        return {
+            "suggestions": [{"word": each.word, "probability": each.probability} for each in found],
+            "seconds": seconds,
+        }
+
+    tls = dict(ssl_certfile=certificate[0], ssl_keyfile=certificate[1]) if certificate else {}
+    services.serve_http(app, ready, stopping, **tls)
+
+
+def ask(client, text, user="me"):
+    """One keystroke answered by the cloud: (words, seconds of inference, seconds in all)."""
+    begin = perf_counter()
+    answer = client.post(
+        "/suggest", content=json.dumps({"lang": LANG, "text": text, "k": 3, "user": user})
+    )
+    total = perf_counter() - begin
+    answer.raise_for_status()
+    body = answer.json()
+    return [each["word"] for each in body["suggestions"]], body["seconds"], total
+
+
+cloud = open_until_the_end.enter_context(processes.start(keyboard_service))
+# es: frases que el modelo no ha visto, pulsación a pulsación
+# en: sentences that the model has not seen, keystroke by keystroke
+sentence = next(
+    text for text in device_model.paragraphs(LANG, "test") if len(text) > keystrokes + 40
+)
+typed = [sentence[:length] for length in range(10, 10 + keystrokes)]
+with services.http_client(cloud.address) as client:
+    words, _, _ = ask(client, typed[20])
+print(f"{typed[20]!r} ->", ", ".join(words))
+
+# %% [markdown] lang="es" row="33" slide="subslide"
+# **Predice:** el navegador ejecuta el modelo con WebAssembly, en un solo hilo. ¿Cuántas veces tarda lo que tarda en Python con ONNX Runtime, que es código nativo? (Si esta máquina no tiene navegador, se mide solo un dispositivo lento emulado.)
+# %% [markdown] lang="en" row="33" slide="subslide"
+# **Predict:** the browser runs the model by WebAssembly, in a single thread. How many times as long does it take as in Python with ONNX Runtime, which is native code? (If this machine has no browser, only an emulated slow device is measured.)
+
+# %%
+times_slower_in_the_browser = None
+
+# %% slide="fragment"
+SLOWDOWN = 8
+# es: un procesador ocho veces más lento, emulado: tras cada inferencia, espera
+# en: a processor eight times slower, emulated: after each inference it waits
+slow_device = device.LimitedModel("main", slowdown=SLOWDOWN)
+page = open_until_the_end.enter_context(device.open_page(lang=LANG))
+
+
+def time_of(model, texts):
+    """Seconds of each suggestion, after a warm-up."""
+    model.suggest(texts[0], LANG)
+    times = []
+    for text in texts:
+        begin = perf_counter()
+        model.suggest(text, LANG)
+        times.append(perf_counter() - begin)
+    return times
+
+
+in_browser = page.measure(n=keystrokes, texts=typed)
+device_times = {
+    tr(es="servidor (Python, nativo)", en="server (Python, native)"): time_of(main_model, typed),
+    tr(
+        es=f"dispositivo {SLOWDOWN} veces más lento (emulado)",
+        en=f"device {SLOWDOWN} times slower (emulated)",
+    ): time_of(slow_device, typed),
+}
+if in_browser:
+    device_times[tr(es="navegador (WebAssembly)", en="browser (WebAssembly)")] = in_browser.device
+native, *others = [statistics.median(times) for times in device_times.values()]
+tables.show(
+    [
+        {
+            tr(es="dónde", en="where"): where,
+            tr(es="mediana (ms)", en="median (ms)"): 1000 * statistics.median(times),
+            tr(es="p95 (ms)", en="p95 (ms)"): 1000 * np.percentile(times, 95),
+        }
+        for where, times in device_times.items()
+    ],
+    caption=tr(
+        es=f"Una sugerencia: {main_model.size / 1e6:.1f} MB de modelo, {len(main_model.words)} palabras",
+        en=f"One suggestion: a model of {main_model.size / 1e6:.1f} MB, {len(main_model.words)} words",
+    ),
+)
+if in_browser:
+    print(
+        tr(
+            es=f"Medido en: {in_browser.where}. Descargar {in_browser.bytes / 1e6:.1f} MB y estar listo: {in_browser.load_seconds:.1f} s, una vez.",
+            en=f"Measured in: {in_browser.where}. Fetching {in_browser.bytes / 1e6:.1f} MB and being ready: {in_browser.load_seconds:.1f} s, once.",
+        )
+    )
+    compare(
+        tr(es="veces más lento en el navegador", en="times slower in the browser"),
+        predicted=times_slower_in_the_browser,
+        measured=others[-1] / native,
+        unit="×",
+    )
+# es: de aquí en adelante, «el dispositivo» es el navegador si se ha podido medir, y si no el emulado
+# en: from here on, "the device" is the browser if it could be measured, and else the emulated one
+device_name, at_the_edge = list(device_times.items())[-1]
+
+# %% [markdown] lang="es" row="33" slide="subslide"
+# Cuenta de qué se compone cada cifra: la de Python y la del navegador incluyen partir el texto en palabras, la inferencia y ordenar las candidatas. El navegador es un dispositivo de verdad, con su arranque (descargar el programa que ejecuta modelos y el modelo), que se paga una vez.
+# El «dispositivo lento» no lo es: es tu procesador con pausas, para tener algo lento que medir.
+#
+# Escribe tú en la página: cada pulsación pregunta al modelo de tu navegador y, además, a la nube, a través de una red 4G simulada. Fíjate en cuál de las dos respuestas llega antes de que pulses la letra siguiente.
+# %% [markdown] lang="en" row="33" slide="subslide"
+# Mind what each figure contains: Python's and the browser's include splitting the text into words, the inference, and ranking the candidates. The browser is a real device, with its start-up (fetching the program that runs models, and the model), which is paid once.
+# The "slow device" is not: it is your processor with pauses, to have something slow to measure.
+#
+# Type in the page yourself: each keystroke asks the model in your browser and also the cloud, over a simulated 4G network. Watch which of the two answers arrives before you press the next letter.
+
+# %% slide="fragment"
+to_the_cloud = open_until_the_end.enter_context(
+    network.link(cloud.address, network.PROFILES["4g"], seed=1)
+)
+page.set_cloud(to_the_cloud.address)
+page.show(height=560)
+
+# %% [markdown] lang="es" row="35" slide="slide"
+# ## A dónde se va el tiempo
+#
+# Cuatro redes de acceso, con cifras de perfiles publicados (los de WebPageTest; la variación es un supuesto). Son tiempos hasta un servidor **cercano**: a la luz le cuesta, por fibra, unos 10 ms de ida y vuelta por cada 1000 km, y eso no se compra.
+# %% [markdown] lang="en" row="35" slide="slide"
+# ## Where the time goes
+#
+# Four access networks, with figures from published profiles (WebPageTest's; the variation is assumed). They are times to a server **near by**: light takes some 10 ms there and back for each 1000 km of fibre, and no money buys that away.
+
+# %% tags=["hide-input"]
+PROFILES = {name: network.PROFILES[name] for name in ("lan", "fibre", "4g", "3g")}
+tables.show(
+    [
+        {
+            tr(es="red", en="network"): name,
+            tr(es="ida y vuelta mínima (ms)", en="least round trip (ms)"): float(profile.rtt_ms),
+            tr(es="más, de media (ms)", en="on top, on average (ms)"): float(profile.jitter_ms),
+            tr(es="subida (Mbit/s)", en="up (Mbit/s)"): profile.up_kbps / 1000,
+            tr(es="bajada (Mbit/s)", en="down (Mbit/s)"): profile.down_kbps / 1000,
+            tr(es="fuente", en="source"): profile.source,
+        }
+        for name, profile in PROFILES.items()
+    ],
+    caption=tr(es="Las redes de esta unidad", en="The networks of this unit"),
+)
+
+# %% [markdown] lang="es" row="35" slide="subslide"
+# Hacemos pasar las mismas pulsaciones por cada red y separamos tres partes: la **inferencia** (la mide el servidor), los **programas** (HTTP, JSON y Python a los dos lados: lo que se tarda sin red) y la **red** (el resto).
+#
+# **Predice:** con 4G, ¿qué porcentaje de la espera es inferencia?
+# %% [markdown] lang="en" row="35" slide="subslide"
+# We send the same keystrokes over each network and tell three parts apart: the **inference** (the server measures it), the **software** (HTTP, JSON and Python on both sides: what it takes without a network) and the **network** (the rest).
+#
+# **Predict:** on 4G, which percentage of the wait is inference?
+
+# %%
+inference_percent_on_4g = None
+
+
+# %% slide="fragment"
+def keystrokes_over(address, texts):
+    """Each text asked over an open connection: [(seconds of inference, seconds in all)]."""
+    with services.http_client(address, timeout=20) as client:
+        # es: la conexión ya está abierta cuando se escribe: la primera petición no cuenta
+        # en: the connection is open already when one types: the first request does not count
+        ask(client, texts[0])
+        return [ask(client, text)[1:] for text in texts]
+
+
+measured = {"": keystrokes_over(cloud.address, typed)}
+for name, profile in tqdm(PROFILES.items(), desc=tr(es="redes", en="networks"), leave=False):
+    # es: en las lentas, cuatro teclados a la vez, para no esperar tanto: casi todo es esperar
+    # en: on the slow ones four keyboards at once, so as not to wait as long: nearly all of it is waiting
+    at_once = 4 if profile.rtt_ms > 20 else 1
+    with (
+        network.link(cloud.address, profile, seed=5) as link,
+        ThreadPoolExecutor(at_once) as keyboards,
+    ):
+        shares = [typed[start::at_once] for start in range(at_once)]
+        answers = keyboards.map(keystrokes_over, [link.address] * at_once, shares)
+        measured[name] = [each for answer in answers for each in answer]
+
+software = statistics.median(total - inference for inference, total in measured[""])
+parts = {}
+for name in PROFILES:
+    inference = statistics.median(i for i, _ in measured[name])
+    total = statistics.median(t for _, t in measured[name])
+    parts[name] = inference, software, max(0.0, total - inference - software)
+
+# %% slide="fragment" tags=["hide-input"]
+tables.show(
+    [
+        {
+            tr(es="red", en="network"): name,
+            tr(es="inferencia (ms)", en="inference (ms)"): 1000 * inference,
+            tr(es="programas (ms)", en="software (ms)"): 1000 * code,
+            tr(es="red (ms)", en="network (ms)"): 1000 * wire,
+            tr(es="inferencia (% del total)", en="inference (% of the total)"): 100
+            * inference
+            / (inference + code + wire),
+        }
+        for name, (inference, code, wire) in parts.items()
+    ],
+    columns=None,
+    caption=tr(
+        es=f"Mediana de {keystrokes} pulsaciones en cada red",
+        en=f"Median of {keystrokes} keystrokes on each network",
+    ),
+)
+fig, ax = plots.subplots(figsize=(8.4, 3.0))
+left = np.zeros(len(parts))
+for label, values in zip(
+    (
+        tr(es="inferencia", en="inference"),
+        tr(es="programas", en="software"),
+        tr(es="red", en="network"),
+    ),
+    1000 * np.array(list(parts.values())).T,
+    strict=True,
+):
+    ax.barh(list(parts), values, left=left, label=label)
+    left += values
+ax.set_xlabel(tr(es="ms por pulsación (mediana)", en="ms per keystroke (median)"))
+ax.grid(axis="x")
+ax.invert_yaxis()
+ax.legend(loc="lower right", bbox_to_anchor=(1, 0.55))
+plots.show(
+    fig,
+    alt=tr(
+        es="Barras apiladas por red. En 4G y 3G casi toda la barra es red; la inferencia apenas se distingue.",
+        en="Stacked bars by network. On 4G and 3G nearly all of the bar is network; the inference can hardly be seen.",
+    ),
+)
+compare(
+    tr(es="inferencia, del total de la espera con 4G", en="inference, of the whole wait on 4G"),
+    predicted=inference_percent_on_4g,
+    measured=100 * parts["4g"][0] / sum(parts["4g"]),
+    unit="%",
+)
+
+# %% [markdown] lang="es" row="35" slide="subslide"
+# ### El presupuesto de una pulsación
+#
+# Una respuesta parece instantánea si llega en una décima de segundo ([Nielsen, *Response Times*, 1993](https://www.nngroup.com/articles/response-times-3-important-limits/), que recoge estudios de Miller de 1968). Un teclado que llega tarde estorba: la sugerencia aparece cuando ya has escrito la palabra. Nuestro presupuesto es, pues, de 100 ms.
+#
+# Te propongo un arreglo habitual: «pongamos un servidor más rápido». Llevémoslo al extremo: una nube cuya inferencia y cuyos programas tarden **cero**.
+#
+# **Predice:** con 4G, ¿en cuántos puntos porcentuales sube la fracción de pulsaciones que cumplen los 100 ms?
+# %% [markdown] lang="en" row="35" slide="subslide"
+# ### The budget of a keystroke
+#
+# An answer seems instantaneous if it comes within a tenth of a second ([Nielsen, *Response Times*, 1993](https://www.nngroup.com/articles/response-times-3-important-limits/), after studies by Miller from 1968). A keyboard that is late is in the way: the suggestion appears when you have already typed the word. Our budget, then, is 100 ms.
+#
+# Here is a usual remedy: "let us get a faster server". We take it to the extreme: a cloud whose inference and software take **zero**.
+#
+# **Predict:** on 4G, by how many percentage points does the fraction of keystrokes within the 100 ms rise?
+
+# %%
+points_gained_by_an_infinitely_fast_cloud = None
+
+# %% slide="fragment"
+BUDGET = 0.100
+
+
+def within(times):
+    """Percentage of times within the budget."""
+    return 100 * float(np.mean(np.array(times) <= BUDGET))
+
+
+rows, gains = [], {}
+for name in PROFILES:
+    totals = [total for _, total in measured[name]]
+    only_network = [max(0.0, total - inference - software) for inference, total in measured[name]]
+    gains[name] = within(only_network) - within(totals)
+    # es: cada ida y vuelta contra cada sugerencia del dispositivo: ¿quién llega antes?
+    # en: each round trip against each suggestion of the device: who comes first?
+    edge_first = np.mean(np.array(at_the_edge)[:, None] < np.array(totals)[None, :])
+    rows.append(
+        {
+            tr(es="red", en="network"): name,
+            tr(es="nube: en plazo (%)", en="cloud: in time (%)"): within(totals),
+            tr(es="nube infinitamente rápida (%)", en="infinitely fast cloud (%)"): within(
+                only_network
+            ),
+            tr(es="dispositivo (%)", en="device (%)"): within(at_the_edge),
+            tr(es="gana el dispositivo (%)", en="the device wins (%)"): 100 * float(edge_first),
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es=f"Pulsaciones respondidas en 100 ms. El dispositivo: {device_name}",
+        en=f"Keystrokes answered within 100 ms. The device: {device_name}",
+    ),
+)
+compare(
+    tr(
+        es="puntos que gana una nube infinitamente rápida, con 4G",
+        en="points gained by an infinitely fast cloud, on 4G",
+    ),
+    predicted=points_gained_by_an_infinitely_fast_cloud,
+    measured=gains["4g"],
+    unit=tr(es="puntos", en="points"),
+)
+fig, ax = plots.subplots(figsize=(8.4, 3.6))
+for style, name in zip(("-", "--", "-.", ":"), PROFILES, strict=True):
+    totals = np.sort([1000 * total for _, total in measured[name]])
+    ax.step(totals, 100 * np.arange(1, len(totals) + 1) / len(totals), style, label=name)
+totals = np.sort(1000 * np.array(at_the_edge))
+ax.step(
+    totals,
+    100 * np.arange(1, len(totals) + 1) / len(totals),
+    color=plots.INK,
+    label=tr(es="dispositivo", en="device"),
+)
+ax.axvline(1000 * BUDGET, color=plots.FAINT, linestyle="--", linewidth=1)
+ax.set(
+    xscale="log",
+    xlabel=tr(
+        es="ms hasta la sugerencia (escala logarítmica)", en="ms to the suggestion (log scale)"
+    ),
+    ylabel=tr(es="% de las pulsaciones", en="% of the keystrokes"),
+)
+ax.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.18), fontsize=9)
+plots.show(
+    fig,
+    alt=tr(
+        es="Porcentaje acumulado de pulsaciones respondidas, por tiempo. Cada red es una curva más a la derecha cuanto más lenta; la de 3G queda entera a la derecha de la línea de 100 ms.",
+        en="Cumulative percentage of keystrokes answered, by time. Each network is a curve, further right the slower it is; that of 3G lies wholly to the right of the line at 100 ms.",
+    ),
+)
+
+# %% [markdown] lang="es" row="35" slide="subslide"
+# Con 3G ninguna nube llega a tiempo: la ida y vuelta mínima ya es el triple del presupuesto. Con 4G llegan o no según la suerte de cada ida y vuelta, y **la parte que puedes acelerar es la pequeña**. Con fibra o en una red local, en cambio, la nube cumple de sobra: «en el borde siempre es mejor» tampoco es verdad.
+#
+# Hay una cuenta que lo resume. Si el modelo tarda $t$ en el servidor y el dispositivo es $s$ veces más lento, el borde gana cuando $s \cdot t < t + \mathrm{RTT}$, o sea, cuando
+#
+# $$t < \frac{\mathrm{RTT}}{s - 1}$$
+#
+# Un modelo que tarde más que eso en el servidor llega antes desde la nube.
+# %% [markdown] lang="en" row="35" slide="subslide"
+# On 3G no cloud arrives in time: the least round trip is already three times the budget. On 4G they arrive or not by the luck of each round trip, and **the part that you can speed up is the small one**. On fibre or in a local network, however, the cloud is well in time: "the edge is always better" is not true either.
+#
+# One sum says it all. If the model takes $t$ on the server and the device is $s$ times slower, the edge wins when $s \cdot t < t + \mathrm{RTT}$, that is, when
+#
+# $$t < \frac{\mathrm{RTT}}{s - 1}$$
+#
+# A model that takes longer than that on the server arrives earlier from the cloud.
+
+# %% slide="fragment" tags=["hide-input"]
+tables.show(
+    [
+        {
+            tr(es="red", en="network"): name,
+            tr(es="s = 2", en="s = 2"): 1000 * wire / 1,
+            tr(es="s = 8", en="s = 8"): 1000 * wire / 7,
+            tr(es="s = 50", en="s = 50"): 1000 * wire / 49,
+            tr(es="nuestro modelo, en el servidor", en="our model, on the server"): 1000 * native,
+        }
+        for name, (_, _, wire) in parts.items()
+    ],
+    caption=tr(
+        es="Hasta qué tiempo de inferencia en el servidor (ms) gana el borde, si el dispositivo es s veces más lento",
+        en="Up to which inference time on the server (ms) the edge wins, if the device is s times slower",
+    ),
+)
+
+# %% [markdown] lang="es" row="35" slide="subslide"
+# **A mil veces más escala** nada de esto mejora: la ida y vuelta es la misma para un usuario que para un millón, y encima el servidor empieza a tener cola (unidad 04). Lo que sí cambia la cuenta es un modelo mil veces mayor: un gran modelo de lenguaje tarda décimas de segundo hasta en el mejor servidor, y ahí la red vuelve a ser la parte pequeña.
+# %% [markdown] lang="en" row="35" slide="subslide"
+# **At a thousand times the scale** none of this gets better: the round trip is the same for one user as for a million, and on top of that the server begins to have a queue (unit 04). What does change the sum is a model a thousand times larger: a large language model takes tenths of a second even on the best server, and there the network is the small part again.
+
+# %% [markdown] lang="es" row="34" slide="slide"
+# ## Sin conexión
+#
+# «Se ejecuta en el dispositivo, luego funciona sin conexión.» El modelo, sí. Pero una **hora de llegada** necesita el tráfico de ahora, y eso está fuera. En un tren con túneles, o en una empresa que prohíbe Internet, el dispositivo puede calcular; lo que le falta es un dato.
+#
+# Una ciudad inventada: horas punta que se repiten cada día, atascos que nacen y se deshacen en una hora o así, e incidentes. El dispositivo lleva dentro **lo habitual a cada hora** (aprendido de dos semanas) y pregunta por el tráfico siempre que puede. El servicio de tráfico es un proceso de verdad, y la red se corta de verdad.
+#
+# Un segundo nuestro son 20 minutos de la ciudad. Lo que cuenta son los cortes: mira la hora de cada dato, que viene **en el dato** y no es la hora en que te llegó.
+# %% [markdown] lang="en" row="34" slide="slide"
+# ## Without a connection
+#
+# "It runs on the device, so it works offline." The model does. But an **arrival time** needs the traffic of this moment, and that is outside. In a train with tunnels, or in a company that forbids the Internet, the device can compute; what it lacks is a piece of data.
+#
+# An invented city: rush hours that come every day, jams that build up and dissolve within an hour or so, and incidents. The device carries **what is usual at each hour** (learned from two weeks) and asks for the traffic whenever it can. The traffic service is a real process, and the network is really cut.
+#
+# A second of ours is 20 minutes of the city. What matters are the cuts: look at the time of each piece of data, which comes **in the data** and is not the time at which you got it.
+
+# %% slide="subslide"
+from mlprod.systems.traffic import DAY, Traffic
+
+traffic = Traffic.simulate(seed=11, days=28)
+history, today = traffic.slowness[: 14 * DAY], 20 * DAY + 7 * 60
+CITY_MINUTES_PER_SECOND = 20
+
+# es: lo que el dispositivo lleva dentro: lo habitual a cada hora del día…
+# en: what the device carries: what is usual at each time of day…
+logs = np.log(history).reshape(14, DAY)
+usual_log = np.convolve(np.tile(logs.mean(axis=0), 3), np.ones(21) / 21, "same")[DAY : 2 * DAY]
+# es: …y cuánto vale, según su antigüedad, saber que hoy se va más despacio que de costumbre
+# en: …and how much it is worth, by its age, to know that today it is slower than usual
+deviations = (logs - usual_log).ravel()
+ages = np.arange(0, 361)
+worth = np.array([1.0] + [np.corrcoef(deviations[:-a], deviations[a:])[0, 1] for a in ages[1:]])
+worth = np.minimum.accumulate(np.clip(worth, 0, 1))
+
+
+def usual(minute):
+    """How slow the roads usually are at this time of day."""
+    return math.exp(usual_log[minute % DAY])
+
+
+@dataclass
+class Answer:
+    """An arrival time in minutes, half the width of its 80 % interval, and the age in minutes of the traffic it knows."""
+
+    minutes: float
+    give_or_take: float
+    age: int | None
+
+
+def eta(empty_road, now, heard=None):
+    """The answer of a device that last heard (minute of the data, slowness), or None. It says how old its data is."""
+    age = None if heard is None else now - heard[0]
+    share = 0.0 if heard is None else worth[min(age, len(worth) - 1)]
+    deviation = 0.0 if heard is None else math.log(heard[1] / usual(heard[0]))
+    estimate = empty_road * usual(now) * math.exp(share * deviation)
+    # es: lo que queda sin saber crece con la antigüedad, hasta lo que no se sabe sin ningún dato
+    # en: what is left unknown grows with the age, up to what is unknown without any data
+    spread = deviations.std() * math.sqrt(1 - share**2)
+    return Answer(estimate, 1.28 * spread * estimate, age)
+
+
+def city_minute(began):
+    """The minute of the city, if the replay began at the monotonic second `began`. One clock for all processes."""
+    return today + int((monotonic() - began) * CITY_MINUTES_PER_SECOND)
+
+
+def traffic_service(began, ready, stopping):
+    """The traffic of this minute, as a process: the data carry their own time."""
+    app = FastAPI()
+
+    @app.get("/traffic")
+    def current():
+        minute = city_minute(began)
+        return {"minute": minute, "slowness": float(traffic.slowness[minute])}
+
+    services.serve_http(app, ready, stopping)
+
+
+# %% [markdown] lang="es" row="34" slide="subslide"
+# Nueve segundos de viaje (tres horas de la ciudad), con túneles que cortan la conexión en momentos escritos de antemano. A cada minuto de la ciudad el dispositivo pide el tráfico; si no hay red, responde con lo que tiene.
+# %% [markdown] lang="en" row="34" slide="subslide"
+# Nine seconds of travel (three hours of the city), with tunnels that cut the connection at moments written beforehand. At each minute of the city the device asks for the traffic; if there is no network it answers with what it has.
+
+# %% slide="fragment"
+journey_s, tunnels = 9.0, ((1.0, 2.2), (3.4, 6.4), (7.6, 8.4))
+TRIP = 20
+answers, heard, failures, began = [], None, 0, monotonic()
+with (
+    processes.start(traffic_service, began) as service,
+    network.link(service.address, network.PROFILES["lan"].with_outages(tunnels)) as link,
+    services.http_client(link.address, timeout=1) as client,
+    tqdm(
+        total=journey_s,
+        desc=tr(es="viaje", en="journey"),
+        leave=False,
+        bar_format="{desc}: {n:.0f} s {bar}",
+    ) as bar,
+):
+    left = monotonic()
+    while (elapsed := monotonic() - left) < journey_s:
+        try:
+            told = client.get("/traffic").json()
+            heard = told["minute"], told["slowness"]
+        except httpx.TransportError:
+            failures += 1
+        now = city_minute(began)
+        answers.append((now, eta(TRIP, now, heard), heard))
+        bar.update(elapsed - bar.n)
+        sleep(1 / CITY_MINUTES_PER_SECOND)
+
+oldest = max(answers, key=lambda each: each[1].age or 0)
+print(
+    tr(
+        es=f"{len(answers)} respuestas, {failures} de ellas sin red. La más vieja decía: «{oldest[1].minutes:.0f} min, "
+        f"± {oldest[1].give_or_take:.0f}; con el tráfico de hace {oldest[1].age} min». Tardó {TRIP * traffic.slowness[oldest[0]]:.0f}.",
+        en=f'{len(answers)} answers, {failures} of them without a network. The oldest said: "{oldest[1].minutes:.0f} min, '
+        f'± {oldest[1].give_or_take:.0f}; with the traffic of {oldest[1].age} min ago". It took {TRIP * traffic.slowness[oldest[0]]:.0f}.',
+    )
+)
+fig, ax = plots.subplots(figsize=(8.8, 3.8))
+clock = np.array([now for now, *_ in answers]) % DAY / 60
+said = np.array([answer.minutes for _, answer, _ in answers])
+around = np.array([answer.give_or_take for _, answer, _ in answers])
+ax.fill_between(clock, said - around, said + around, alpha=0.2, color=plots.BLUE)
+ax.plot(
+    clock,
+    said,
+    color=plots.BLUE,
+    label=tr(es="respuesta, con su margen", en="answer, with its margin"),
+)
+ax.plot(
+    clock,
+    [TRIP * slowness for *_, (_, slowness) in answers],
+    ":",
+    color=plots.VERMILION,
+    label=tr(es="el último tráfico, para siempre", en="the last traffic, for ever"),
+)
+ax.plot(
+    clock,
+    [TRIP * traffic.slowness[now] for now, *_ in answers],
+    color=plots.INK,
+    linewidth=1,
+    label=tr(es="lo que se tarda", en="what it takes"),
+)
+old = np.array([answer.age > 2 for _, answer, _ in answers])
+bottom = ax.get_ylim()[0]
+ax.fill_between(
+    clock,
+    bottom,
+    ax.get_ylim()[1],
+    where=old,
+    color=plots.GRID,
+    alpha=0.6,
+    linewidth=0,
+    label=tr(es="sin red", en="no network"),
+)
+ax.set(
+    xlabel=tr(es="hora de la ciudad", en="hour of the city"),
+    ylabel=tr(es="minutos del viaje", en="minutes of the trip"),
+)
+ax.margins(x=0)
+ax.legend(ncols=2, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 1.25))
+plots.show(
+    fig,
+    alt=tr(
+        es="La duración de un viaje a lo largo de tres horas, y dos respuestas. En las franjas sin red, la que usa el último tráfico se queda plana y la otra vuelve poco a poco a lo habitual mientras su margen se ensancha.",
+        en="The duration of a trip over three hours, and two answers. In the stretches without a network, the one that uses the last traffic stays flat and the other returns little by little to the usual, while its margin widens.",
+    ),
+)
+
+# %% [markdown] lang="es" row="34" slide="subslide"
+# Un viaje no demuestra nada: unos pocos túneles. La misma función, ahora sin esperar, sobre **una semana** de cortes sorteados (sin red unos tres cuartos de hora de cada dos horas) y miles de viajes, contra otras tres maneras de actuar:
+#
+# - **nada**: sin tráfico de hace menos de 2 minutos, no respondo;
+# - **el último, para siempre**: respondo como si lo último que oí fuera de ahora mismo;
+# - **lo habitual**: nunca miro el tráfico;
+# - **con antigüedad**: lo de arriba.
+#
+# **Predice:** de los viajes que empiezan con un dato de **más de dos horas**, ¿cuántas veces se equivoca más «el último, para siempre» que «lo habitual», que no sabe nada de hoy?
+# %% [markdown] lang="en" row="34" slide="subslide"
+# One journey proves nothing: a few tunnels. The same function, now without waiting, over **a week** of drawn outages (no network for some three quarters of an hour out of every two hours) and thousands of trips, against three other ways to behave:
+#
+# - **none**: without traffic from less than 2 minutes ago, I do not answer;
+# - **the last, for ever**: I answer as if the last that I heard were of right now;
+# - **the usual**: I never look at the traffic;
+# - **with age**: the one above.
+#
+# **Predict:** for the trips that begin with data **more than two hours** old, how many times as large is the error of "the last, for ever" as that of "the usual", which knows nothing of today?
+
+# %%
+times_worse_than_knowing_nothing = None
+
+# %% slide="fragment"
+first, last = 14 * DAY, 21 * DAY
+outages = network.random_outages(seed=34, seconds=last - first, up_s=75, down_s=45)
+down = np.zeros(last - first, bool)
+for begin, end in outages:
+    down[int(begin) : int(end)] = True
+
+heard_at, latest = [], None
+for minute, is_down in enumerate(down, first):
+    latest = latest if is_down else (minute, float(traffic.slowness[minute]))
+    heard_at.append(latest)
+
+NAMES = {
+    "none": tr(es="nada", en="none"),
+    "forever": tr(es="el último, para siempre", en="the last, for ever"),
+    "usual": tr(es="lo habitual", en="the usual"),
+    "aged": tr(es="con antigüedad", en="with age"),
+}
+errors, trip_ages, inside = {name: [] for name in NAMES}, [], []
+for minute, empty, took in traffic.trips(seed=3, begin=first, end=last, count=8000):
+    known = heard_at[minute - first]
+    if known is None:
+        continue
+    answer = eta(empty, minute, known)
+    trip_ages.append(answer.age)
+    errors["aged"].append(abs(answer.minutes - took))
+    errors["usual"].append(abs(empty * usual(minute) - took))
+    errors["forever"].append(abs(empty * known[1] - took))
+    errors["none"].append(abs(empty * known[1] - took) if answer.age < 2 else math.nan)
+    inside.append(errors["aged"][-1] <= answer.give_or_take + 1e-9)
+trip_ages, inside = np.array(trip_ages), np.array(inside)
+errors = {name: np.array(values) for name, values in errors.items()}
+stale = trip_ages > 120
+rows = []
+for name, label in NAMES.items():
+    answered = ~np.isnan(errors[name])
+    rows.append(
+        {
+            tr(es="política", en="policy"): label,
+            tr(es="responde (%)", en="answers (%)"): 100 * float(answered.mean()),
+            tr(es="error medio (min)", en="mean error (min)"): float(np.nanmean(errors[name])),
+            tr(es="error sin red (min)", en="error without network (min)"): float(
+                errors[name][trip_ages >= 2].mean()
+            ),
+            tr(es="con un dato de más de 2 h (min)", en="with data over 2 h old (min)"): float(
+                errors[name][stale].mean()
+            ),
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es=f"Disponibilidad y error: {len(trip_ages)} viajes de una semana con cortes",
+        en=f"Availability and error: {len(trip_ages)} trips of a week with outages",
+    ),
+)
+compare(
+    tr(
+        es="error de «el último» entre el de «lo habitual», con datos de más de dos horas",
+        en='error of "the last" over that of "the usual", with data over two hours old',
+    ),
+    predicted=times_worse_than_knowing_nothing,
+    measured=float(errors["forever"][stale].mean() / errors["usual"][stale].mean()),
+    unit="×",
+)
+
+# %% slide="fragment" tags=["hide-input"]
+edges = np.array([0, 2, 10, 20, 40, 60, 90, 120, 180])
+middle = (edges[:-1] + edges[1:]) / 2
+fig, (ax, honest) = plots.subplots(1, 2, figsize=(9.6, 3.6), width_ratios=[3, 2])
+bins = np.digitize(trip_ages, edges) - 1
+for style, name in zip(("--", ":", "-"), ("forever", "usual", "aged"), strict=True):
+    means = [
+        errors[name][bins == b].mean() if (bins == b).any() else np.nan for b in range(len(middle))
+    ]
+    ax.plot(middle, means, style, marker="o", label=NAMES[name])
+ax.set(
+    xlabel=tr(es="antigüedad del dato (min)", en="age of the data (min)"),
+    ylabel=tr(es="error medio (min)", en="mean error (min)"),
+)
+ax.legend(fontsize=9)
+covered = [
+    100 * inside[bins == b].mean() if (bins == b).any() else np.nan for b in range(1, len(middle))
+]
+honest.plot(middle[1:], covered, "o-", color=plots.BLUE)
+honest.axhline(80, color=plots.FAINT, linestyle="--", linewidth=1)
+honest.set(
+    xlabel=tr(es="antigüedad del dato (min)", en="age of the data (min)"),
+    ylabel=tr(es="% dentro del margen", en="% inside the margin"),
+    ylim=(0, 100),
+)
+plots.show(
+    fig,
+    alt=tr(
+        es="A la izquierda, error según la antigüedad del dato: el último valor empeora hasta pasar a lo habitual, y la respuesta con antigüedad queda por debajo de ambas o junto a la mejor. A la derecha, el porcentaje de viajes dentro del margen del 80 %.",
+        en="Left, the error by age of the data: the last value worsens until it passes the usual, and the answer with age stays below both or next to the better one. Right, the percentage of trips inside the 80 % margin.",
+    ),
+)
+
+# %% [markdown] lang="es" row="34" slide="subslide"
+# Con datos frescos no hay nada mejor que el dato. Con datos viejos, **usarlo tal cual es peor que no saber nada de hoy**; y callarse deja sin respuesta a quien la necesita. La tercera vía cuesta unas líneas: pesar lo oído según su antigüedad (el peso se aprende de la historia) y **decirla**, con un margen que crece.
+# La figura de la derecha comprueba la honestidad: si digo 80 %, tiene que acertar alrededor del 80 %, tenga el dato la edad que tenga. Si la línea se aparta de la discontinua, el margen miente, y hay que corregirlo.
+#
+# **A mil veces más escala** aparece otra cosa: cuando vuelve la red, todos los dispositivos preguntan a la vez. Un reintento con espera aleatoria (unidad 01) evita que la recuperación sea otra avería.
+# %% [markdown] lang="en" row="34" slide="subslide"
+# With fresh data nothing beats the data. With old data, **using it as it is is worse than knowing nothing of today**; and keeping silent leaves those who need an answer without one. The third way costs a few lines: weigh what you heard by its age (the weight is learned from the history) and **say the age**, with a margin that grows.
+# The figure on the right checks the honesty: if I say 80 %, it has to be right around 80 % of the time, whatever the age of the data. If the line strays from the dashed one, the margin lies and must be mended.
+#
+# **At a thousand times the scale** something else appears: when the network comes back, all devices ask at once. A retry with a random wait (unit 01) keeps the recovery from being another failure.
+
+# %% [markdown] lang="es" row="36" slide="slide"
+# ## Quién ve los datos
+#
+# Un dato puede escaparse por tres sitios: el **cable**, el **servidor** y el **aparato**. El borde quita los dos primeros y agranda el tercero. Vamos a ponernos en el lugar de quien los ataca, en nuestros propios procesos.
+#
+# ### En el cable
+#
+# Alguien escucha entre el teclado y la nube (el dueño de la wifi, por ejemplo). Escribimos una frase letra a letra, primero por HTTP y luego por HTTPS.
+# %% [markdown] lang="en" row="36" slide="slide"
+# ## Who sees the data
+#
+# Data can escape in three places: the **wire**, the **server** and the **device**. The edge removes the first two and enlarges the third. Let us take the attacker's place, among our own processes.
+#
+# ### On the wire
+#
+# Somebody listens between the keyboard and the cloud (the owner of the Wi-Fi, say). We type a sentence letter by letter, first over HTTP and then over HTTPS.
+
+# %% slide="fragment"
+import ssl
+
+from mlprod.systems.certificates import self_signed
+
+secret = tr(
+    es="mañana me dan el resultado de la biopsia", en="tomorrow I get the result of the biopsy"
+)
+server_log = str(workspace() / "server-log.sqlite")
+certificate = self_signed(workspace())
+trusted = ssl.create_default_context(cafile=certificate[0])
+
+
+def type_it(link, client):
+    """Type the secret over a link: what somebody on the path hears, and how many bytes went up with each keystroke."""
+    ask(client, "")
+    link.eavesdrop()
+    sizes, before = [], link.counters.up_bytes
+    for length in range(1, len(secret) + 1):
+        ask(client, secret[:length], user="ana")
+        now = link.counters.up_bytes
+        sizes.append(now - before)
+        before = now
+    return {way: b"".join(pieces) for way, pieces in link.overheard().items()}, sizes
+
+
+with (
+    processes.start(keyboard_service, log=server_log) as service,
+    network.link(service.address) as link,
+    services.http_client(link.address) as client,
+):
+    in_clear, clear_sizes = type_it(link, client)
+with (
+    processes.start(keyboard_service, certificate=certificate) as service,
+    network.link(service.address.replace("http://", "https://")) as link,
+    httpx.Client(base_url=link.address, verify=trusted, trust_env=False) as client,
+):
+    encrypted, tls_sizes = type_it(link, client)
+
+
+def found(text, heard):
+    """Whether the bytes hold the text, as JSON writes it or as UTF-8."""
+    return json.dumps(text).strip('"').encode() in heard or text.encode() in heard
+
+
+print(tr(es="HTTP, lo último que se oyó:", en="HTTP, the last that was heard:"))
+print(in_clear["up"][-100:].decode(errors="replace").split("\r\n\r\n")[-1])
+print()
+print(tr(es="HTTPS, lo último que se oyó:", en="HTTPS, the last that was heard:"))
+print(encrypted["up"][-60:].hex(" "))
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# Con TLS no se lee nada. **Predice:** ¿qué porcentaje de las pulsaciones puede, aun así, adivinar el que escucha **cuántas letras** llevaba escritas, sabiendo cuántas eran al principio? (Cuenta solo los bytes que pasan.)
+# %% [markdown] lang="en" row="36" slide="subslide"
+# With TLS nothing can be read. **Predict:** for what percentage of the keystrokes can the listener nevertheless guess **how many letters** had been typed, knowing how many there were at first? (By counting nothing but the bytes that pass.)
+
+# %%
+lengths_guessed_percent = None
+
+
+# %% slide="fragment"
+def lengths_from(sizes):
+    """What a listener who knows that the first request had one letter guesses: each byte more is a letter more."""
+    return [1 + size - sizes[0] for size in sizes]
+
+
+as_sent = [len(json.dumps(secret[: n + 1])) - 2 for n in range(len(secret))]
+right = sum(guess == truth for guess, truth in zip(lengths_from(tls_sizes), as_sent, strict=True))
+tables.show(
+    [
+        {
+            tr(es="camino", en="path"): "HTTP",
+            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): len(in_clear["up"]),
+            tr(es="¿está la frase?", en="is the sentence there?"): found(secret, in_clear["up"]),
+            tr(es="¿están las sugerencias?", en="are the suggestions there?"): b"probability"
+            in in_clear["down"],
+        },
+        {
+            tr(es="camino", en="path"): "HTTPS (TLS)",
+            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): len(encrypted["up"]),
+            tr(es="¿está la frase?", en="is the sentence there?"): found(secret, encrypted["up"]),
+            tr(es="¿están las sugerencias?", en="are the suggestions there?"): b"probability"
+            in encrypted["down"],
+        },
+        {
+            tr(es="camino", en="path"): tr(es="en el dispositivo", en="on the device"),
+            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): 0,
+            tr(es="¿está la frase?", en="is the sentence there?"): False,
+            tr(es="¿están las sugerencias?", en="are the suggestions there?"): False,
+        },
+    ],
+    caption=tr(es="Lo que oye quien está en medio", en="What somebody in the middle hears"),
+)
+compare(
+    tr(
+        es="pulsaciones cuya longitud se adivina a través de TLS",
+        en="keystrokes whose length is guessed through TLS",
+    ),
+    predicted=lengths_guessed_percent,
+    measured=100 * right / len(secret),
+    unit="%",
+)
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# El cifrado esconde el contenido, no el **tamaño** ni el **momento**: cada letra es un byte más. (Y el nombre del servidor: viaja en claro al empezar, salvo que se use *Encrypted Client Hello*, [RFC 9849](https://www.rfc-editor.org/info/rfc9849).) Se remedia rellenando todas las peticiones a un mismo tamaño. En el dispositivo no hay nada que oír.
+#
+# ### En el servidor
+#
+# Una brecha: alguien se lleva el registro de peticiones de la nube. Lo leemos como él.
+# %% [markdown] lang="en" row="36" slide="subslide"
+# Encryption hides the contents, not the **size** nor the **moment**: each letter is a byte more. (Nor the server's name, which travels in clear at the beginning unless *Encrypted Client Hello*, [RFC 9849](https://www.rfc-editor.org/info/rfc9849), is used.) The remedy is to pad all requests to one size. On the device there is nothing to hear.
+#
+# ### On the server
+#
+# A breach: somebody gets away with the cloud's log of requests. We read it as they would.
+
+# %% slide="fragment"
+with closing(sqlite3.connect(server_log)) as stolen:
+    kept = stolen.execute("select user, text from requests where text <> ''").fetchall()
+print(
+    tr(
+        es=f"{len(kept)} registros de una sola frase, y de quién son. El último: {kept[-1]}",
+        en=f"{len(kept)} records of a single sentence, and whose they are. The last one: {kept[-1]}",
+    )
+)
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# Nadie decidió guardar la biopsia de Ana: lo hizo un registro de peticiones, que suele estar ahí «por si acaso». Multiplica por todos los usuarios y por todo el tiempo que se conserve. El propio TLS no cambia nada: la nube **tiene** que leerlo para responder.
+#
+# ### En el aparato
+#
+# Ahora alguien se lleva el móvil. Dentro están el modelo y el **diccionario personal**, lo que el teclado ha aprendido de ti. Tres maneras de guardarlo:
+#
+# 1. tal cual;
+# 2. cifrado, con la clave en un fichero al lado;
+# 3. cifrado, con la clave envuelta: solo se abre con el PIN.
+# %% [markdown] lang="en" row="36" slide="subslide"
+# Nobody decided to keep Ana's biopsy: a log of requests did, which is usually there "just in case". Multiply by all users and by all the time that it is kept. TLS itself changes nothing: the cloud **has to** read the text in order to answer.
+#
+# ### On the device
+#
+# Now somebody takes the phone. Inside are the model and the **personal dictionary**, what the keyboard has learned from you. Three ways to keep it:
+#
+# 1. as it is;
+# 2. encrypted, with the key in a file beside it;
+# 3. encrypted, with the key wrapped: only the PIN opens it.
+
+# %% slide="fragment"
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+personal = json.dumps({word: 1 for word in secret.split()}).encode()
+PIN = "4071"
+
+
+def lock(key, data):
+    """Encrypt and authenticate: what comes out cannot be read, nor changed unnoticed, without the key."""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key).encrypt(nonce, data, None)
+
+
+def unlock(key, data):
+    return AESGCM(key).decrypt(data[:12], data[12:], None)
+
+
+def from_pin(pin, salt):
+    """A key out of a PIN, slowly on purpose (scrypt): each guess has to pay for it."""
+    return Scrypt(salt=salt, length=32, n=2**14, r=8, p=1).derive(pin.encode())
+
+
+phone = workspace() / "phone"
+phone.mkdir(exist_ok=True)
+(phone / "plain.json").write_bytes(personal)
+key = AESGCM.generate_key(256)
+(phone / "beside.locked").write_bytes(lock(key, personal))
+(phone / "beside.key").write_bytes(key)
+key, salt = AESGCM.generate_key(256), os.urandom(16)
+(phone / "wrapped.locked").write_bytes(lock(key, personal))
+(phone / "wrapped.key").write_bytes(salt + lock(from_pin(PIN, salt), key))
+# es: el modelo tiene que estar en el aparato para poder usarse sin red
+# en: the model has to be on the device, to be usable without a network
+(phone / "model.onnx").write_bytes(Path(main_model.path).read_bytes())
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# Y ahora somos el ladrón: no tenemos más que esa carpeta.
+# %% [markdown] lang="en" row="36" slide="subslide"
+# And now we are the thief: that folder is all we have.
+
+# %% slide="fragment"
+import onnx
+
+loot = {file.name: file.read_bytes() for file in phone.iterdir()}
+opened = {"plain": loot["plain.json"] == personal}
+opened["beside"] = unlock(loot["beside.key"], loot["beside.locked"]) == personal
+
+salt, wrapped = loot["wrapped.key"][:16], loot["wrapped.key"][16:]
+guesses, began = 0, perf_counter()
+for pin in random.Random(1).sample([f"{n:04d}" for n in range(10_000)], 40):
+    guesses += 1
+    try:
+        unlock(from_pin(pin, salt), wrapped)
+        break
+    except InvalidTag:
+        continue
+seconds_each = (perf_counter() - began) / guesses
+weights = {
+    each.name: onnx.numpy_helper.to_array(each)
+    for each in onnx.load(str(phone / "model.onnx")).graph.initializer
+}
+numbers = sum(array.size for array in weights.values())
+tables.show(
+    [
+        {
+            tr(es="cómo se guarda", en="how it is kept"): tr(es="tal cual", en="as it is"),
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): opened["plain"],
+            tr(es="cuánto le cuesta", en="at what cost"): tr(
+                es="abrir un fichero", en="opening a file"
+            ),
+        },
+        {
+            tr(es="cómo se guarda", en="how it is kept"): tr(
+                es="cifrado, la clave al lado", en="encrypted, the key beside it"
+            ),
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): opened["beside"],
+            tr(es="cuánto le cuesta", en="at what cost"): tr(
+                es="abrir dos ficheros", en="opening two files"
+            ),
+        },
+        {
+            tr(es="cómo se guarda", en="how it is kept"): tr(
+                es="clave envuelta con un PIN de 4 cifras", en="key wrapped by a 4-digit PIN"
+            ),
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): True,
+            tr(es="cuánto le cuesta", en="at what cost"): tr(
+                es=f"{seconds_each * 10_000 / 60:.0f} min como mucho: 10 000 PIN a {1000 * seconds_each:.0f} ms",
+                en=f"{seconds_each * 10_000 / 60:.0f} min at most: 10 000 PINs at {1000 * seconds_each:.0f} ms",
+            ),
+        },
+        {
+            tr(es="cómo se guarda", en="how it is kept"): tr(
+                es="…y un chip que se bloquea a los 10 intentos",
+                en="…and a chip that locks after 10 attempts",
+            ),
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): tr(
+                es="1 de cada 1000 veces", en="1 in 1000 times"
+            ),
+            tr(es="cuánto le cuesta", en="at what cost"): tr(
+                es="10 intentos de 10 000, si el PIN es al azar",
+                en="10 attempts of 10 000, if the PIN is random",
+            ),
+        },
+        {
+            tr(es="cómo se guarda", en="how it is kept"): tr(es="el modelo", en="the model"),
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): True,
+            tr(es="cuánto le cuesta", en="at what cost"): tr(
+                es=f"`onnx.load`: {len(weights)} matrices, {numbers / 1e6:.2f} millones de números",
+                en=f"`onnx.load`: {len(weights)} arrays, {numbers / 1e6:.2f} million numbers",
+            ),
+        },
+    ],
+    caption=tr(es="Lo que saca el ladrón", en="What the thief gets out"),
+)
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# La clave al lado de los datos **no es cifrado**: es una formalidad. Envolverla con un PIN obliga a probar, y un PIN corto se prueba entero en minutos u horas, por lento que sea cada intento; lo que de verdad protege es que **los intentos se acaben**, y de eso se encarga el chip seguro del teléfono (el *Secure Enclave* de Apple, el *StrongBox* de Android). (El chip, aquí, es aritmética: no lo hemos emulado.)
+#
+# Y el modelo es público desde que lo instala el primer usuario: quien pueda ejecutarlo puede leerlo. En la nube, en cambio, solo se le puede preguntar.
+#
+# ### Contar los dos lados
+#
+# ¿Qué es peor? Cuenta **personas expuestas al año**, con supuestos a la vista: cámbialos. Un servidor se rompe pocas veces, pero con él caen todos. Aparatos se roban muchos, pero cada uno lleva a una persona, y solo cuenta si se puede leer.
+#
+# $$E_\text{nube} = p_\text{brecha} \cdot N \qquad E_\text{borde} = N \cdot p_\text{robo} \cdot p_\text{leer}$$
+#
+# **Predice:** con una brecha cada 50 años, un 4 % de móviles robados o perdidos al año y la clave al lado, ¿cuántas personas expone el borde por cada una que expone la nube, de media?
+# %% [markdown] lang="en" row="36" slide="subslide"
+# The key beside the data **is no encryption**: it is a formality. Wrapping it by a PIN forces one to try, and a short PIN is tried out in minutes or hours, however slow each attempt; what really protects is that **the attempts run out**, and that is the job of the phone's secure chip (Apple's *Secure Enclave*, Android's *StrongBox*). (The chip, here, is arithmetic: we have not emulated it.)
+#
+# And the model is public from the moment the first user installs it: whoever can run it can read it. In the cloud one can only ask it.
+#
+# ### Counting both sides
+#
+# Which is worse? Count **people exposed in a year**, with assumptions in plain sight: change them. A server is broken into seldom, but all fall with it. Many devices are stolen, but each one carries one person, and it only counts if it can be read.
+#
+# $$E_\text{cloud} = p_\text{breach} \cdot N \qquad E_\text{edge} = N \cdot p_\text{theft} \cdot p_\text{read}$$
+#
+# **Predict:** with a breach every 50 years, 4 % of the phones stolen or lost a year, and the key beside the data, how many people does the edge expose for each one that the cloud exposes, on average?
+
+# %%
+edge_over_cloud = None
+
+# %% slide="fragment"
+# es: supuestos: no son medidas de nadie. Cámbialos por los de tu caso
+# en: assumptions: nobody's measures. Change them for those of your case
+people = 10_000
+breach_a_year, theft_a_year = 1 / 50, 0.04
+readable = {"beside": 1.0, "chip": 10 / 10_000}
+
+chance = np.random.default_rng(36)
+exposed = {
+    tr(es="nube", en="cloud"): np.where(chance.random(years) < breach_a_year, people, 0),
+    tr(es="borde, la clave al lado", en="edge, the key beside it"): chance.binomial(
+        people, theft_a_year * readable["beside"], years
+    ),
+    tr(es="borde, clave envuelta y chip", en="edge, wrapped key and chip"): chance.binomial(
+        people, theft_a_year * readable["chip"], years
+    ),
+}
+formula = [
+    breach_a_year * people,
+    people * theft_a_year * readable["beside"],
+    people * theft_a_year * readable["chip"],
+]
+tables.show(
+    [
+        {
+            tr(es="dónde están los datos", en="where the data are"): where,
+            tr(es="fórmula: personas al año", en="formula: people a year"): by_formula,
+            tr(es="simulado", en="simulated"): float(counts.mean()),
+            tr(es="años sin ninguna (%)", en="years without any (%)"): 100
+            * float((counts == 0).mean()),
+            tr(es="el peor año", en="the worst year"): int(counts.max()),
+        }
+        for (where, counts), by_formula in zip(exposed.items(), formula, strict=True)
+    ],
+    caption=tr(
+        es=f"Personas expuestas, de {people}: {years} años simulados",
+        en=f"People exposed, of {people}: {years} simulated years",
+    ),
+)
+_, beside, _ = exposed.values()
+compare(
+    tr(
+        es="expuestas en el borde por cada una en la nube (la clave al lado)",
+        en="exposed at the edge for each one in the cloud (the key beside the data)",
+    ),
+    predicted=edge_over_cloud,
+    measured=float(beside.mean() / next(iter(exposed.values())).mean()),
+    unit="×",
+)
+
+# %% [markdown] lang="es" row="36" slide="subslide"
+# «En el dispositivo, luego privado» no se sostiene: con la clave al lado, el borde puede exponer de media a **más** gente. Con la clave bien guardada la cuenta se da la vuelta, y por mucho. Y fíjate en la **forma**: la nube son muchos años sin nada y uno con todos a la vez; el borde, un goteo. Dos promedios iguales no son el mismo riesgo.
+# La fórmula cuenta personas; si te importan los registros, multiplica por los que guardes de cada una: **conservar menos** mejora los dos lados.
+#
+# ### Lo que exige el RGPD
+#
+# El [Reglamento (UE) 2016/679](https://eur-lex.europa.eu/eli/reg/2016/679/oj), aplicable desde el 25 de mayo de 2018, en palabras corrientes (no es asesoramiento jurídico):
+#
+# | artículo | si los datos van a tu nube, tienes que… | si no salen del aparato… |
+# |---|---|---|
+# | 5.1.c, 25 | pedir solo lo necesario, desde el diseño: ¿hace falta el texto entero? | se cumple casi solo, mientras no lo envíes |
+# | 5.1.e | borrarlo cuando ya no haga falta | el usuario lo borra; al desinstalar, tiene que irse |
+# | 6, 13 | tener una base jurídica y decir qué haces con ellos | decir al menos qué se guarda y dónde |
+# | 15, 17, 20 | enseñarlos, borrarlos y entregarlos si te lo piden | los tiene él; si tú no los tienes, no puedes darlos |
+# | 28, 44-49 | contrato con quien te aloja; reglas si salen del Espacio Económico Europeo | no hay tercero ni viaje |
+# | 32 | seguridad adecuada al riesgo: cifrar, limitar accesos | también: cifra en reposo |
+# | 33, 34 | avisar de una brecha a la autoridad en 72 h y, si el riesgo es alto, a los afectados, salvo que estuvieran bien cifrados | un robo de un aparato ajeno no suele ser una brecha tuya |
+# | 35 | evaluar el impacto antes, si el riesgo es alto | quizá también |
+#
+# El borde hace **más fácil** cumplir, no exime: en cuanto la aplicación envía estadísticas, copias de seguridad o ejemplos para reentrenar, vuelves a la columna de en medio.
+# %% [markdown] lang="en" row="36" slide="subslide"
+# "On the device, hence private" does not hold: with the key beside the data the edge may expose **more** people on average. With the key well kept the sum is reversed, and by a lot. And mind the **shape**: the cloud is many years with nothing and one with everybody at once; the edge is a trickle. Two equal averages are not the same risk.
+# The formula counts people; if records are what matters to you, multiply by those you keep of each: **keeping less** improves both sides.
+#
+# ### What the GDPR demands
+#
+# [Regulation (EU) 2016/679](https://eur-lex.europa.eu/eli/reg/2016/679/oj), applicable since 25 May 2018, in plain words (this is no legal advice):
+#
+# | article | if the data go to your cloud, you must… | if they do not leave the device… |
+# |---|---|---|
+# | 5.1.c, 25 | ask only for what is necessary, by design: is the whole text needed? | complied with nearly by itself, as long as you do not send it |
+# | 5.1.e | delete it when it is no longer needed | the user deletes it; on uninstalling, it has to go |
+# | 6, 13 | have a legal basis, and say what you do with them | at least say what is kept and where |
+# | 15, 17, 20 | show, erase and hand them over on request | the user has them; what you do not have you cannot give |
+# | 28, 44-49 | a contract with whoever hosts you; rules if they leave the European Economic Area | there is no third party and no journey |
+# | 32 | security appropriate to the risk: encrypt, limit access | that too: encrypt at rest |
+# | 33, 34 | report a breach to the authority within 72 h and, if the risk is high, to those affected, unless the data were well encrypted | the theft of somebody's own device is not usually a breach of yours |
+# | 35 | assess the impact beforehand, if the risk is high | perhaps as well |
+#
+# The edge makes it **easier** to comply, it does not exempt you: as soon as the app sends statistics, backups or examples to retrain on, you are back in the middle column.
+
+# %% [markdown] lang="es" row="37" slide="slide"
+# ## La factura
+#
+# «Cuanto más calculas en el borde, menos pagas de servidores.» Cierto; falta saber cuánto. Y la otra mitad de la diapositiva: un error en la nube puede arruinar una empresa. En 2020, la *startup* Milkie Way gastó [72 000 dólares en unas horas](https://blog.tomilkieway.com/72k-1/) de pruebas, con un presupuesto avisado de 7: su programa se llamaba a sí mismo, y la nube crecía para atenderlo.
+#
+# Nuestro contador cobra lo que cobran las nubes: **cómputo** (GB de memoria por segundo), **peticiones**, **bytes que salen** y **horas de máquinas encendidas**. Los precios son supuestos con fuente y fecha; la duración y los bytes de cada petición los acabamos de medir.
+# %% [markdown] lang="en" row="37" slide="slide"
+# ## The bill
+#
+# "The more you compute at the edge, the less you pay for servers." True; how much is the question. And the other half of the slide: a mistake in the cloud can ruin a company. In 2020 the startup Milkie Way spent [72 000 dollars in a few hours](https://blog.tomilkieway.com/72k-1/) of testing, with a budget alert set at 7: its program called itself, and the cloud grew in order to serve it.
+#
+# Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out** and **hours of machines switched on**. The prices are assumptions with a source and a date; the duration and the bytes of each request we have just measured.
+
+# %% slide="subslide"
+# es: dólares; precios de lista de AWS en us-east-1 según las páginas consultadas en noviembre de 2026, sin descuentos ni capa gratuita
+# en: dollars; AWS list prices for us-east-1 from the pages looked up in November 2026, without discounts or a free tier
+PRICES = {
+    # es: por GB·segundo, y por petición (Lambda)
+    # en: per GB·second, and per request (Lambda)
+    "compute": 0.0000166667,
+    "requests": 0.20 / 1e6,
+    # es: por byte que sale a Internet; por hora de una máquina con GPU (g5.xlarge)
+    # en: per byte out to the Internet; per hour of a machine with a GPU (g5.xlarge)
+    "traffic": 0.09 / 1e9,
+    "machines": 1.006,
+}
+
+
+class Meter:
+    """What has been used so far, in dollars by line of the bill."""
+
+    def __init__(self):
+        self.lines = Counter()
+
+    def add(self, line, amount):
+        self.lines[line] += amount * PRICES[line]
+
+    @property
+    def total(self):
+        return sum(self.lines.values())
+
+
+# es: lo medido: segundos de una petición (se cobra por milisegundo entero) y bytes que salen
+# en: what was measured: seconds of a request (charged by the whole millisecond) and bytes that go out
+request_s = math.ceil(1000 * statistics.median(total for _, total in measured[""])) / 1000
+with network.link(cloud.address) as link, services.http_client(link.address) as client:
+    for text in typed:
+        ask(client, text)
+    up_bytes, down_bytes = (
+        link.counters.up_bytes / len(typed),
+        link.counters.down_bytes / len(typed),
+    )
+MEMORY_GB = 1.0
+per_million = Meter()
+per_million.add("compute", 1e6 * request_s * MEMORY_GB)
+per_million.add("requests", 1e6)
+per_million.add("traffic", 1e6 * down_bytes)
+tables.show(
+    [
+        {
+            tr(es="línea", en="line"): line,
+            tr(
+                es="dólares por millón de pulsaciones", en="dollars per million keystrokes"
+            ): dollars,
+        }
+        for line, dollars in per_million.lines.items()
+    ],
+    caption=tr(
+        es=f"Un millón de pulsaciones: {1000 * request_s:.0f} ms y {down_bytes:.0f} bytes de respuesta cada una",
+        en=f"A million keystrokes: {1000 * request_s:.0f} ms and {down_bytes:.0f} bytes of answer each",
+    ),
+)
+
+# %% [markdown] lang="es" row="37" slide="subslide"
+# Un mes de 20 millones de pulsaciones al día (el 5 % de clientes que pagan), de diez en diez minutos, con un reloj simulado. Y tres percances:
+#
+# - **tormenta de reintentos**: durante seis horas, algo de lo que depende el servicio se cuelga. Cada intento ocupa su memoria hasta que vence un plazo de 10 s, y falla. La aplicación, la pasarela y el servicio lo intentan tres veces **cada uno**: $3 \cdot 3 \cdot 3 = 27$ intentos;
+# - **máquina olvidada**: una GPU encendida para una prueba el día 5, que nadie apaga;
+# - **éxito**: durante cinco días, el tráfico gratuito se multiplica por 60.
+#
+# El servicio **escala solo**: siempre hay máquinas para todos los intentos.
+#
+# **Predice:** ¿cuántas veces la factura de un mes tranquilo cuestan las seis horas de la tormenta?
+# %% [markdown] lang="en" row="37" slide="subslide"
+# A month of 20 million keystrokes a day (5 % from customers who pay), ten minutes at a time, on a simulated clock. And three mishaps:
+#
+# - **retry storm**: for six hours something that the service depends on hangs. Each attempt holds its memory until a timeout of 10 s expires, and fails. The app, the gateway and the service try three times **each**: $3 \cdot 3 \cdot 3 = 27$ attempts;
+# - **forgotten machine**: a GPU switched on for a test on day 5, that nobody switches off;
+# - **success**: for five days the free traffic is 60 times as large.
+#
+# The service **scales by itself**: there are always machines for all attempts.
+#
+# **Predict:** how many bills of a quiet month do the six hours of the storm cost?
+
+# %%
+quiet_months_in_a_storm = None
+
+# %% slide="fragment"
+STEP_S, DAYS = 600, 30
+STEPS = DAYS * 86_400 // STEP_S
+A_DAY, PAYING, TIMEOUT_S, TRIES = 20e6, 0.05, 10.0, 27
+
+
+def demand(step):
+    """Requests (free, paying) in this step: more by day than by night."""
+    wave = 1 + 0.8 * math.sin(2 * math.pi * (step * STEP_S / 86_400 - 0.3))
+    all_of_them = A_DAY * STEP_S / 86_400 * wave
+    return all_of_them * (1 - PAYING), all_of_them * PAYING
+
+
+def month(mishaps=(), guard=None, most_at_once=None):
+    """A month's bill, line by line, what has been spent after each step, and the requests {kind: (asked, answered)}."""
+    meter, spent = Meter(), []
+    asked, answered = Counter(), Counter()
+    for step in range(STEPS):
+        day = step * STEP_S / 86_400
+        requests_of = dict(zip(("free", "paying"), demand(step), strict=True))
+        if "success" in mishaps and 20 <= day < 25:
+            requests_of["free"] *= 60
+        asked.update(requests_of)
+        hangs = "storm" in mishaps and 10 <= day < 10.25
+        tries, seconds = (TRIES, TIMEOUT_S) if hangs else (1, request_s)
+        if guard:
+            tries = min(tries, guard.tries)
+            for kind, share in guard.admits.items():
+                requests_of[kind] *= share
+        attempts = tries * sum(requests_of.values())
+        if most_at_once is not None:
+            # es: lo que no cabe se rechaza en el acto, sin cobrar
+            # en: what does not fit is refused on the spot, and not charged
+            attempts = min(attempts, most_at_once * STEP_S / seconds)
+        meter.add("compute", attempts * seconds * MEMORY_GB)
+        meter.add("requests", attempts)
+        if not hangs:
+            meter.add("traffic", attempts * down_bytes)
+            answered.update(requests_of)
+        if "machine" in mishaps and day >= 5 and not (guard and guard.idle_machines_off):
+            meter.add("machines", STEP_S / 3600)
+        spent.append(meter.total)
+        if guard:
+            guard.look(step, spent)
+    return meter.lines, spent, {kind: (asked[kind], answered[kind]) for kind in asked}
+
+
+quiet = sum(month()[0].values())
+MISHAPS = {
+    (): tr(es="mes tranquilo", en="quiet month"),
+    ("storm",): tr(es="tormenta de reintentos", en="retry storm"),
+    ("machine",): tr(es="máquina olvidada", en="forgotten machine"),
+    ("success",): tr(es="éxito", en="success"),
+}
+bills = {mishaps: month(mishaps)[0] for mishaps in MISHAPS}
+tables.show(
+    [
+        {
+            "": MISHAPS[mishaps],
+            **{
+                label: bills[mishaps][line]
+                for line, label in {
+                    "compute": tr(es="cómputo ($)", en="compute ($)"),
+                    "requests": tr(es="peticiones ($)", en="requests ($)"),
+                    "traffic": tr(es="tráfico ($)", en="traffic ($)"),
+                    "machines": tr(es="máquinas ($)", en="machines ($)"),
+                }.items()
+            },
+            tr(es="total ($)", en="total ($)"): float(sum(bills[mishaps].values())),
+        }
+        for mishaps in MISHAPS
+    ],
+    caption=tr(es="La factura de un mes, sin guarda", en="A month's bill, without a guard"),
+)
+compare(
+    tr(
+        es="meses tranquilos que cuesta la tormenta de seis horas",
+        en="quiet months that the storm of six hours costs",
+    ),
+    predicted=quiet_months_in_a_storm,
+    measured=(sum(bills["storm",].values()) - quiet) / quiet,
+    unit="×",
+)
+
+# %% [markdown] lang="es" row="37" slide="subslide"
+# Mira la línea que ha crecido. No son las peticiones (veintisiete veces más durante seis horas no es tanto en un mes): son los **segundos** que cada una ocupa esperando a nada. Quien vigila el número de peticiones no ve venir esta factura. Y «escala solo» no pone techo: **es** lo que la hace crecer. El techo es otra cosa, un máximo de ejecuciones a la vez.
+#
+# ### Una guarda
+#
+# Aquí va una que mira el gasto cada diez minutos, extrapola hasta fin de mes y, si se pasa del presupuesto (tres meses tranquilos), actúa **por orden de daño**:
+#
+# 1. apaga las máquinas que no han atendido a nadie;
+# 2. quita los reintentos;
+# 3. rechaza tráfico gratuito, a mitades; el de pago no se toca.
+#
+# Y una pregunta de diseño: ¿qué mira? La factura del proveedor llega con horas de retraso; un contador propio, al momento.
+# %% [markdown] lang="en" row="37" slide="subslide"
+# Look at the line that has grown. It is not the requests (twenty-seven times as many for six hours is not that much in a month): it is the **seconds** that each one spends waiting for nothing. Whoever watches the number of requests does not see this bill coming. Nor does "it scales by itself" put a ceiling on it: that **is** what makes it grow. The ceiling is something else, a maximum of executions at a time.
+#
+# ### A guard
+#
+# Here is one that looks at the spending every ten minutes, extrapolates to the end of the month and, if that exceeds the budget (three quiet months), acts **in order of harm**:
+#
+# 1. it switches off the machines that have served nobody;
+# 2. it removes the retries;
+# 3. it refuses free traffic, by halves; the paying one is not touched.
+#
+# And a question of design: what does it look at? The provider's bill comes hours late; a meter of your own, at once.
+
+
+# %% slide="fragment"
+class Guard:
+    """Keeps the month's forecast under `budget` dollars, seeing the spending `delay` steps late."""
+
+    def __init__(self, budget, delay=0):
+        self.budget, self.delay = budget, delay
+        self.tries, self.idle_machines_off = TRIES, False
+        self.admits = {"free": 1.0, "paying": 1.0}
+        self.acted = None
+
+    def look(self, step, spent):
+        seen = step - self.delay
+        if seen < 1:
+            return
+        # es: el ritmo del último día (o de la última hora, si es peor) hasta fin de mes
+        # en: the pace of the last day (or of the last hour, if worse) until the end of the month
+        pace = max(
+            (spent[seen] - spent[max(0, seen - steps)]) / min(steps, seen) for steps in (6, 144)
+        )
+        forecast = spent[seen] + pace * (STEPS - seen)
+        if forecast > self.budget:
+            self.acted = self.acted or step
+            if not self.idle_machines_off:
+                self.idle_machines_off = True
+            elif self.tries > 1:
+                self.tries = 1
+            else:
+                self.admits["free"] /= 2
+        elif forecast < 0.8 * self.budget:
+            self.admits["free"] = min(1.0, 1.2 * self.admits["free"])
+
+
+budget = 3 * quiet
+all_mishaps = ("storm", "machine", "success")
+WATCHES = {
+    tr(es="sin guarda", en="no guard"): {},
+    tr(es="aviso a fin de mes", en="alert at the end of the month"): {
+        "guard": Guard(budget, delay=STEPS)
+    },
+    tr(es="guarda, con la factura (8 h tarde)", en="guard, on the bill (8 h late)"): {
+        "guard": Guard(budget, delay=8 * 3600 // STEP_S)
+    },
+    tr(es="guarda, con contador propio", en="guard, on a meter of its own"): {
+        "guard": Guard(budget)
+    },
+    tr(
+        es="guarda propia, y 200 ejecuciones a la vez como mucho",
+        en="guard of its own, and at most 200 executions at a time",
+    ): {"guard": Guard(budget), "most_at_once": 200},
+}
+rows, paths = [], {}
+for name, options in WATCHES.items():
+    lines, paths[name], outcome = month(all_mishaps, **options)
+    rows.append(
+        {
+            "": name,
+            tr(es="factura ($)", en="bill ($)"): float(sum(lines.values())),
+            tr(es="veces el presupuesto", en="times the budget"): sum(lines.values()) / budget,
+            **{
+                label: 100 * outcome[kind][1] / outcome[kind][0]
+                for kind, label in {
+                    "paying": tr(es="de pago, atendidas (%)", en="paying, answered (%)"),
+                    "free": tr(es="gratuitas, atendidas (%)", en="free, answered (%)"),
+                }.items()
+            },
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es=f"Los tres percances en un mes, con un presupuesto de {budget:.0f} $",
+        en=f"The three mishaps in one month, with a budget of {budget:.0f} $",
+    ),
+)
+fig, ax = plots.subplots(figsize=(8.8, 3.8))
+days = np.arange(1, STEPS + 1) * STEP_S / 86_400
+for style, (name, spent) in zip(("-", ":", "--", "-", "-."), paths.items(), strict=True):
+    ax.plot(days, spent, style, label=name)
+ax.axhline(budget, color=plots.FAINT, linestyle="--", linewidth=1)
+ax.annotate(
+    tr(es="presupuesto", en="budget"),
+    (0.3, budget),
+    xytext=(0, 4),
+    textcoords="offset points",
+    fontsize=9,
+)
+ax.set(
+    yscale="log",
+    xlabel=tr(es="día del mes", en="day of the month"),
+    ylabel=tr(es="gastado ($, esc. log.)", en="spent ($, log scale)"),
+)
+ax.legend(fontsize=8, loc="lower right")
+plots.show(
+    fig,
+    alt=tr(
+        es="Gasto acumulado a lo largo del mes, en escala logarítmica. Sin guarda o avisando a fin de mes salta el día 10; la guarda que mira la factura llega tarde; la del contador propio corta antes.",
+        en="Spending over the month, on a log scale. Without a guard or with an alert at the end of the month it jumps on day 10; the guard that looks at the bill comes late; the one with its own meter cuts in earlier.",
+    ),
+)
+
+# %% [markdown] lang="es" row="37" slide="subslide"
+# Avisar a fin de mes es lo mismo que no avisar. Mirar la factura del proveedor llega tarde a una tormenta de seis horas. El contador propio la corta en cuanto la ve (aunque tarda unos pasos: primero apaga máquinas, luego quita reintentos), y el límite de ejecuciones la acota **antes** de que nadie mire. Lo gratuito cede; lo de pago, solo en las horas en que el servicio estaba colgado.
+#
+# ### A partir de qué volumen compensa el borde
+#
+# Calcular en el borde tampoco es gratis: hay que mantener la aplicación para cada plataforma (supongamos un quinto de persona: 2000 dólares al mes) y enviar cada versión del modelo a todos los aparatos. A cambio, cada predicción cuesta cero… a tu factura: la batería la pone el usuario.
+#
+# **Predice:** con 100 000 aparatos y nuestro modelo pequeño, ¿a partir de cuántas pulsaciones **por aparato y día** sale más barato el borde?
+# %% [markdown] lang="en" row="37" slide="subslide"
+# An alert at the end of the month is the same as none. Looking at the provider's bill comes too late for a storm of six hours. The meter of your own cuts it as soon as it sees it (though it takes some steps: first it switches machines off, then it removes the retries), and the limit of executions bounds it **before** anybody looks. The free traffic gives way; the paying one only in the hours in which the service hung.
+#
+# ### From which volume on the edge pays
+#
+# Computing at the edge is not free either: the app has to be maintained for each platform (say a fifth of a person: 2000 dollars a month), and each version of the model has to be sent to all devices. In exchange each prediction costs zero… on your bill: the battery is the user's.
+#
+# **Predict:** with 100 000 devices and our small model, from how many keystrokes **per device and day** on is the edge cheaper?
+
+# %%
+keystrokes_a_day_at_the_crossing = None
+
+# %% slide="fragment"
+devices, versions_a_month, upkeep = 100_000, 2, 2000.0
+send = devices * versions_a_month * main_model.size * PRICES["traffic"]
+edge_month = upkeep + send
+
+
+def cloud_month(a_day, times_heavier=1):
+    """Dollars a month: `a_day` predictions per device, by a model that takes `times_heavier` times as long."""
+    meter, n = Meter(), devices * a_day * 30
+    meter.add("requests", n)
+    meter.add("compute", n * request_s * times_heavier * MEMORY_GB)
+    meter.add("traffic", n * down_bytes)
+    return meter.total
+
+
+crossing = {times: edge_month / cloud_month(1, times) for times in (1, 10, 100)}
+fig, ax = plots.subplots(figsize=(8.4, 3.7))
+volumes = np.logspace(0, 4.5, 100)
+for style, times in zip(("-", "--", "-."), crossing, strict=True):
+    label = (
+        tr(es="nube, nuestro modelo", en="cloud, our model")
+        if times == 1
+        else tr(es=f"nube, {times} veces más pesado", en=f"cloud, {times} times heavier")
+    )
+    ax.plot(volumes, [cloud_month(v, times) for v in volumes], style, label=label)
+    ax.plot(crossing[times], edge_month, "o", color=plots.INK, markersize=5)
+ax.axhline(edge_month, color=plots.INK, linewidth=1.5, label=tr(es="borde", en="edge"))
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel=tr(es="predicciones por aparato y día", en="predictions per device and day"),
+    ylabel=tr(es="$ al mes", en="$ a month"),
+)
+ax.legend(fontsize=9)
+plots.show(
+    fig,
+    alt=tr(
+        es="Coste mensual según las predicciones por aparato y día, en escalas logarítmicas. La nube crece en línea recta, más arriba cuanto más pesado el modelo; el borde es una línea horizontal que las corta.",
+        en="Monthly cost against predictions per device and day, on log scales. The cloud grows in a straight line, higher the heavier the model; the edge is a horizontal line that crosses them.",
+    ),
+)
+compare(
+    tr(
+        es="pulsaciones por aparato y día en que se cruzan, con nuestro modelo",
+        en="keystrokes per device and day at the crossing, with our model",
+    ),
+    predicted=keystrokes_a_day_at_the_crossing,
+    measured=crossing[1],
+    unit="",
+    note=tr(
+        es=f"Con un modelo 100 veces más pesado: {crossing[100]:.0f}. El envío de versiones son {send:.0f} $ al mes.",
+        en=f"With a model 100 times heavier: {crossing[100]:.0f}. Sending the versions takes {send:.0f} $ a month.",
+    ),
+)
+
+# %% [markdown] lang="es" row="37" slide="subslide"
+# «El borde es más barato» depende, pues, del volumen y de lo que pese el modelo: con uno pequeño, la nube cuesta céntimos por aparato, y lo caro del borde son **las personas** que lo mantienen. Lo robusto es la forma: la nube crece con el uso y el borde no, así que siempre hay un cruce. La cifra es de tus supuestos: cámbialos.
+# %% [markdown] lang="en" row="37" slide="subslide"
+# So "the edge is cheaper" depends on the volume and on the weight of the model: with a small one the cloud costs cents per device, and what is expensive about the edge are **the people** who maintain it. What is robust is the shape: the cloud grows with use and the edge does not, so there is always a crossing. The figure belongs to your assumptions: change them.
+
+# %% [markdown] lang="es" row="38" slide="slide"
+# ## Combinar
+#
+# La diapositiva propone tres mezclas: lo frecuente, ya calculado en el aparato; un servidor en cada almacén; y lo que calcula la nube, guardado en el aparato. Probamos las tres, y lo que hay que cuidar en cada una.
+#
+# ### Una tabla en el aparato
+#
+# La nube calcula de antemano las sugerencias para los contextos frecuentes (aquí, las dos últimas palabras) y el aparato lleva solo esa tabla: ni modelo ni red.
+#
+# **Predice:** con los 2000 contextos más frecuentes del texto de entrenamiento, ¿qué porcentaje de las peticiones de un texto **nuevo** encontrará respuesta?
+# %% [markdown] lang="en" row="38" slide="slide"
+# ## Combining
+#
+# The slide proposes three mixtures: what is frequent, computed beforehand and on the device; a server in each warehouse; and what the cloud computes, kept on the device. We try all three, and what must be taken care of in each.
+#
+# ### A table on the device
+#
+# The cloud computes the suggestions for the frequent contexts (here, the last two words) beforehand, and the device carries that table alone: no model and no network.
+#
+# **Predict:** with the 2000 most frequent contexts of the training text, which percentage of the requests of a **new** text will find an answer?
+
+# %%
+hit_percent_with_2000_contexts = None
+
+
+# %% slide="fragment"
+def contexts(split):
+    """Each pair of words that a keyboard would be asked about, in the order of the text."""
+    for text in device_model.paragraphs(LANG, split):
+        words = device_model.tokens(text)
+        yield from zip(words, words[1:], strict=False)
+
+
+def answer_for(model, context):
+    return [each.word for each in model.suggest(" ".join(context) + " ", LANG)]
+
+
+frequent = Counter(contexts("train")).most_common()
+trace = list(contexts("test"))
+sample = {context: answer_for(main_model, context) for context, _ in frequent[:200]}
+bytes_each = (
+    len(json.dumps([[*c, *a] for c, a in sample.items()], ensure_ascii=False).encode()) / 200
+)
+sizes = [200, 2000, 20_000]
+hits = {}
+for size in sizes:
+    table = {context for context, _ in frequent[:size]}
+    hits[size] = 100 * sum(context in table for context in trace) / len(trace)
+tables.show(
+    [
+        {
+            tr(es="contextos en la tabla", en="contexts in the table"): size,
+            tr(es="tamaño (kB)", en="size (kB)"): size * bytes_each / 1000,
+            tr(es="tamaño, frente al modelo (%)", en="size, against the model (%)"): 100
+            * size
+            * bytes_each
+            / main_model.size,
+            tr(es="aciertos en texto nuevo (%)", en="hits on new text (%)"): hits[size],
+        }
+        for size in sizes
+    ],
+    caption=tr(
+        es=f"Tabla en el aparato: {len(trace)} peticiones de texto que no se usó para hacerla",
+        en=f"A table on the device: {len(trace)} requests from text that was not used to make it",
+    ),
+)
+compare(
+    tr(es="aciertos con 2000 contextos", en="hits with 2000 contexts"),
+    predicted=hit_percent_with_2000_contexts,
+    measured=hits[2000],
+    unit="%",
+)
+
+# %% [markdown] lang="es" row="38" slide="subslide"
+# Cada multiplicación por diez de la tabla añade cada vez menos: el lenguaje tiene una cola larguísima, y lo que escribe la gente es, en buena parte, nuevo (la unidad 04 lo midió con una distribución de Zipf). Una tabla sirve de **primera línea**: responde al momento y sin red a lo corriente, y deja la cola a otro.
+#
+# ### Un servidor en el almacén
+#
+# En un almacén, las terminales de los operarios escriben notas con ayuda de un **servidor local**: allí está el modelo, a un salto de red local. La central quiere cada nota, una vez y en orden. Pero el enlace con la central se corta.
+#
+# El servidor local guarda cada nota en su **bandeja de salida** (*outbox*): una tabla SQLite, en la misma transacción en que acepta la nota. Un hilo la va enviando y borra lo que la central confirma. Comparamos tres versiones:
+#
+# - **enviar y olvidar**: se envía; si falla, mala suerte;
+# - **insistir**: bandeja de salida, y se reenvía hasta que confirman, pero la central apunta todo lo que le llega;
+# - **bandeja con clave**: lo mismo, y cada nota lleva un número; la central ignora los que ya tiene.
+#
+# Los cortes son de verdad, y al tercero **matamos** el servidor local con `SIGKILL` y lo volvemos a encender. El comprobador de historias de la unidad 02 nombra las anomalías.
+# %% [markdown] lang="en" row="38" slide="subslide"
+# Each time the table grows tenfold it adds less and less: language has a very long tail, and much of what people write is new (unit 04 measured it by a Zipf distribution). A table is good as a **first line**: it answers the ordinary at once and without a network, and leaves the tail to somebody else.
+#
+# ### A server in the warehouse
+#
+# In a warehouse the workers' terminals type notes with the help of a **local server**: the model is there, one hop of local network away. Headquarters wants each note, once and in order. But the link to headquarters gets cut.
+#
+# The local server keeps each note in its **outbox**: a SQLite table, in the same transaction in which it accepts the note. A thread sends them and deletes what headquarters confirms. We compare three versions:
+#
+# - **send and forget**: it is sent; if that fails, bad luck;
+# - **insist**: an outbox, and sending again until it is confirmed, but headquarters writes down all that arrives;
+# - **outbox with a key**: the same, and each note carries a number; headquarters ignores those that it has.
+#
+# The cuts are real, and at the third one we **kill** the local server by `SIGKILL` and switch it on again. The history checker of unit 02 names the anomalies.
+
+# %% slide="subslide"
+from mlprod.systems import history
+
+
+def headquarters(path, ignores_known, ready, stopping):
+    """The cloud side, as a process: keeps the notes it gets, in the order of arrival."""
+    app = FastAPI()
+    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    database.execute("create table notes (arrival integer primary key, number, text)")
+    database.execute("create table known (number unique)")
+
+    @app.post("/notes")
+    async def take(request: Request):
+        # es: las notas y sus números, o todo o nada
+        # en: the notes and their numbers, all or nothing
+        database.execute("begin")
+        for number, text in await request.json():
+            new = database.execute("insert or ignore into known values (?)", (number,)).rowcount
+            if new or not ignores_known:
+                database.execute("insert into notes (number, text) values (?, ?)", (number, text))
+        database.execute("commit")
+        return {}
+
+    services.serve_http(app, ready, stopping)
+
+
+def rack(path, uplink, how_many, every_s, outbox, ready, stopping):
+    """The local server, as a process: a note each `every_s` seconds, a suggestion made here, and the note sent up."""
+    model = device_model.load("main")
+    writing = sqlite3.connect(path, isolation_level=None)
+    writing.execute("pragma journal_mode = wal")
+    writing.execute("create table if not exists outbox (number integer primary key, text)")
+    writing.execute("create table if not exists accepted (number integer primary key, seconds)")
+    written = threading.Event()
+
+    def send_what_there_is(client, database):
+        batch = database.execute(
+            "select number, text from outbox order by number limit 20"
+        ).fetchall()
+        if not batch:
+            return False
+        client.post("/notes", json=batch).raise_for_status()
+        # es: solo ahora, con el acuse, se borra
+        # en: only now, with the acknowledgement, is it deleted
+        database.execute("delete from outbox where number <= ?", (batch[-1][0],))
+        return True
+
+    def sender():
+        with (
+            closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as database,
+            services.http_client(uplink, timeout=2) as client,
+        ):
+            while not stopping.is_set():
+                with suppress(httpx.TransportError):
+                    if not send_what_there_is(client, database) and written.is_set():
+                        return
+                sleep(0.01)
+
+    ready()
+    thread = threading.Thread(target=sender, daemon=True)
+    if outbox:
+        thread.start()
+    client = services.http_client(uplink, timeout=2)
+    # es: tras un apagón sigue donde lo dejó: lo aceptado está en el disco
+    # en: after a power cut it goes on where it was: what was accepted is on the disk
+    first = writing.execute("select coalesce(max(number) + 1, 0) from accepted").fetchone()[0]
+    for number in range(first, how_many):
+        begin = perf_counter()
+        text = f"note {number}: " + model.suggest("the package ", LANG)[0].word
+        seconds = perf_counter() - begin
+        writing.execute("begin")
+        writing.execute("insert into accepted values (?, ?)", (number, seconds))
+        if outbox:
+            writing.execute("insert into outbox values (?, ?)", (number, text))
+        writing.execute("commit")
+        if not outbox:
+            with suppress(httpx.TransportError):
+                client.post("/notes", json=[[number, text]])
+        sleep(every_s)
+    written.set()
+    if outbox:
+        thread.join(20)
+    return how_many
+
+
+# %% [markdown] lang="es" row="38" slide="subslide"
+# **Predice:** con la bandeja que insiste pero **sin clave**, ¿cuántas de las 300 notas acabarán repetidas en la central? (Hay seis cortes, y siempre hay un envío en camino.)
+# %% [markdown] lang="en" row="38" slide="subslide"
+# **Predict:** with the outbox that insists but **without a key**, how many of the 300 notes will end up repeated at headquarters? (There are six cuts, and there is always one sending under way.)
+
+# %%
+notes_repeated_without_a_key = None
+
+# %% slide="fragment"
+NOTES, EVERY_S = 300, 0.012
+uplink_cuts = ((0.5, 0.7), (1.0, 1.2), (1.6, 2.4), (2.7, 2.8), (3.1, 3.2), (3.5, 3.6))
+VERSIONS = {
+    tr(es="enviar y olvidar", en="send and forget"): (False, False),
+    tr(es="insistir, sin clave", en="insist, without a key"): (True, False),
+    tr(es="bandeja con clave", en="outbox with a key"): (True, True),
+}
+
+
+def warehouse(outbox, ignores_known):
+    """One version, from the first note to the last: (what headquarters has, seconds of the local suggestions, resets)."""
+    folder = workspace() / f"warehouse-{outbox}-{ignores_known}"
+    folder.mkdir()
+    box, kept = str(folder / "outbox.sqlite"), str(folder / "headquarters.sqlite")
+    # es: 80 ms de ida y vuelta: casi siempre hay algo en camino cuando llega el corte
+    # en: a round trip of 80 ms: there is nearly always something under way when the cut comes
+    far = network.Conditions(rtt_ms=80)
+    with (
+        processes.start(headquarters, kept, ignores_known) as central,
+        network.link(central.address, far, seed=38) as link,
+    ):
+        job = box, link.address, NOTES, EVERY_S, outbox
+        local = processes.start(rack, *job)
+        link.change(far.with_outages(uplink_cuts))
+        sleep(2.0)
+        local.kill()
+        local = processes.start(rack, *job)
+        local.result(timeout=40)
+        resets = link.counters.resets
+    with closing(sqlite3.connect(kept)) as database, closing(sqlite3.connect(box)) as mine:
+        arrived = database.execute("select number from notes order by arrival").fetchall()
+        local_s = mine.execute("select seconds from accepted").fetchall()
+        accepted = mine.execute("select number from accepted order by number").fetchall()
+    return accepted, arrived, [s for (s,) in local_s], resets
+
+
+with ThreadPoolExecutor(3) as pool:
+    runs = [pool.submit(warehouse, *version) for version in VERSIONS.values()]
+    for run in tqdm(runs, desc=tr(es="almacenes", en="warehouses"), leave=False):
+        run.result()
+outcomes = {}
+rows = []
+for name, run in zip(VERSIONS, runs, strict=True):
+    accepted, arrived, local_s, resets = run.result()
+    outcomes[name] = history.check(
+        [("notes", number) for (number,) in accepted], [("notes", number) for (number,) in arrived]
+    )
+    rows.append(
+        {
+            "": name,
+            tr(es="aceptadas", en="accepted"): len(accepted),
+            tr(es="en la central", en="at headquarters"): len(arrived),
+            tr(es="perdidas", en="lost"): len(outcomes[name].lost),
+            tr(es="repetidas", en="repeated"): len(outcomes[name].duplicated),
+            tr(es="conexiones cortadas", en="connections cut"): resets,
+            tr(es="sugerencia local, p95 (ms)", en="local suggestion, p95 (ms)"): 1000
+            * float(np.percentile(local_s, 95)),
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es="Seis cortes del enlace y un apagón del servidor local",
+        en="Six cuts of the uplink and one power cut of the local server",
+    ),
+)
+_, insisting, with_key = outcomes.values()
+print(with_key)
+compare(
+    tr(es="notas repetidas, sin clave", en="notes repeated, without a key"),
+    predicted=notes_repeated_without_a_key,
+    measured=len(insisting.duplicated),
+    unit="",
+    note=tr(
+        es="Depende de qué iba en camino en cada corte: cambia de una ejecución a otra.",
+        en="It depends on what was under way at each cut: it changes from run to run.",
+    ),
+)
+
+# %% [markdown] lang="es" row="38" slide="subslide"
+# Durante los cortes las terminales no se enteran: la sugerencia sale del servidor local. Para la central, la receta es la de la unidad 02: **al menos una vez** (la bandeja, que se borra con el acuse y no antes) más un **destino idempotente** (la clave) es, en la práctica, una sola vez. Las repeticiones sin clave vienen de envíos que **llegaron** y cuyo acuse cortó la red: desde el almacén no se pueden distinguir de los que no llegaron.
+#
+# Si dos almacenes cambiasen **el mismo** dato durante un corte, la bandeja no bastaría: habría que decidir quién gana, y «el que llega el último» premia al que estuvo más tiempo desconectado.
+#
+# ### Lo de la nube, guardado en el aparato
+#
+# Ahora el aparato pregunta a la nube y **guarda** lo que le responde. A mitad de la traza, la nube cambia de modelo. Cuatro políticas, con sitio para 500 respuestas:
+#
+# - **sin caché**;
+# - **para siempre**: lo guardado vale hasta que no cabe;
+# - **TTL**: caduca a las 300 peticiones;
+# - **por versión**: cada respuesta de la nube trae la versión del modelo; si cambia, se vacía la caché.
+# %% [markdown] lang="en" row="38" slide="subslide"
+# During the cuts the terminals notice nothing: the suggestion comes from the local server. For headquarters the recipe is that of unit 02: **at least once** (the outbox, which is deleted on acknowledgement and not before) plus an **idempotent sink** (the key) is, in practice, just once. The repetitions without a key come from sendings that **did arrive** and whose acknowledgement the network cut: from the warehouse they cannot be told from those that did not arrive.
+#
+# If two warehouses changed **the same** piece of data during a cut, the outbox would not be enough: somebody would have to decide who wins, and "the last one to arrive" rewards the one that was disconnected the longest.
+#
+# ### From the cloud, kept on the device
+#
+# Now the device asks the cloud and **keeps** what it answers. Halfway through the trace the cloud changes its model. Four policies, with room for 500 answers:
+#
+# - **no cache**;
+# - **for ever**: what is kept is good until there is no room for it;
+# - **TTL**: it expires after 300 requests;
+# - **by version**: each answer of the cloud brings the version of the model; when it changes, the cache is emptied.
+
+# %% slide="fragment"
+from collections import OrderedDict
+
+new_model = device_model.load("small")
+asked = trace[:requests]
+distinct = sorted(set(asked))
+by_version = [
+    {
+        context: answer_for(model, context)
+        for context in tqdm(distinct, desc=tr(es="respuestas", en="answers"), leave=False)
+    }
+    for model in (main_model, new_model)
+]
+
+
+def on_the_device(policy, ttl=300, room=500):
+    """A device that replays the trace: (requests sent to the cloud, answers that the cloud would no longer give)."""
+    cache, known, sent, stale = OrderedDict(), 0, 0, 0
+    for now, context in enumerate(asked):
+        version = int(now >= len(asked) // 2)
+        kept = cache.get(context)
+        if kept and policy == "ttl" and now - kept[1] >= ttl:
+            kept = None
+        if kept:
+            cache.move_to_end(context)
+            stale += kept[0] != by_version[version][context]
+            continue
+        sent += 1
+        if policy == "version" and version != known:
+            # es: el aparato solo se entera cuando habla con la nube
+            # en: the device only learns of it when it talks to the cloud
+            cache.clear()
+            known = version
+        if policy != "none":
+            cache[context] = by_version[version][context], now
+            if len(cache) > room:
+                cache.popitem(last=False)
+    return sent, stale
+
+
+rows = []
+for policy, name in {
+    "none": tr(es="sin caché", en="no cache"),
+    "forever": tr(es="para siempre", en="for ever"),
+    "ttl": tr(es="TTL de 300 peticiones", en="TTL of 300 requests"),
+    "version": tr(es="por versión", en="by version"),
+}.items():
+    sent, stale = on_the_device(policy)
+    rows.append(
+        {
+            "": name,
+            tr(es="aciertos (%)", en="hits (%)"): 100 * (1 - sent / len(asked)),
+            tr(es="kB por la red", en="kB on the network"): sent * (up_bytes + down_bytes) / 1000,
+            tr(es="respuestas del modelo viejo", en="answers of the old model"): stale,
+        }
+    )
+changed = sum(by_version[0][context] != by_version[1][context] for context in distinct)
+tables.show(
+    rows,
+    caption=tr(
+        es=f"{len(asked)} peticiones; el modelo nuevo cambia {100 * changed / len(distinct):.0f} % de las respuestas",
+        en=f"{len(asked)} requests; the new model changes {100 * changed / len(distinct):.0f} % of the answers",
+    ),
+)
+
+# %% [markdown] lang="es" row="38" slide="subslide"
+# Una caché sin invalidación acierta más… porque sigue dando las respuestas del modelo que ya has retirado. La versión cuesta unos bytes en cada respuesta y no da casi ninguna vieja; el TTL paga en tráfico lo que no sabe. Lo que ninguna arregla: un aparato **sin red** no puede enterarse de que hay un modelo nuevo. Por eso se guarda también la fecha, y se dice (como en la hora de llegada).
+#
+# Los aciertos son los que tengan tus usuarios: esta traza es un libro técnico. Mide los tuyos antes de prometer nada.
+# %% [markdown] lang="en" row="38" slide="subslide"
+# A cache without invalidation hits more often… because it keeps giving the answers of the model that you have retired. The version costs some bytes in each answer and gives hardly any old one; the TTL pays in traffic for what it does not know. What none of them mends: a device **without a network** cannot learn that there is a new model. So keep the date as well, and say it (as with the arrival time).
+#
+# The hits are those of your users: this trace is a technical book. Measure yours before you promise anything.
+
+# %% [markdown] lang="es" row="39" slide="slide"
+# ## Hardware más potente
+#
+# El primer reto del borde, según la diapositiva, es el hardware, y las noticias de entonces eran chips: el de Tesla (2019) y el que preparaba Google (2020). Los anuncios cuentan operaciones por segundo (TOPS). ¿Con el doble de TOPS, el doble de rápido?
+#
+# Un programa hace dos cosas: **calcular** y **traer datos de la memoria**. El modelo *roofline* ([Williams, Waterman y Patterson, 2009](https://doi.org/10.1145/1498765.1498785)) dice que manda la más lenta. Si de cada byte que se trae salen $I$ operaciones (su **intensidad aritmética**), lo más que se puede alcanzar es
+#
+# $$\text{operaciones/s} = \min(\text{pico},\; I \cdot \text{ancho de banda})$$
+#
+# Midamos las dos cosas en tu procesador, con un solo hilo, y coloquemos siete cálculos.
+# %% [markdown] lang="en" row="39" slide="slide"
+# ## More powerful hardware
+#
+# The edge's first challenge, says the slide, is hardware, and the news of that time were chips: Tesla's (2019) and the one that Google was preparing (2020). The announcements count operations per second (TOPS). Twice the TOPS, twice as fast?
+#
+# A program does two things: it **computes** and it **fetches data from memory**. The *roofline* model ([Williams, Waterman and Patterson, 2009](https://doi.org/10.1145/1498765.1498785)) says that the slower of them rules. If out of each byte that is fetched come $I$ operations (its **arithmetic intensity**), the most that can be reached is
+#
+# $$\text{operations/s} = \min(\text{peak},\; I \cdot \text{bandwidth})$$
+#
+# Let us measure both on your processor, with a single thread, and place seven calculations.
+
+# %% slide="fragment"
+import torch
+
+# es: un solo hilo: medimos un núcleo, y los vecinos molestan menos
+# en: a single thread: we measure one core, and neighbours disturb less
+torch.set_num_threads(1)
+torch.manual_seed(0)
+SIDE = 5120
+pool = torch.rand(3 * SIDE * SIDE)
+W = pool[: SIDE * SIDE].view(SIDE, SIDE)
+x, y, z = pool.view(3, -1)
+ones = {n: torch.rand(SIDE, n) for n in (1, 8, 64)}
+square, little = torch.rand(1024, 1024), torch.rand(256, 256)
+F32 = 4
+
+
+def best_of(function, times=5):
+    """The least time in seconds: what disturbs a measurement only ever makes it longer."""
+    function()
+    return min(timed(function) for _ in range(times))
+
+
+def timed(function):
+    begin = perf_counter()
+    function()
+    return perf_counter() - begin
+
+
+# es: nombre: (operaciones, bytes que pasan por la memoria, cálculo)
+# en: name: (operations, bytes that pass through the memory, calculation)
+n, m = x.numel(), SIDE * SIDE
+KERNELS = {
+    tr(es="sumar dos vectores", en="adding two vectors"): (
+        n,
+        3 * n * F32,
+        lambda: torch.add(x, y, out=z),
+    ),
+    tr(es="producto escalar", en="dot product"): (2 * n, 2 * n * F32, lambda: torch.dot(x, y)),
+    tr(es="matriz por vector (un ejemplo)", en="matrix times vector (one example)"): (
+        2 * m,
+        m * F32,
+        lambda: W @ ones[1],
+    ),
+    tr(es="lote de 8", en="batch of 8"): (16 * m, (m + 16 * SIDE) * F32, lambda: W @ ones[8]),
+    tr(es="lote de 64", en="batch of 64"): (128 * m, (m + 128 * SIDE) * F32, lambda: W @ ones[64]),
+    tr(es="matriz de 1024 por sí misma", en="matrix of 1024 times itself"): (
+        2 * 1024**3,
+        3 * 1024**2 * F32,
+        lambda: square @ square,
+    ),
+}
+timings = {
+    name: best_of(function)
+    for name, (_, _, function) in tqdm(
+        KERNELS.items(), desc=tr(es="cálculos", en="calculations"), leave=False
+    )
+}
+rates = {name: KERNELS[name][0] / seconds for name, seconds in timings.items()}
+# es: el pico es el mejor producto de matrices; el ancho de banda, la mejor lectura de un vector que no cabe en la caché
+# en: the peak is the best product of matrices; the bandwidth, the best reading of a vector that does not fit the cache
+peak = max(rates.values())
+bandwidth = max(KERNELS[name][1] / timings[name] for name in list(KERNELS)[:3])
+
+
+def model_seconds(operations, moved, compute=1.0, memory=1.0):
+    """What the roofline says that a calculation takes, on hardware `compute` and `memory` times as fast."""
+    return max(operations / (compute * peak), moved / (memory * bandwidth))
+
+
+# %% [markdown] lang="es" row="39" slide="subslide"
+# **Predice:** una red que responde a **un** ejemplo multiplica matrices por un vector. Con un chip con el doble de operaciones por segundo, y la misma memoria, ¿cuántas veces más rápido irá, según el modelo?
+# %% [markdown] lang="en" row="39" slide="subslide"
+# **Predict:** a network that answers **one** example multiplies matrices by a vector. On a chip with twice the operations per second, and the same memory, how many times as fast will it be, according to the model?
+
+# %%
+speedup_of_one_example_with_twice_the_compute = None
+
+# %% slide="fragment"
+rows = []
+for name, (operations, moved, _) in KERNELS.items():
+    seconds = model_seconds(operations, moved)
+    rows.append(
+        {
+            tr(es="cálculo", en="calculation"): name,
+            tr(es="operaciones por byte", en="operations per byte"): operations / moved,
+            tr(es="medido (Gop/s)", en="measured (Gop/s)"): rates[name] / 1e9,
+            tr(es="techo (Gop/s)", en="roof (Gop/s)"): operations / seconds / 1e9,
+            tr(es="2× cálculo", en="2× compute"): seconds
+            / model_seconds(operations, moved, compute=2),
+            tr(es="2× memoria", en="2× memory"): seconds
+            / model_seconds(operations, moved, memory=2),
+        }
+    )
+tables.show(
+    rows,
+    formats={
+        tr(es="2× cálculo", en="2× compute"): ".2f",
+        tr(es="2× memoria", en="2× memory"): ".2f",
+    },
+    caption=tr(
+        es=f"Un hilo de esta máquina: pico {peak / 1e9:.0f} Gop/s, memoria {bandwidth / 1e9:.1f} GB/s. A la derecha, lo que predice el modelo",
+        en=f"One thread of this machine: peak {peak / 1e9:.0f} Gop/s, memory {bandwidth / 1e9:.1f} GB/s. On the right, what the model predicts",
+    ),
+)
+one_example = list(KERNELS)[2]
+operations, moved, _ = KERNELS[one_example]
+compare(
+    tr(
+        es="veces más rápido, un ejemplo con el doble de cálculo (modelo)",
+        en="times as fast, one example with twice the compute (model)",
+    ),
+    predicted=speedup_of_one_example_with_twice_the_compute,
+    measured=model_seconds(operations, moved) / model_seconds(operations, moved, compute=2),
+    unit="×",
+)
+fig, ax = plots.subplots(figsize=(8.4, 4.2))
+intensity = np.logspace(-1.5, 3, 200)
+ax.plot(
+    intensity,
+    np.minimum(peak, intensity * bandwidth) / 1e9,
+    color=plots.INK,
+    label=tr(es="techo", en="roof"),
+)
+ax.plot(
+    intensity,
+    np.minimum(2 * peak, intensity * bandwidth) / 1e9,
+    ":",
+    color=plots.BLUE,
+    label=tr(es="con 2× cálculo", en="with 2× compute"),
+)
+ax.plot(
+    intensity,
+    np.minimum(peak, intensity * 2 * bandwidth) / 1e9,
+    "--",
+    color=plots.VERMILION,
+    label=tr(es="con 2× memoria", en="with 2× memory"),
+)
+for marker, (name, (operations, moved, _)) in zip("osD^vP", KERNELS.items(), strict=True):
+    ax.plot(operations / moved, rates[name] / 1e9, marker, markersize=8, label=name)
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel=tr(es="operaciones por byte", en="operations per byte"),
+    ylabel=tr(es="Gop/s", en="Gop/s"),
+)
+ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+plots.show(
+    fig,
+    alt=tr(
+        es="Roofline de un hilo, en escalas logarítmicas: una rampa que sube con la intensidad y un techo plano. Los cálculos con vectores caen sobre la rampa; los productos de matrices, bajo el techo plano.",
+        en="Roofline of one thread, on log scales: a ramp that rises with the intensity and a flat roof. The calculations with vectors fall on the ramp; the products of matrices, under the flat roof.",
+    ),
+)
+
+# %% [markdown] lang="es" row="39" slide="subslide"
+# Sumar vectores o responder a un ejemplo está en la **rampa**: espera a la memoria, y el doble de operaciones por segundo no le da nada. Los productos grandes están bajo el techo plano, y a esos el doble de memoria no les da nada. Si un punto queda muy por debajo de la línea, no lo frena ninguna de las dos cosas, sino el programa: el techo es un límite, no una promesa.
+#
+# Es un modelo. ¿Acierta? No podemos cambiarte el chip, pero sí darle al mismo cálculo **otra memoria**: una matriz pequeña que cabe en la caché del procesador. Las mismas operaciones por byte, un ancho de banda mayor.
+#
+# **Predice:** ¿cuántas veces más operaciones por segundo hará «matriz por vector» con la matriz en la caché?
+# %% [markdown] lang="en" row="39" slide="subslide"
+# Adding vectors or answering one example is on the **ramp**: it waits for the memory, and twice the operations per second give it nothing. The large products are under the flat roof, and twice the memory gives those nothing. If a point lies far below the line, neither of the two holds it back but the program does: the roof is a limit, not a promise.
+#
+# It is a model. Is it right? We cannot change your chip, but we can give the same calculation **another memory**: a small matrix that fits the processor's cache. The same operations per byte, a larger bandwidth.
+#
+# **Predict:** how many times as many operations per second will "matrix times vector" make with the matrix in the cache?
+
+# %%
+times_faster_in_the_cache = None
+
+# %% slide="fragment"
+vector = torch.rand(256)
+in_cache, half = torch.rand(2, 32 * 1024)
+repeat = 200
+
+
+def many(function):
+    def run():
+        for _ in range(repeat):
+            function()
+
+    return run
+
+
+cache_s = best_of(many(lambda: torch.mv(little, vector))) / repeat
+# es: el ancho de banda de la caché, medido con otro cálculo: el producto escalar
+# en: the bandwidth of the cache, measured by another calculation: the dot product
+cache_bandwidth = (
+    2 * in_cache.numel() * F32 / (best_of(many(lambda: torch.dot(in_cache, half))) / repeat)
+)
+cache_rate = 2 * 256**2 / cache_s
+predicted_rate = min(peak, 0.5 * cache_bandwidth)
+tables.show(
+    [
+        {
+            tr(es="matriz por vector", en="matrix times vector"): tr(
+                es="en la memoria", en="in memory"
+            ),
+            tr(es="ancho de banda (GB/s)", en="bandwidth (GB/s)"): bandwidth / 1e9,
+            tr(es="modelo (Gop/s)", en="model (Gop/s)"): min(peak, 0.5 * bandwidth) / 1e9,
+            tr(es="medido (Gop/s)", en="measured (Gop/s)"): rates[one_example] / 1e9,
+        },
+        {
+            tr(es="matriz por vector", en="matrix times vector"): tr(
+                es="en la caché", en="in the cache"
+            ),
+            tr(es="ancho de banda (GB/s)", en="bandwidth (GB/s)"): cache_bandwidth / 1e9,
+            tr(es="modelo (Gop/s)", en="model (Gop/s)"): predicted_rate / 1e9,
+            tr(es="medido (Gop/s)", en="measured (Gop/s)"): cache_rate / 1e9,
+        },
+    ],
+    caption=tr(
+        es="El mismo cálculo con otra memoria", en="The same calculation with another memory"
+    ),
+)
+compare(
+    tr(
+        es="veces más rápido con la matriz en la caché",
+        en="times as fast with the matrix in the cache",
+    ),
+    predicted=times_faster_in_the_cache,
+    measured=cache_rate / rates[one_example],
+    unit="×",
+    note=tr(
+        es=f"El modelo decía {predicted_rate / min(peak, 0.5 * bandwidth):.1f}×. La matriz pequeña paga además el coste fijo de cada llamada.",
+        en=f"The model said {predicted_rate / min(peak, 0.5 * bandwidth):.1f}×. The small matrix also pays the fixed cost of each call.",
+    ),
+)
+del pool, W, x, y, z
+
+# %% [markdown] lang="es" row="39" slide="subslide"
+# Sin cambiar el procesador, el mismo cálculo corre varias veces más: lo que le faltaba era memoria. Por eso los chips para el borde presumen de TOPS pero se juegan la velocidad en la memoria que llevan pegada, y por eso **hacer el modelo más pequeño** (menos bytes que traer; unidad 06) acelera lo que un chip con más TOPS no acelera. En un servidor, los lotes (unidad 04) suben la intensidad; el borde responde de uno en uno.
+# %% [markdown] lang="en" row="39" slide="subslide"
+# Without changing the processor the same calculation runs several times as fast: what it lacked was memory. That is why chips for the edge boast of TOPS but win or lose their speed in the memory next to them, and why **making the model smaller** (fewer bytes to fetch; unit 06) speeds up what a chip with more TOPS does not. On a server, batches (unit 04) raise the intensity; the edge answers one at a time.
+
+# %% [markdown] lang="es" row="41" slide="slide"
+# ## Más grande, mejor, más lento
+#
+# La otra tendencia de la diapositiva. Entrenamos una **escalera**: la misma red para reconocer cifras escritas a mano (`digits`, de scikit-learn: 1797 imágenes de 8×8), con dos capas cada vez más anchas, y, para comparar, tres modelos que no son redes. De cada uno, tres números: exactitud, latencia y tamaño.
+#
+# Un modelo está **dominado** si otro es al menos igual de bueno en los tres números y mejor en alguno: nunca hay razón para elegirlo.
+#
+# **Predice:** al pasar del modelo de ancho 32 al de 768 (unas doscientas veces más parámetros), ¿cuántos puntos de exactitud ganas?
+# %% [markdown] lang="en" row="41" slide="slide"
+# ## Bigger, better, slower
+#
+# The slide's other trend. We train a **ladder**: the same network that recognises handwritten digits (`digits`, from scikit-learn: 1797 images of 8×8), with two wider and wider layers, and three models that are no networks for comparison. Of each one, three numbers: accuracy, latency and size.
+#
+# A model is **dominated** if another one is at least as good in all three numbers and better in some: there is never a reason to choose it.
+#
+# **Predict:** going from the model of width 32 to that of 768 (some two hundred times as many parameters), how many points of accuracy do you gain?
+
+# %%
+points_from_32_to_768 = None
+
+# %% slide="fragment"
+import pickle
+
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+images, labels = load_digits(return_X_y=True)
+order = np.random.default_rng(0).permutation(len(images))
+images, labels = (images[order] / 16).astype(np.float32), labels[order]
+# es: para aprender, para elegir (el umbral de la cascada) y para juzgar
+# en: for learning, for choosing (the threshold of the cascade), and for judging
+parts_of = {"train": slice(0, 800), "choose": slice(800, 1200), "test": slice(1200, None)}
+X = {part: torch.tensor(images[where]) for part, where in parts_of.items()}
+Y = {part: torch.tensor(labels[where]) for part, where in parts_of.items()}
+
+
+def train(width, seed, steps=250):
+    """A network 64 -> width -> width -> 10."""
+    torch.manual_seed(seed)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(64, width),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, width),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, 10),
+    )
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(steps):
+        batch = torch.randint(len(X["train"]), (64,))
+        loss = torch.nn.functional.cross_entropy(net(X["train"][batch]), Y["train"][batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net.eval()
+
+
+def latency_of(predict, times=200):
+    """Median seconds for one example."""
+    one = X["test"][:1]
+    predict(one)
+    return statistics.median(timed(lambda: predict(one)) for _ in range(times))
+
+
+WIDTHS = (4, 8, 16, 32, 64, 128, 256, 768)
+nets, ladder = {}, []
+with torch.inference_mode(False):
+    for width in tqdm(WIDTHS, desc=tr(es="escalera", en="ladder"), leave=False):
+        nets[width] = [train(width, seed) for seed in range(seeds)]
+with torch.inference_mode():
+    for width in WIDTHS:
+        scores = [
+            100 * float((net(X["test"]).argmax(1) == Y["test"]).float().mean())
+            for net in nets[width]
+        ]
+        ladder.append(
+            {
+                "name": tr(es=f"red, ancho {width}", en=f"network, width {width}"),
+                "accuracy": statistics.mean(scores),
+                "spread": max(scores) - min(scores),
+                "us": 1e6 * latency_of(nets[width][0]),
+                "kB": sum(p.numel() for p in nets[width][0].parameters()) * F32 / 1000,
+            }
+        )
+for name, model in {
+    tr(es="regresión logística", en="logistic regression"): LogisticRegression(max_iter=500),
+    tr(es="3 vecinos", en="3 neighbours"): KNeighborsClassifier(3),
+    tr(es="bosque de 100 árboles", en="forest of 100 trees"): RandomForestClassifier(
+        random_state=0
+    ),
+}.items():
+    model.fit(X["train"].numpy(), Y["train"].numpy())
+    score = 100 * model.score(X["test"].numpy(), Y["test"].numpy())
+    ladder.append(
+        {
+            "name": name,
+            "accuracy": score,
+            "spread": None,
+            "us": 1e6 * latency_of(lambda one, model=model: model.predict(one.numpy()), times=30),
+            "kB": len(pickle.dumps(model)) / 1000,
+        }
+    )
+
+
+def dominated(row, others):
+    """Whether some other row is at least as good in everything and better in something."""
+    return any(
+        o["accuracy"] >= row["accuracy"]
+        and o["us"] <= row["us"]
+        and o["kB"] <= row["kB"]
+        and (o["accuracy"], -o["us"], -o["kB"]) != (row["accuracy"], -row["us"], -row["kB"])
+        for o in others
+    )
+
+
+for row in ladder:
+    row["dominated"] = dominated(row, ladder)
+tables.show(
+    ladder,
+    columns={
+        "name": tr(es="modelo", en="model"),
+        "accuracy": tr(es="exactitud (%)", en="accuracy (%)"),
+        "spread": tr(es="entre semillas (puntos)", en="between seeds (points)"),
+        "us": tr(es="un ejemplo (µs)", en="one example (µs)"),
+        "kB": tr(es="tamaño (kB)", en="size (kB)"),
+        "dominated": tr(es="dominado", en="dominated"),
+    },
+    formats={"accuracy": ".1f"},
+    caption=tr(
+        es=f"La escalera: media de {seeds} semillas, {len(X['test'])} imágenes que no se usaron para aprender",
+        en=f"The ladder: mean of {seeds} seeds, {len(X['test'])} images that were not used for learning",
+    ),
+)
+by_width = dict(zip(WIDTHS, ladder, strict=False))
+compare(
+    tr(es="puntos de exactitud, de ancho 32 a 768", en="points of accuracy, from width 32 to 768"),
+    predicted=points_from_32_to_768,
+    measured=by_width[768]["accuracy"] - by_width[32]["accuracy"],
+    unit=tr(es="puntos", en="points"),
+)
+
+# %% slide="fragment" tags=["hide-input"]
+fig, axes = plots.subplots(1, 2, figsize=(9.8, 4.0), sharey=True)
+for ax, key, label in zip(
+    axes,
+    ("us", "kB"),
+    (
+        tr(es="µs por ejemplo (esc. log.)", en="µs per example (log scale)"),
+        tr(es="kB (esc. log.)", en="kB (log scale)"),
+    ),
+    strict=True,
+):
+    for is_net, marker, name in (
+        (True, "o", tr(es="redes", en="networks")),
+        (False, "s", tr(es="otros", en="others")),
+    ):
+        rows = [r for i, r in enumerate(ladder) if (i < len(WIDTHS)) == is_net]
+        ax.plot(
+            [r[key] for r in rows],
+            [r["accuracy"] for r in rows],
+            marker + ("-" if is_net else ""),
+            label=name,
+            linewidth=1,
+        )
+    bad = [r for r in ladder if r["dominated"]]
+    ax.plot(
+        [r[key] for r in bad],
+        [r["accuracy"] for r in bad],
+        "x",
+        color=plots.INK,
+        markersize=11,
+        label=tr(es="dominado", en="dominated"),
+    )
+    ax.set(xscale="log", xlabel=label)
+axes[0].set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
+axes[0].legend(fontsize=9, loc="lower right")
+plots.show(
+    fig,
+    alt=tr(
+        es="Exactitud contra latencia y contra tamaño. Sube deprisa con las redes estrechas y se aplana con las anchas; los modelos dominados llevan una cruz.",
+        en="Accuracy against latency and against size. It rises fast for the narrow networks and flattens for the wide ones; the dominated models bear a cross.",
+    ),
+)
+
+# %% [markdown] lang="es" row="41" slide="subslide"
+# «Más grande es mejor» acaba pronto: los primeros peldaños ganan mucho, y los últimos, nada que se distinga de cambiar la semilla (con unas 600 imágenes, un punto son seis imágenes). «Más grande es más lento» tarda en empezar: hasta cierto ancho la latencia es el coste fijo de llamar a la red, y solo después mandan los parámetros. Y hay modelos que no son redes y quedan dominados, o no: mira tu tabla.
+#
+# Con tareas mayores el codo está más lejos, no desaparece. Lo que eliges es un **punto del frente**, no «el mejor modelo».
+#
+# ## Una cascada
+#
+# Y a menudo se pueden elegir dos puntos. Un modelo **pequeño** en el aparato responde cuando está seguro; lo demás va al **grande**, en la nube. La seguridad es la probabilidad de su primera respuesta, y el **umbral** decide cuánto se envía.
+#
+# **Predice:** con las cifras, ¿qué porcentaje hay que enviar a la nube para quedar a menos de un punto de la exactitud del grande?
+# %% [markdown] lang="en" row="41" slide="subslide"
+# "Bigger is better" soon ends: the first rungs gain a lot, and the last ones nothing that can be told from changing the seed (with some 600 images, a point is six images). "Bigger is slower" takes time to begin: up to some width the latency is the fixed cost of calling the network, and only then do the parameters rule. And there are models that are no networks and are dominated, or not: look at your table.
+#
+# With larger tasks the elbow is further away, it does not vanish. What you choose is a **point of the front**, not "the best model".
+#
+# ## A cascade
+#
+# And often you may choose two points. A **small** model on the device answers when it is sure; the rest goes to the **big** one, in the cloud. The sureness is the probability of its first answer, and the **threshold** decides how much is sent.
+#
+# **Predict:** with the digits, which percentage has to be sent to the cloud to be less than one point away from the accuracy of the big one?
+
+# %%
+percent_sent_by_the_cascade = None
+
+
+# %% slide="fragment" row="40"
+def cascade(sure, small_right, big_right, threshold):
+    """Share sent to the cloud, and accuracy, when whatever is less sure than `threshold` is sent. Arrays of one item per example."""
+    sent = sure < threshold
+    return float(sent.mean()), float(np.where(sent, big_right, small_right).mean())
+
+
+def choose_threshold(sure, small_right, big_right, give_up=0.01):
+    """The threshold that sends least, among those that stay within `give_up` of the big one's accuracy."""
+    good_enough = [
+        (sent, threshold)
+        for threshold in [0.0, *np.unique(sure), 1.01]
+        for sent, accuracy in [cascade(sure, small_right, big_right, threshold)]
+        if accuracy >= big_right.mean() - give_up
+    ]
+    return min(good_enough)[1]
+
+
+@torch.inference_mode()
+def judged(part):
+    """Of each image: how sure the small one is, and whether each is right."""
+    probabilities = torch.softmax(nets[8][0](X[part]), 1)
+    return (
+        probabilities.max(1).values.numpy(),
+        (probabilities.argmax(1) == Y[part]).numpy(),
+        (nets[256][0](X[part]).argmax(1) == Y[part]).numpy(),
+    )
+
+
+small_model = device_model.load("small")
+
+
+def judged_keyboard(split, count, seed):
+    """The same for the keyboard: right if the word that came is among the three suggestions, after one letter."""
+    sure, small_right, big_right = [], [], []
+    for example in device_model.examples(LANG, split, count, seed=seed, prefix=1):
+        small, big = (model.suggest(example.text, LANG) for model in (small_model, main_model))
+        sure.append(small[0].probability if small else 0.0)
+        small_right.append(example.target in [each.word for each in small])
+        big_right.append(example.target in [each.word for each in big])
+    return np.array(sure), np.array(small_right), np.array(big_right)
+
+
+TASKS = {
+    tr(es="cifras", en="digits"): (judged("choose"), judged("test")),
+    tr(es="teclado", en="keyboard"): (
+        judged_keyboard("test", 400, seed=1),
+        judged_keyboard("test", 400, seed=2),
+    ),
+}
+rows, thresholds = [], {}
+for name, (choosing, test) in TASKS.items():
+    # es: el umbral se elige con unos ejemplos y se juzga con otros
+    # en: the threshold is chosen on some examples and judged on others
+    thresholds[name] = choose_threshold(*choosing)
+    sent, accuracy = cascade(*test, thresholds[name])
+    rows.append(
+        {
+            tr(es="tarea", en="task"): name,
+            tr(es="pequeño solo (%)", en="small alone (%)"): 100 * float(test[1].mean()),
+            tr(es="grande solo (%)", en="big alone (%)"): 100 * float(test[2].mean()),
+            tr(es="umbral", en="threshold"): float(thresholds[name]),
+            tr(es="cascada (%)", en="cascade (%)"): 100 * accuracy,
+            tr(es="a la nube (%)", en="to the cloud (%)"): 100 * sent,
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es="Umbral elegido para perder un punto como mucho, y lo que sale con otros ejemplos",
+        en="Threshold chosen to lose one point at most, and what comes out on other examples",
+    ),
+)
+compare(
+    tr(es="cifras que hay que enviar a la nube", en="digits that have to be sent to the cloud"),
+    predicted=percent_sent_by_the_cascade,
+    measured=rows[0][tr(es="a la nube (%)", en="to the cloud (%)")],
+    unit="%",
+)
+fig, axes = plots.subplots(1, 2, figsize=(9.8, 3.9))
+for ax, (name, (_, test)) in zip(axes, TASKS.items(), strict=True):
+    sure, small_right, big_right = test
+    curve = [cascade(*test, t) for t in [0.0, *np.unique(sure), 1.01]]
+    ax.plot(
+        [100 * s for s, _ in curve],
+        [100 * a for _, a in curve],
+        label=tr(es="cascada", en="cascade"),
+    )
+    ax.plot(
+        [0, 100],
+        [100 * small_right.mean(), 100 * big_right.mean()],
+        ":",
+        label=tr(es="enviar al azar", en="sending at random"),
+    )
+    sent, accuracy = cascade(*test, thresholds[name])
+    ax.plot(
+        100 * sent,
+        100 * accuracy,
+        "o",
+        color=plots.INK,
+        label=tr(es="umbral elegido", en="threshold chosen"),
+    )
+    ax.set(title=name, xlabel=tr(es="% enviado a la nube", en="% sent to the cloud"))
+axes[0].set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
+axes[0].legend(fontsize=9, loc="lower right")
+plots.show(
+    fig,
+    alt=tr(
+        es="Exactitud según el porcentaje enviado a la nube, en las dos tareas. La curva de la cascada sube antes que la recta de enviar al azar.",
+        en="Accuracy against the percentage sent to the cloud, in both tasks. The curve of the cascade rises earlier than the straight line of sending at random.",
+    ),
+)
+
+# %% [markdown] lang="es" row="40" slide="subslide"
+# Compara la curva con la recta de **enviar al azar**: lo que la cascada gana por encima es lo que vale la seguridad del modelo pequeño. Con las cifras es mucho: los errores se concentran donde duda. Con el teclado, mira tu figura: «no sé qué palabra viene» suele ser verdad para el pequeño **y** para el grande, y enviar lo dudoso compra poco.
+#
+# Dos avisos. El umbral se elige con datos que no son los de juzgar; si los usuarios cambian, la fracción enviada cambia con ellos, y con ella la factura. Y «0.9 de probabilidad» no significa que acierte el 90 %: la cascada solo necesita que el **orden** sea bueno, pero quien lea ese número como una promesa se equivocará.
+#
+# **Dónde va cada parte.** El pequeño, donde está la pregunta. El grande, donde quepa y llegue a tiempo: en la nube si el plazo lo permite, en un servidor local si no. Y sin red, la cascada **sigue respondiendo** con el pequeño, y debe decirlo.
+# %% [markdown] lang="en" row="40" slide="subslide"
+# Compare the curve with the straight line of **sending at random**: what the cascade gains above it is what the sureness of the small model is worth. With the digits it is a lot: the errors are concentrated where it doubts. With the keyboard, look at your figure: "I do not know which word comes" tends to be true for the small one **and** for the big one, and sending what is doubtful buys little.
+#
+# Two warnings. The threshold is chosen on data that are not those of judging; if the users change, the share sent changes with them, and the bill too. And "a probability of 0.9" does not mean that it is right 90 % of the time: the cascade only needs the **order** to be good, but whoever reads that number as a promise will be mistaken.
+#
+# **Where each part goes.** The small one, where the question is. The big one, where it fits and arrives in time: in the cloud if the deadline allows it, on a local server if not. And without a network the cascade **keeps answering** by the small one, and should say so.
+
+# %% [markdown] lang="es" row="40 33" slide="slide"
+# ## La tabla de la diapositiva, con tus números
+#
+# El mismo teclado en cinco sitios. Todo sale de lo que has medido en este notebook; la columna «en el tren» usa los túneles supuestos del perfil `train`.
+# %% [markdown] lang="en" row="40 33" slide="slide"
+# ## The slide's table, with your numbers
+#
+# The same keyboard in five places. All of it comes from what you have measured in this notebook; the column "on the train" uses the assumed tunnels of the profile `train`.
+
+# %% slide="fragment"
+train_up = 1 - sum(end - begin for begin, end in network.PROFILES["train"].outages) / 3600
+_, (sure, small_right, big_right) = list(TASKS.values())[1]
+sent, cascade_right = cascade(sure, small_right, big_right, list(thresholds.values())[1])
+on_4g = np.array([total for _, total in measured["4g"]])
+on_lan = np.array([total for _, total in measured["lan"]])
+here = np.array(at_the_edge)
+# es: el pequeño, en el mismo aparato: lo que tarda aquí, tantas veces más despacio como el grande
+# en: the small one, on the same device: what it takes here, as many times slower as the big one
+here_small = np.array(time_of(small_model, typed)) * statistics.median(at_the_edge) / native
+split = np.random.default_rng(0).random(4000) < sent
+cascaded = np.random.default_rng(1).choice(here_small, 4000) + np.where(
+    split, np.random.default_rng(2).choice(on_4g, 4000), 0.0
+)
+million = per_million.total
+traffic_each = up_bytes + down_bytes
+PLACES = {
+    tr(es="nube, por 4G", en="cloud, over 4G"): (on_4g, big_right.mean(), train_up, 1.0),
+    tr(es="servidor local, por la LAN", en="local server, over the LAN"): (
+        on_lan,
+        big_right.mean(),
+        None,
+        0.0,
+    ),
+    tr(es="aparato, el grande", en="device, the big one"): (here, big_right.mean(), 1.0, 0.0),
+    tr(es="aparato, el pequeño", en="device, the small one"): (
+        here_small,
+        small_right.mean(),
+        1.0,
+        0.0,
+    ),
+    tr(es="cascada, con la nube por 4G", en="cascade, with the cloud over 4G"): (
+        cascaded,
+        cascade_right,
+        1.0,
+        sent,
+    ),
+}
+tables.show(
+    [
+        {
+            tr(es="dónde", en="where"): where,
+            tr(es="mediana (ms)", en="median (ms)"): 1000 * float(np.median(times)),
+            tr(es="p95 (ms)", en="p95 (ms)"): 1000 * float(np.percentile(times, 95)),
+            tr(es="en 100 ms (%)", en="in 100 ms (%)"): within(times),
+            tr(es="acierta (%)", en="right (%)"): 100 * float(right),
+            tr(es="responde en el tren (%)", en="answers on the train (%)"): None
+            if up is None
+            else 100 * up,
+            tr(es="bytes que salen", en="bytes that leave"): share * traffic_each,
+            tr(es="$ por millón, nube", en="$ a million, cloud"): share * million,
+        }
+        for where, (times, right, up, share) in PLACES.items()
+    ],
+    caption=tr(
+        es=f"El mismo teclado en cinco sitios (el aparato: {device_name})",
+        en=f"The same keyboard in five places (the device: {device_name})",
+    ),
+)
+
+# %% [markdown] lang="es" row="33" slide="subslide"
+# ### Doce tareas, por sus datos
+#
+# «¿Reconocer voz va en la nube o en el borde?» no tiene respuesta. «¿Una palabra clave, siempre escuchando, con un modelo de 0.1 MB?» sí. Esta función coloca una tarea a partir de sus datos y da el **margen**: cuántas veces cabe en el plazo lo que tarda. Con margen 1.1 tu decisión depende de un mal día; con 20, no.
+#
+# Cuenta también la **energía** del aparato. Calcular gasta unos 2 W mientras dura. Enviar parece gratis y no lo es: la radio de un móvil se queda encendida unos segundos tras cada envío (en LTE, del orden de 1 W durante unos 11 s, según [Huang y otros, MobiSys 2012](https://doi.org/10.1145/2307636.2307658); es antiguo: tómalo como supuesto). Un mensaje suelto por hora sale caro; mil seguidos comparten la cola.
+#
+# **Predice:** de las doce, ¿cuántas acaban **solo** en la nube?
+# %% [markdown] lang="en" row="33" slide="subslide"
+# ### Twelve tasks, by their facts
+#
+# "Does speech recognition go to the cloud or to the edge?" has no answer. "A wake word, always listening, with a model of 0.1 MB?" has one. This function places a task by its facts, and gives the **margin**: how many times what it takes fits into the deadline. With a margin of 1.1 your decision depends on a bad day; with 20 it does not.
+#
+# Count the device's **energy** too. Computing takes some 2 W while it lasts. Sending looks free and is not: a phone's radio stays on for some seconds after each sending (on LTE, of the order of 1 W for some 11 s, according to [Huang et al., MobiSys 2012](https://doi.org/10.1145/2307636.2307658); it is old: take it as an assumption). A single message an hour is expensive; a thousand in a row share the tail.
+#
+# **Predict:** of the twelve, how many end up in the cloud **alone**?
+
+# %%
+tasks_in_the_cloud_alone = None
+
+
+# %% slide="fragment"
+@dataclass
+class Task:
+    """Facts of a task: kB up and down, deadline, time on a server, times slower on the device, MB of the model and free on the device."""
+
+    name: str
+    up_kb: float
+    down_kb: float
+    deadline_s: float
+    server_s: float
+    slower: float
+    model_mb: float
+    room_mb: float
+    a_day: int
+    # es: la respuesta hace falta aunque no haya red; necesita datos que solo están fuera
+    # en: the answer is needed even without a network; it needs data that are only outside
+    offline: bool = False
+    outside: bool = False
+
+
+COMPUTE_W, RADIO_W, TAIL_S, BATTERY_J = 2.0, 1.0, 11.0, 50_000
+
+
+def place(task, profile=network.PROFILES["4g"], budget=0.05):
+    """Where it goes, and the margin there: (decision, margin, why). The network is judged by its p95, not by its mean."""
+    chance = random.Random(0)
+    rtt = float(np.percentile([profile.draw_rtt(chance) for _ in range(2000)], 95)) / 1000
+    wire = rtt + task.up_kb * 8 / profile.up_kbps + task.down_kb * 8 / profile.down_kbps
+    cloud_s, edge_s = wire + task.server_s, task.server_s * task.slower
+    # es: los envíos seguidos comparten la cola de la radio
+    # en: sendings in a row share the radio's tail
+    awake = min(86_400, task.a_day * (wire + TAIL_S))
+    cloud_share, edge_share = (
+        RADIO_W * awake / BATTERY_J,
+        COMPUTE_W * edge_s * task.a_day / BATTERY_J,
+    )
+    edge = edge_s <= task.deadline_s and task.model_mb <= task.room_mb and edge_share <= budget
+    cloud = cloud_s <= task.deadline_s and not task.offline
+    margins = {"edge": task.deadline_s / edge_s, "cloud": task.deadline_s / cloud_s}
+    if edge and task.outside:
+        return (
+            "hybrid",
+            margins["edge"],
+            tr(
+                es="calcula aquí, el dato viene de fuera",
+                en="computes here, the data come from outside",
+            ),
+        )
+    if edge and cloud:
+        where = "edge" if edge_share <= cloud_share else "cloud"
+        return (
+            where,
+            margins[where],
+            tr(es="caben los dos: gasta menos batería", en="both fit: it takes less battery"),
+        )
+    if edge:
+        return (
+            "edge",
+            margins["edge"],
+            tr(
+                es="la nube no llega, o no puede faltar",
+                en="the cloud is late, or it must not fail",
+            ),
+        )
+    if cloud:
+        return (
+            "cloud",
+            margins["cloud"],
+            tr(
+                es="no cabe, no llega o agota la batería",
+                en="it does not fit, is late or drains the battery",
+            ),
+        )
+    return (
+        "split",
+        max(margins.values()),
+        tr(
+            es="ni uno ni otro: modelo menor, o repartir",
+            en="neither: a smaller model, or split it",
+        ),
+    )
+
+
+# es: datos supuestos, de órdenes de magnitud razonables. Cámbialos y vuelve a ejecutar
+# en: assumed facts, of reasonable orders of magnitude. Change them and run again
+TWELVE = [
+    Task(
+        tr(es="palabra que despierta", en="wake word"),
+        30,
+        0.1,
+        0.2,
+        0.0001,
+        8,
+        0.1,
+        1,
+        40_000,
+        offline=True,
+    ),
+    Task(tr(es="dictado largo", en="long dictation"), 200, 1, 2, 0.3, 8, 300, 500, 20),
+    Task(
+        tr(es="pregunta abierta a un asistente", en="open question to an assistant"),
+        2,
+        4,
+        5,
+        1.5,
+        300,
+        140_000,
+        4000,
+        15,
+    ),
+    Task(
+        tr(es="texto predictivo", en="predictive text"),
+        0.5,
+        0.5,
+        0.1,
+        max(native, 0.0005),
+        8,
+        main_model.size / 1e6,
+        100,
+        3000,
+        offline=True,
+    ),
+    Task(
+        tr(es="traducir un cartel, par frecuente", en="translating a sign, frequent pair"),
+        300,
+        1,
+        1,
+        0.05,
+        10,
+        50,
+        500,
+        10,
+        offline=True,
+    ),
+    Task(tr(es="traducir, par raro", en="translating, rare pair"), 1, 1, 1, 0.05, 10, 900, 500, 2),
+    Task(
+        tr(es="desbloquear con la cara", en="unlocking by face"),
+        500,
+        0.1,
+        0.5,
+        0.01,
+        8,
+        10,
+        100,
+        100,
+        offline=True,
+    ),
+    Task(
+        tr(es="hora de llegada con tráfico", en="arrival time with traffic"),
+        0.5,
+        1,
+        1,
+        0.005,
+        8,
+        20,
+        500,
+        30,
+        offline=True,
+        outside=True,
+    ),
+    Task(
+        tr(es="frenada de un coche", en="braking of a car"),
+        2000,
+        0.1,
+        0.1,
+        0.01,
+        2,
+        100,
+        8000,
+        500,
+        offline=True,
+    ),
+    Task(
+        tr(es="ordenar tres millones de productos", en="ranking three million products"),
+        1,
+        5,
+        0.5,
+        0.05,
+        8,
+        12_000,
+        500,
+        50,
+    ),
+    Task(
+        tr(es="caída de una persona (reloj)", en="a person's fall (watch)"),
+        5,
+        0.1,
+        2,
+        0.0001,
+        50,
+        0.3,
+        2,
+        20_000,
+        offline=True,
+    ),
+    Task(
+        tr(es="analizar un vídeo de una hora", en="analysing an hour of video"),
+        900_000,
+        10,
+        3600,
+        120,
+        8,
+        500,
+        2000,
+        1,
+    ),
+]
+NAMES_OF = {
+    "edge": tr(es="borde", en="edge"),
+    "cloud": tr(es="nube", en="cloud"),
+    "hybrid": tr(es="híbrido", en="hybrid"),
+    "split": tr(es="ni uno ni otro", en="neither"),
+}
+placed = {task.name: place(task) for task in TWELVE}
+tables.show(
+    [
+        {
+            tr(es="tarea", en="task"): task.name,
+            tr(es="sube (kB)", en="up (kB)"): float(task.up_kb),
+            tr(es="plazo (s)", en="deadline (s)"): float(task.deadline_s),
+            tr(es="modelo (MB)", en="model (MB)"): float(task.model_mb),
+            tr(es="sin red", en="offline"): task.offline,
+            tr(es="va en", en="goes to"): NAMES_OF[placed[task.name][0]],
+            tr(es="margen", en="margin"): placed[task.name][1],
+            tr(es="porque", en="because"): placed[task.name][2],
+        }
+        for task in TWELVE
+    ],
+    caption=tr(
+        es="Doce tareas en un móvil con 4G, con un 5 % de la batería al día para cada una",
+        en="Twelve tasks on a phone with 4G, with 5 % of the battery a day for each",
+    ),
+)
+compare(
+    tr(es="tareas que acaban solo en la nube", en="tasks that end up in the cloud alone"),
+    predicted=tasks_in_the_cloud_alone,
+    measured=sum(where == "cloud" for where, *_ in placed.values()),
+    unit="",
+)
+
+# %% [markdown] lang="es" row="33 40" slide="subslide"
+# Ninguna fila dice «móvil» o «servidor» por costumbre: lo dicen el plazo, los bytes, el tamaño, la red y la batería. Cambia un dato (el plazo del dictado a 0.2 s, o el modelo del asistente a 1500 MB) y la tarea se muda. Y fíjate en que un mismo producto aparece en varias filas: un altavoz es borde para su palabra clave y nube para tu pregunta.
+#
+# ### Dónde está hoy el borde
+#
+# Las diapositivas son de 2021. A noviembre de 2026:
+#
+# - **Los asistentes se han movido en los dos sentidos.** Amazon quitó el 28 de marzo de 2025 la opción de [no enviar la voz a la nube](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) en los pocos Echo que la tenían, para servir Alexa+ con modelos grandes; Google [aplazó a 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) el cambio de Assistant por Gemini. Al revés, Apple abrió a las aplicaciones, con iOS 26 (2025), [un modelo de lenguaje de unos 3000 millones de parámetros](https://developer.apple.com/documentation/foundationmodels) que corre en el teléfono.
+# - **El navegador es ya un dispositivo serio.** WebAssembly (lo que has usado) está en todos; WebGPU, que llega a la tarjeta gráfica, está en Chrome desde la versión 113 (2023), en Firefox desde la 141 y en Safari desde la 26 (2025), [según la plataforma](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), que llega a la NPU, es candidata a recomendación del W3C, y aún no está en todos. Chrome trae modelos propios para [traducir y resumir](https://developer.chrome.com/docs/ai/built-in-apis) desde la 138 (2025).
+# - **Los chips de la diapositiva.** El que Google preparaba en 2020 salió en 2021 con el Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Del de Tesla se prometían coches autónomos «el año que viene»: los primeros viajes con clientes y [sin supervisor dentro](https://www.slashgear.com/2086725/tesla-unsupervised-robotaxis-austin-texas/) fueron en enero de 2026, unos pocos coches y en Austin. Hoy un portátil necesita una NPU de [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) para llamarse Copilot+ (2024); ya sabes qué preguntar a esa cifra: ¿con qué memoria?
+# - **«En línea y en el dispositivo»**, el futuro según la diapositiva, se ha cumplido a medias: los modelos más usados hoy son enormes y viven en la nube. Lo que se ha impuesto es la mezcla.
+# %% [markdown] lang="en" row="33 40" slide="subslide"
+# No row says "phone" or "server" out of habit: the deadline, the bytes, the size, the network and the battery say it. Change one fact (the dictation's deadline to 0.2 s, or the assistant's model to 1500 MB) and the task moves house. And notice that one product appears in several rows: a speaker is edge for its wake word and cloud for your question.
+#
+# ### Where the edge stands today
+#
+# The slides are from 2021. As of November 2026:
+#
+# - **The assistants have moved both ways.** On 28 March 2025 Amazon removed the option of [not sending one's voice to the cloud](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) from the few Echos that had it, to serve Alexa+ by large models; Google [put off to 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) the change from Assistant to Gemini. The other way round, Apple opened to apps, with iOS 26 (2025), [a language model of some 3000 million parameters](https://developer.apple.com/documentation/foundationmodels) that runs on the phone.
+# - **The browser is a serious device by now.** WebAssembly (what you have used) is in all of them; WebGPU, which reaches the graphics card, is in Chrome since version 113 (2023), in Firefox since 141 and in Safari since 26 (2025), [depending on the platform](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), which reaches the NPU, is a W3C candidate recommendation, and not in all of them yet. Chrome brings models of its own to [translate and summarise](https://developer.chrome.com/docs/ai/built-in-apis) since 138 (2025).
+# - **The chips of the slide.** The one that Google was preparing in 2020 came out in 2021 with the Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Tesla's came with the promise of self-driving cars "next year": the first rides with customers and [no supervisor inside](https://www.slashgear.com/2086725/tesla-unsupervised-robotaxis-austin-texas/) were in January 2026, a few cars and in Austin. A laptop needs an NPU of [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) to be called Copilot+ (2024); you know by now what to ask that figure: with which memory?
+# - **"Online and on-device"**, the future according to the slide, has come half true: the most used models today are huge and live in the cloud. What has prevailed is the mixture.
+
+# %% [markdown] lang="es" slide="skip"
+# ## Para terminar
+#
+# Si has escrito en la página del principio, aquí están tus pulsaciones (solo tiempos: el texto no ha salido de tu navegador más que hacia tu propia máquina).
+# %% [markdown] lang="en" slide="skip"
+# ## To finish
+#
+# If you typed in the page of the beginning, here are your keystrokes (times only: the text has left your browser for nowhere but your own machine).
+
+# %% slide="skip"
+mine = page.typed()
+if mine:
+    answered = [each.seconds_cloud for each in mine if each.seconds_cloud is not None]
+    tables.show(
+        [
+            {
+                "": tr(es="tu navegador", en="your browser"),
+                tr(es="mediana (ms)", en="median (ms)"): 1000
+                * statistics.median(each.seconds_device for each in mine),
+                tr(es="pulsaciones respondidas", en="keystrokes answered"): len(mine),
+            },
+            {
+                "": tr(es="la nube, por 4G", en="the cloud, over 4G"),
+                tr(es="mediana (ms)", en="median (ms)"): 1000 * statistics.median(answered)
+                if answered
+                else None,
+                tr(es="pulsaciones respondidas", en="keystrokes answered"): len(answered),
+            },
+        ],
+        caption=tr(es="Lo que has escrito tú", en="What you typed yourself"),
+    )
+else:
+    print(
+        tr(
+            es="Nadie ha escrito en la página todavía. Escribe arriba y vuelve a ejecutar esta celda.",
+            en="Nobody has typed in the page yet. Type above and run this cell again.",
+        )
+    )
+
+# %% [markdown] lang="es" slide="skip"
+# Ahora te toca a ti: los ejercicios te piden un encaminador entre aparato, caché y nube que mire el p95 y la batería, una hora de llegada que diga su edad, una bandeja de salida que sobreviva a los cortes, contar exposiciones en los dos lados, una guarda para la factura y el umbral de una cascada.
+#
+# Cuando acabes con la página, cierra lo que quede abierto (también se cierra solo al apagar el notebook, o si se interrumpe a mitad): `open_until_the_end.close()`.
+#
+# **Para leer más:** Huyen, *Designing Machine Learning Systems*, cap. 7; Warden y Situnayake, *TinyML* (2019); Kleppmann y otros, [*Local-first software*](https://www.inkandswitch.com/essay/local-first/) (2019).
+# %% [markdown] lang="en" slide="skip"
+# Now it is your turn: the exercises ask you for a router between device, cache and cloud that looks at the p95 and the battery, an arrival time that says its age, an outbox that survives the cuts, counting exposures on both sides, a guard for the bill, and the threshold of a cascade.
+#
+# When you have done with the page, close what is still open (it also closes by itself when you shut the notebook down, or if it is interrupted half-way): `open_until_the_end.close()`.
+#
+# **Further reading:** Huyen, *Designing Machine Learning Systems*, ch. 7; Warden and Situnayake, *TinyML* (2019); Kleppmann et al., [*Local-first software*](https://www.inkandswitch.com/essay/local-first/) (2019).
