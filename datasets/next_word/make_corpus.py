@@ -20,8 +20,8 @@ FOLDERS = {"es": "es-ES", "en": "en-US"}
 LEFT_OUT = {"index.html", "ix01.html", "sect.acknowledgments.html", "sect.legal.html"}
 TEST_SHARE = 0.12  # of the pages
 COMMON = {
-    "es": set("el la los las de del que en un una con para por se no es y o su al como este esta lo más".split()),
-    "en": set("the of to and a in is that for with it this be on as are by can or an not which from".split()),
+    "es": "el la los las de del que en un una con para por se no es y o su al como este esta lo más",
+    "en": "the of to and a in is that for with it this be on as are by can or an not which from",
 }
 COLUMNS = {"lang": pa.string(), "page": pa.string(), "split": pa.string(), "text": pa.string()}
 
@@ -29,7 +29,7 @@ COLUMNS = {"lang": pa.string(), "page": pa.string(), "split": pa.string(), "text
 def is_in(lang: str, text: str) -> bool:
     """Whether the common words of `text` are those of `lang` rather than the other's."""
     words = re.findall(r"\w+", text.lower())
-    counts = {name: sum(word in common for word in words) for name, common in COMMON.items()}
+    counts = {name: sum(word in common.split() for word in words) for name, common in COMMON.items()}
     return counts[lang] > counts["en" if lang == "es" else "es"]
 
 

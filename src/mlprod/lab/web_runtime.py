@@ -77,8 +77,8 @@ def ensure(root: Path, venv: Path) -> bool:
         tr(
             es="No lo he conseguido; el curso funciona sin él. En la unidad 05 la página que predice dentro del "
             f"navegador no\nresponderá. Cuando haya red, `make lab` lo intenta otra vez. Detalles: {log}",
-            en="That failed; the course works without it. In unit 05 the page that predicts inside the browser will not\n"
-            f"answer. Once there is a network, `make lab` tries again. Details: {log}",
+            en="That failed; the course works without it. In unit 05 the page that predicts inside the browser will\n"
+            f"not answer. Once there is a network, `make lab` tries again. Details: {log}",
         ),
         flush=True,
     )
@@ -158,7 +158,7 @@ def _unpack(archive: Path, pinned: dict, place: Path) -> None:
                         es=f"{name} no es el fichero fijado: su SHA-256 es\n  {found}\ny debería ser\n  {digest}\n"
                         "No lo instalo. Si usas un espejo de npm, desconfía de él, y avisa a quien lleva el curso.",
                         en=f"{name} is not the pinned file: its SHA-256 is\n  {found}\nand should be\n  {digest}\n"
-                        "It is not installed. If you use a mirror of npm, distrust it, and tell whoever runs the course.",
+                        "It is not installed. If you use a mirror of npm, distrust it; tell whoever runs the course.",
                     )
                 )
             (staged / name).write_bytes(content)
