@@ -129,7 +129,7 @@ def write(table: pd.DataFrame, path: Path) -> None:
         compression="zstd",
         compression_level=19,
         coerce_timestamps="us",
-        row_group_size=1 << 20,
+        row_group_size=1 << 17,
         use_dictionary=[name for name in content.column_names if name not in STEPS],
         column_encoding=dict.fromkeys(steps, "DELTA_BINARY_PACKED"),
     )

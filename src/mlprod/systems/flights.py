@@ -55,12 +55,12 @@ def table(days: tuple[str, str] | None = None, columns: Sequence[str] | None = N
     are float64 with NaN. Raises CourseError for a day that is none.
     """
     wanted = None if columns is None else list(dict.fromkeys([*columns, "sched_dep_local"]))
-    whole = _read("flights.parquet", wanted)
+    filters = None
     if days is not None:
         first, end = _days(days)
-        inside = (whole.sched_dep_local >= first) & (whole.sched_dep_local < end)
-        whole = whole[inside].reset_index(drop=True)
-    return whole if columns is None else whole[list(columns)]
+        filters = [("sched_dep_local", ">=", first), ("sched_dep_local", "<", end)]
+    rows = _read("flights.parquet", wanted, filters)
+    return rows if columns is None else rows[list(columns)]
 
 
 def weather(origins: Sequence[str] = ORIGINS) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def weather(origins: Sequence[str] = ORIGINS) -> pd.DataFrame:
     `hour` is the beginning of the hour in which it was observed, most often at its minute 51: at `known_at`, the end of
     that hour, it was surely known; before, it may not have been. Hours are missing now and then.
     """
-    data = _read("weather.parquet", None)
+    data = _read("weather.parquet")
     data.insert(2, "known_at", data.hour + pd.Timedelta(hours=1))
     return data[data.origin.isin(list(origins))].reset_index(drop=True)
 
@@ -170,7 +170,7 @@ def _held(stream: pd.DataFrame, seed: int) -> pd.Series:
     return arrival
 
 
-def _read(name: str, columns: Sequence[str] | None) -> pd.DataFrame:
+def _read(name: str, columns: Sequence[str] | None = None, filters: list[tuple] | None = None) -> pd.DataFrame:
     path = folder() / name
     if not path.exists():
         raise CourseError(
@@ -179,7 +179,7 @@ def _read(name: str, columns: Sequence[str] | None) -> pd.DataFrame:
                 en=f"{path} is missing: bring it back with `git checkout -- datasets/flights`.",
             )
         )
-    data = pd.read_parquet(path, columns=columns)
+    data = pd.read_parquet(path, columns=columns, filters=filters)
     # pandas compares and joins times of one unit best
     return data.astype({n: t.replace("us", "ns") for n, t in data.dtypes.astype(str).items() if "datetime64[us" in t})
 

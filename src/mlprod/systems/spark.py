@@ -87,7 +87,8 @@ def stop() -> None:
                 running.stop()
         _end(jvm)
         _forget_gateway()
-        workspaces.janitor().forget(jvm.pid)
+        if not _in_a_child():
+            workspaces.janitor().forget(jvm.pid)
 
 
 def running() -> bool:
@@ -222,7 +223,11 @@ def _start(chosen: Mapping[str, str]) -> SparkSession:
 
 
 def _launch(conf: Any, home: Path) -> Any:
-    """The JVM, in a session of its own that the janitor watches, its output in the log."""
+    """The JVM, its output in the log, in a process group of its own that the janitor watches.
+
+    In a child of `processes.start` it joins the child's group: whoever kills the child (a driver that fails) kills both
+    at the same moment, and no half of a driver goes on.
+    """
     from pyspark.java_gateway import launch_gateway
 
     before = {name: os.environ.get(name) for name in ("JAVA_HOME", "SPARK_LOCAL_IP")}
@@ -231,7 +236,8 @@ def _launch(conf: Any, home: Path) -> Any:
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     try:
         with open(workspace() / _LOG, "ab") as output:
-            gateway = launch_gateway(conf, popen_kwargs={"stdout": output, "stderr": output, "start_new_session": True})
+            popen = {"stdout": output, "stderr": output, "start_new_session": not _in_a_child()}
+            gateway = launch_gateway(conf, popen_kwargs=popen)
     finally:
         for name, value in before.items():
             if value is None:
@@ -239,8 +245,15 @@ def _launch(conf: Any, home: Path) -> Any:
             else:
                 os.environ[name] = value
     _owned.jvm = gateway.proc
-    workspaces.janitor().watch(gateway.proc.pid)
+    if not _in_a_child():
+        workspaces.janitor().watch(gateway.proc.pid)
     return gateway
+
+
+def _in_a_child() -> bool:
+    """Whether this process was started by `processes.start`."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == "mlprod.systems.child"
 
 
 def _connect(remote: str, chosen: Mapping[str, str]) -> SparkSession:
@@ -280,8 +293,7 @@ def _end(jvm: subprocess.Popen) -> None:
     try:
         jvm.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(jvm.pid, 9)
+        jvm.kill()  # its Python workers end when their pipe to it closes
         jvm.wait(5)
 
 
