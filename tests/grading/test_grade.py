@@ -8,6 +8,7 @@ from nbgrader.api import Gradebook
 
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
+from mlprod.grading import sandbox
 from mlprod.grading.grade import Graded, submissions
 from mlprod.grading.grade_table import line, summary
 
@@ -44,6 +45,19 @@ def mlprod_grade(root, *options):
     return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=200)
 
 
+SANDBOX = ["--unsafe"] if sandbox.problem() else []
+
+
+def test_without_a_sandbox_nobody_is_graded_unless_asked_for(new_course, submit, monkeypatch):
+    root = new_course()
+    submit(root, load(root / "solutions" / "90_toy.py"), "ana", "es")
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("LANG_COURSE", "en")
+    run = mlprod_grade(root)
+    assert run.returncode == 1 and "--unsafe" in run.stdout + run.stderr
+    assert not (root / "grading" / "gradebook.db").exists()
+
+
 @pytest.mark.slow
 def test_same_scores_as_stock_nbgrader_and_a_failure_stops_nobody(new_course, nbgrader, submit):
     root = new_course()
@@ -57,7 +71,7 @@ def test_same_scores_as_stock_nbgrader_and_a_failure_stops_nobody(new_course, nb
     (submitted / "broken" / "90_toy").mkdir(parents=True)
     (submitted / "broken" / "90_toy" / "90_toy.ipynb").write_text('{"not": json')
 
-    run = mlprod_grade(root)  # the assignment is not even in a gradebook yet
+    run = mlprod_grade(root, *SANDBOX)  # the assignment is not even in a gradebook yet
     assert run.returncode == 1, run.stdout + run.stderr
     assert "ana: 7 / 10" in run.stdout and "bea: 6 / 10" in run.stdout and "eva: 0 / 10" in run.stdout
     assert "broken" in run.stdout and "NotJSONError" in run.stdout.replace("\n", "")
@@ -65,7 +79,7 @@ def test_same_scores_as_stock_nbgrader_and_a_failure_stops_nobody(new_course, nb
     assert sorted(path.parts[-3] for path in (root / "grading" / "feedback").rglob("*.html")) == ["ana", "bea", "eva"]
     ours = grades(root)
 
-    again = mlprod_grade(root, "--student", "ana")
+    again = mlprod_grade(root, "--student", "ana", *SANDBOX)
     assert again.returncode == 0 and "ana: 7 / 10" in again.stdout and "bea" not in again.stdout
     assert "--force" in again.stdout, "it was graded before"
 

@@ -38,12 +38,10 @@ def register(app: typer.Typer) -> None:
     app.command(
         "grade",
         help=tr(
-            es="Califica las entregas de grading/submitted y escribe sus correcciones en grading/feedback. "
-            "AVISO: el código de los estudiantes se ejecuta sin aislar, con tus permisos. "
-            "Da lo mismo que nbgrader autograde y nbgrader generate_feedback.",
-            en="Grade the submissions in grading/submitted and write their feedback to grading/feedback. "
-            "WARNING: the students' code is executed without a sandbox, with your permissions. "
-            "The same as nbgrader autograde and nbgrader generate_feedback.",
+            es="Califica las entregas de grading/submitted, cada una aislada de todo lo demás, y escribe sus "
+            "correcciones en grading/feedback. Las notas son las de nbgrader autograde.",
+            en="Grade the submissions in grading/submitted, each in a sandbox of its own, and write their feedback "
+            "to grading/feedback. The scores are those of nbgrader autograde.",
         ),
     )(grade)
 
@@ -142,15 +140,34 @@ def grade(
     force: Annotated[
         bool, typer.Option("--force", help=tr(es="También lo ya calificado.", en="Also what was graded before."))
     ] = False,
+    unsafe: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe",
+            help=tr(
+                es="Sin aislar: el código de los estudiantes se ejecuta con tus permisos.",
+                en="Without a sandbox: the students' code is executed with your permissions.",
+            ),
+        ),
+    ] = False,
 ) -> None:
     from rich.console import Console
 
     from mlprod.course import root
     from mlprod.errors import CourseError
     from mlprod.grading import grade as grader
-    from mlprod.grading import grade_table
+    from mlprod.grading import grade_table, sandbox
 
     course = root()
+    if not unsafe and (reason := sandbox.problem()):
+        raise CourseError(
+            tr(
+                es=f"Aquí no se puede aislar a nadie: {reason}. Sin eso, calificar es ejecutar con tus permisos lo "
+                "que han escrito los estudiantes. En una máquina o contenedor sin nada que perder: --unsafe",
+                en=f"Nothing can be isolated here: {reason}. Without that, to grade is to execute with your "
+                "permissions what students wrote. On a machine or in a container with nothing to lose: --unsafe",
+            )
+        )
     everybody = grader.submissions(assignment, course)
     if unknown := sorted(set(student or ()) - set(everybody)):
         names = ", ".join(unknown)
@@ -159,7 +176,7 @@ def grade(
     console = Console()
     results = []
     with grade_table.display(console, assignment, len(students)) as display:
-        for result in grader.grade(assignment, students, course, force=force):
+        for result in grader.grade(assignment, students, course, force=force, sandboxed=not unsafe):
             display.ended(result)
             results.append(result)
     console.print(grade_table.summary(results))

@@ -1,7 +1,7 @@
 """Grades what students handed in with nbgrader's own steps, one submission after another, none stopping the others.
 
-What `nbgrader autograde` and `nbgrader generate_feedback` do, with the same scores, on forked kernels. There is no
-sandbox yet: a submission is executed with the permissions of whoever grades.
+What `nbgrader autograde` and `nbgrader generate_feedback` do, with the same scores, on forked kernels, each submission
+in a sandbox of its own.
 """
 
 from __future__ import annotations
@@ -63,14 +63,17 @@ def submissions(assignment: str, root: Path) -> list[str]:
     return students
 
 
-def grade(assignment: str, students: list[str], root: Path, *, force: bool = False) -> Iterator[Graded]:
+def grade(
+    assignment: str, students: list[str], root: Path, *, force: bool = False, sandboxed: bool = True
+) -> Iterator[Graded]:
     """Grade the submissions of `students` to `assignment` and write their feedback; yields each as it is done.
 
-    Those graded before are skipped unless they are newer than that or `force` is set. Raises CourseError when the
-    assignment cannot be recorded in the gradebook.
+    Those graded before are skipped unless they are newer than that or `force` is set. Without `sandboxed` a submission
+    is executed with the permissions of whoever grades. Raises CourseError when there is no sandbox on this machine, or
+    when the assignment cannot be recorded in the gradebook.
     """
     config = configuration.load(root)
-    with forked_kernels() as kernel_name:
+    with forked_kernels(sandboxed=sandboxed) as kernel_name:
         config.Execute.kernel_name = kernel_name
         api = _api(config)
         _record(api, assignment)

@@ -7,7 +7,10 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
+
+from mlprod.grading import isolation
 
 _exit_codes: list[int] = []  # empty in the parent; a child's own code, for its last exit handler
 
@@ -53,9 +56,14 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     for descriptor in (nothing, *descriptors):
         os.close(descriptor)
 
+    if sandboxed := request.get("sandbox"):
+        isolation.enter(Path(sandboxed["folder"]), sandboxed["uid"], sandboxed["gid"])
+        environment = isolation.environment()
+    else:
+        os.chdir(request["cwd"])
+        environment = request["env"]
     os.environ.clear()
-    os.environ.update(request["env"])
-    os.chdir(request["cwd"])
+    os.environ.update(environment)
     extra = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path not in sys.path]
     sys.path[:0] = extra
     sys.argv = ["ipykernel_launcher", *request["argv"]]
@@ -63,7 +71,8 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
 
     from ipykernel.kernelapp import IPKernelApp
 
-    app = IPKernelApp.instance(parent_handle=os.getppid())  # it ends itself when this process's parent is gone
+    # it ends itself when this process's parent is gone (in a sandbox the system sees to that)
+    app = IPKernelApp.instance(parent_handle=0 if sandboxed else os.getppid())
     app.initialize(request["argv"])
     app.start()
     # ipykernel 7.4's exit handlers stop the thread that carries the output and then wait for the control thread, which

@@ -26,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
+from mlprod import course
 from mlprod.errors import CourseError
+from mlprod.grading import sandbox
 from mlprod.language import tr
 
 # Not among them: grpc, confluent_kafka (both keep threads and locks that do not survive a fork), pyspark (a JVM).
@@ -41,6 +43,7 @@ class ForkedKernelProvisioner(LocalProvisioner):
     """Asks `kernel_parent` for a forked kernel and holds its leash: when this end closes, the kernel is killed."""
 
     runtime = Unicode(help="The kernel parent's folder, with its socket parent.sock").tag(config=True)
+    sandboxed = Bool(help="Whether each kernel gets a sandbox of its own").tag(config=True)
 
     _leash: socket.socket | None = None
     _received = b""
@@ -70,6 +73,9 @@ class ForkedKernelProvisioner(LocalProvisioner):
             "cwd": os.path.abspath(kwargs.get("cwd") or os.getcwd()),
             "env": dict(kwargs.get("env") or os.environ),
         }
+        if self.sandboxed:
+            user = sandbox.prepare(self._folder, Path(self.parent.connection_file), Path(request["cwd"]))
+            request["sandbox"] = {"folder": str(self._folder), **user}
         self.cwd = request["cwd"]
         self._exit_code, self._received = None, b""
         leash = socket.socket(socket.AF_UNIX)
@@ -144,14 +150,20 @@ def _descriptors(kwargs: Mapping[str, Any]) -> list[int]:
 
 @contextlib.contextmanager
 def forked_kernels(
-    modules: Sequence[str] = HEAVY_MODULES, environment: Mapping[str, str] | None = None
+    modules: Sequence[str] = HEAVY_MODULES, environment: Mapping[str, str] | None = None, *, sandboxed: bool = False
 ) -> Iterator[str]:
     """A kernel name whose kernels are forked from a process with `modules` imported; all gone at the end of the block.
 
     `environment` is added to every kernel's environment. Where forking is not possible (Windows; macOS, whose system
     libraries do not bear it) or not wanted (`MLPROD_FORKED_KERNELS=0`) the name is that of ordinary kernels, "python3".
+    With `sandboxed` each kernel lives in a sandbox of its own (`mlprod.grading.sandbox`) and sees nothing of the
+    course but its code and data sets; CourseError where that is not possible.
     Raises CourseError when the parent does not come up. Two blocks may be open at once.
     """
+    if sandboxed and (reason := sandbox.problem() if _can_fork() else "fork"):
+        raise CourseError(
+            tr(es=f"Aquí no se puede aislar nada: {reason}.", en=f"Nothing can be isolated here: {reason}.")
+        )
     if not _can_fork():
         print(
             tr(
@@ -169,8 +181,9 @@ def forked_kernels(
     try:
         # the caller's own streams stay its own: a kernel's stray output goes to a log that an error can quote
         with open(runtime / "parent.log", "wb") as log:
+            walls = sandbox.command(runtime, course.root()) if sandboxed else []
             parent = subprocess.Popen(
-                [sys.executable, "-m", "mlprod.grading.kernel_parent", str(runtime), *modules],
+                [*walls, sys.executable, "-m", "mlprod.grading.kernel_parent", str(runtime), *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -178,7 +191,7 @@ def forked_kernels(
             )
         _wait_until_ready(parent, runtime)
         name = runtime.name
-        _write_kernelspec(runtime, name, {**(environment or {}), "IPYTHONDIR": str(runtime / "ipython")})
+        _write_kernelspec(runtime, name, {**(environment or {}), "IPYTHONDIR": str(runtime / "ipython")}, sandboxed)
         path = os.pathsep.join(filter(None, (str(runtime), os.environ.get("JUPYTER_PATH"))))
         with _environment(JUPYTER_PATH=path):
             yield name
@@ -227,7 +240,7 @@ def _wait_until_ready(parent: subprocess.Popen[bytes], runtime: Path) -> None:
         )
 
 
-def _write_kernelspec(runtime: Path, name: str, environment: dict[str, str]) -> None:
+def _write_kernelspec(runtime: Path, name: str, environment: dict[str, str], sandboxed: bool) -> None:
     folder = runtime / "kernels" / name
     folder.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -237,7 +250,12 @@ def _write_kernelspec(runtime: Path, name: str, environment: dict[str, str]) -> 
         "language": "python",
         "interrupt_mode": "signal",
         "env": environment,
-        "metadata": {"kernel_provisioner": {"provisioner_name": "mlprod-forked", "config": {"runtime": str(runtime)}}},
+        "metadata": {
+            "kernel_provisioner": {
+                "provisioner_name": "mlprod-forked",
+                "config": {"runtime": str(runtime), "sandboxed": sandboxed},
+            }
+        },
     }
     (folder / "kernel.json").write_text(json.dumps(spec, indent=1))
 

@@ -1,0 +1,164 @@
+"""The sandbox of one submission, from inside: a process just forked from the kernel parent leaves everything behind.
+
+It gets process, mount, network, IPC and host-name namespaces of its own (namespaces(7)), sees its meeting place and
+nothing of the other kernels', an empty home and /tmp in memory, limits, no privileges and, where the parent is root, a
+user of its own. What it starts cannot outlive it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import socket
+import struct
+from pathlib import Path
+
+HOME = Path("/home/submission")
+MEETING = "/run/kernel"
+LIMITS = {
+    "RLIMIT_DATA": 4 * 2**30,  # bytes each process may have for itself; address space alone (a JVM's, torch's) is free
+    "RLIMIT_FSIZE": 512 * 2**20,  # bytes of a file
+    "RLIMIT_CPU": 600,  # seconds of processor of each process
+    "RLIMIT_NPROC": 512,  # processes and threads of its user
+    "RLIMIT_NOFILE": 4096,
+    "RLIMIT_CORE": 0,
+}
+TEMPORARY_SIZE = "1g"  # /tmp and home together: embedded databases keep their files there
+
+_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+_READ_ONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter(folder: Path, uid: int, gid: int) -> None:
+    """Leave for a sandbox of one's own; returns in the process that lives in it, with `HOME` as its current folder.
+
+    `folder` is the kernel's meeting place, inside the runtime folder that it hides; what was handed in beside the
+    notebook is in its `files`. The calling process stays outside as a shell that ends as the one inside does.
+    Raises OSError when the system refuses.
+    """
+    was_root = os.getuid() == 0
+    _new_namespaces(was_root)
+    _loopback_up()
+    _mounts(folder)
+    pid = os.fork()  # the first process of the new namespace: when it ends, all that it holds ends
+    if pid:
+        _end_like(pid)
+    _mount("proc", "/proc", "proc", _NOSUID | _NODEV)
+    shutil.copytree(folder / "files", HOME, dirs_exist_ok=True)
+    for name, limit in LIMITS.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (limit, limit))
+    if was_root:
+        for top, _, files in os.walk(HOME):
+            for path in (top, *(os.path.join(top, name) for name in files)):
+                os.chown(path, uid, gid)
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")  # changing the user undoes it
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    _drop_capabilities()
+    os.chdir(HOME)
+
+
+def environment() -> dict[str, str]:
+    """The variables of a sandboxed kernel: what its parent was given, and places of its own."""
+    own = {"HOME": str(HOME), "TMPDIR": "/tmp", "IPYTHONDIR": f"{HOME}/.ipython", "MPLCONFIGDIR": f"{HOME}/.matplotlib"}
+    return {**os.environ, **own}
+
+
+def try_out() -> None:
+    """Enter a sandbox and leave it: the process ends with status 0 when that is possible here, else with why not."""
+    folder = Path("/tmp/runtime/kernel")
+    (folder / "files").mkdir(parents=True)
+    user = (65534, 65534) if os.getuid() == 0 else (os.getuid(), os.getgid())
+    enter(folder, *user)
+    with socket.socket() as listener:  # its own loopback works
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        socket.create_connection(listener.getsockname(), timeout=5).close()
+    os._exit(0)
+
+
+def _new_namespaces(was_root: bool) -> None:
+    flags = _NEWNS | _NEWPID | _NEWIPC | _NEWUTS | _NEWNET
+    uid, gid = os.getuid(), os.getgid()
+    _check(_libc.unshare(flags if was_root else flags | _NEWUSER), "unshare")
+    if not was_root:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def _mounts(folder: Path) -> None:
+    """An own /tmp, home and shared memory; of the runtime folder only `folder`; nothing else can be written to."""
+    _mount(None, "/", None, _REC | _PRIVATE)
+    runtime = folder.parent
+    _mount("tmpfs", "/run", "tmpfs", _NOSUID | _NODEV, "size=1m,mode=0755")
+    Path(MEETING).mkdir()
+    _mount(str(folder), MEETING, None, _BIND)
+    # the course or its environment may lie below /tmp: they are put back over the new one
+    kept = {place: Path("/run", f"kept-{number}") for number, place in enumerate(_below_tmp(runtime))}
+    for place, aside in kept.items():
+        aside.mkdir() if place.is_dir() else aside.touch()
+        _mount(str(place), str(aside), None, _BIND | _REC)
+    for place in (*(["/tmp"] if runtime.is_relative_to("/tmp") else ["/tmp", str(runtime)]), str(HOME), "/dev/shm"):
+        _mount("tmpfs", place, "tmpfs", _NOSUID | _NODEV, f"size={TEMPORARY_SIZE},mode=1777")
+    folder.mkdir(parents=True, exist_ok=True)
+    _mount(MEETING, str(folder), None, _BIND)
+    for place, aside in kept.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir(exist_ok=True) if aside.is_dir() else place.touch()
+        _mount(str(aside), str(place), None, _BIND | _REC)
+    _mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV)
+
+
+def _below_tmp(runtime: Path) -> list[Path]:
+    """What is mounted below /tmp, but for the runtime folder (mount points: field 5 of proc_pid_mountinfo(5))."""
+    fields = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    places = sorted({Path(field.encode().decode("unicode_escape")) for field in fields})
+    return [path for path in places if path.is_relative_to("/tmp") and path not in (Path("/tmp"), runtime)]
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    encoded = [text.encode() if text is not None else None for text in (source, target, kind, data)]
+    _check(_libc.mount(encoded[0], encoded[1], encoded[2], flags, encoded[3]), f"mount {target}")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _loopback_up() -> None:
+    """A new network namespace has a loopback device that is down (netdevice(7): SIOCSIFFLAGS)."""
+    up = 0x1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh22x", b"lo", up))
+
+
+def _drop_capabilities() -> None:
+    """Give up all capabilities (capset(2)); those of a user namespace are not lost by changing the user."""
+    header = struct.pack("Ii", 0x20080522, 0)
+    _check(_libc.capset(header, bytes(24)), "capset")
+
+
+def _end_like(pid: int) -> None:
+    """Outside: wait for the process inside, pass on how it ended. Interrupts are for it, not for this shell."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code < 0:
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code & 255)
