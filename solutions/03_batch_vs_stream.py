@@ -1,0 +1,3719 @@
+# ---
+# title:
+#   es: "Lotes y flujos: un modelo, dos canalizaciones"
+#   en: "Batch and stream: one model, two pipelines"
+# unit: "03"
+# minutes: 180
+# ---
+
+# %% [markdown] lang="es"
+# # Lotes y flujos: un modelo, dos canalizaciones
+#
+# Ocho tareas que se corrigen solas y una redacción. Unas tres horas en total; puedes hacerlas en cualquier orden y dejar alguna sin hacer: cada
+# tarea puntúa por separado.
+#
+# | tarea | puntos | minutos |
+# |---|---|---|
+# | 1. Ventanas que se cierran solas | 6 | 25 |
+# | 2. Una sola cuenta para entrenar y para servir | 6 | 25 |
+# | 3. Encontrar el desajuste | 6 | 25 |
+# | 4. Un flujo que no acaba | 5 | 15 |
+# | 5. ¿Con lotes basta? | 3 | 10 |
+# | 6. Cuándo compensa el streaming | 7 | 25 |
+# | 7. Una definición en Spark | 5 | 15 |
+# | 8. Lo que se sabía en aquel momento | 5 | 20 |
+# | 9. Redacción: ¿pasamos a streaming? | 4 | 20 |
+#
+# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
+# los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
+# han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otros órdenes de llegada, casos raros. Nunca miden cuánto tarda
+# tu código: comparan resultados, cuentan lo que se guarda y lo que se pierde.
+#
+# **Dónde ocurre.** Las seis primeras tareas son Python corriente. Las dos últimas usan Spark, que arranca la primera vez que hace falta (unos segundos)
+# y se para con el notebook.
+# %% [markdown] lang="en"
+# # Batch and stream: one model, two pipelines
+#
+# Eight tasks that are graded automatically and one essay. About three hours in all; you may do them in any order and leave some out: each
+# task earns its own points.
+#
+# | task | points | minutes |
+# |---|---|---|
+# | 1. Windows that close by themselves | 6 | 25 |
+# | 2. One computation to train and to serve | 6 | 25 |
+# | 3. Finding the skew | 6 | 25 |
+# | 4. A stream that does not end | 5 | 15 |
+# | 5. Is batch enough? | 3 | 10 |
+# | 6. When streaming pays | 7 | 25 |
+# | 7. One definition in Spark | 5 | 15 |
+# | 8. What was known at that moment | 5 | 20 |
+# | 9. Essay: shall we move to streaming? | 4 | 20 |
+#
+# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
+# the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they
+# got. Grading adds **hidden checks**: other data, other orders of arrival, odd cases. They never measure how long your
+# code takes: they compare results, and count what is kept and what is lost.
+#
+# **Where it happens.** The first six tasks are plain Python. The last two use Spark, which starts the first time it is needed (a few seconds)
+# and stops with the notebook.
+
+# %%
+import heapq
+import json
+import math
+from collections import defaultdict, deque
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from mlprod import start, tr
+
+start(LANG)
+
+# %% [markdown] lang="es" row="17"
+# ## 1. Ventanas que se cierran solas (6 puntos)
+#
+# Los aviones salen, y cada aeropuerto avisa cuando puede: los avisos llegan **desordenados**. Hay que sumar, por aeropuerto y por ventana fija, cuántos vuelos salieron y cuánto retraso llevaban en total,
+# y dar cada suma **una sola vez**, cuando ya no se espera nada más de esa ventana. Completa `Tumbling(size_s, lateness_s, sources)`, donde `size_s` es lo que dura una ventana, `lateness_s` lo que se espera a los rezagados y
+# `sources` la lista con los nombres de las fuentes (colas, particiones) de las que llegan los avisos. Todos los tiempos son segundos, enteros, y cuentan desde un mismo cero.
+#
+# - Las ventanas empiezan en 0, `size_s`, `2 * size_s`… y una que empieza en `start_s` contiene los tiempos `start_s <= at_s < start_s + size_s`.
+# - `event(source, airport, at_s, delay_min)` recibe un aviso: por esa fuente llega que de `airport` salió un vuelo en `at_s` con ese retraso. Devuelve la lista, en cualquier orden, de lo que se cierra con él: una tupla
+#   `(start_s, airport, flights, total_delay_min)` por ventana y aeropuerto que tenga algún vuelo; la lista va vacía si no se cierra nada.
+# - Cada fuente promete no mandar nada anterior en más de `lateness_s` a lo más nuevo que ha mandado. Por eso la marca de una fuente es **el mayor `at_s` que ha llegado por ella, menos `lateness_s`** (no hay marca si todavía no ha llegado nada),
+#   y la **marca de agua** es la menor de las marcas de las fuentes activas; mientras una fuente activa no tenga marca, no avanza. La marca de agua **nunca retrocede**.
+# - Una ventana se cierra en cuanto la marca de agua alcanza su final (`start_s + size_s`, o más).
+# - Un aviso cuya ventana ya está cerrada, según la marca de agua de antes de recibirlo, es tardío: no cuenta en ninguna suma y `late`, un atributo que empieza en 0, aumenta en 1. Es lo único por lo que se descarta un aviso; de la marca de su fuente
+#   y de que esa fuente esté activa, cuenta como cualquier otro.
+# - `idle(source)` dice que esa fuente no tiene nada que mandar. Deja de ser activa hasta su próximo aviso, y devuelve lo que se cierra por ello, igual que `event`. Al volver conserva su marca. Si no queda ninguna fuente activa, la marca de agua no se mueve.
+# - `finish()` dice que no va a llegar nada más: devuelve todo lo que queda por cerrar.
+#
+# Lo que se guarda es lo que está abierto: ni los avisos uno a uno ni las ventanas que ya se cerraron. La marca de una ventana la dan los datos, no el reloj de tu ordenador.
+# %% [markdown] lang="en" row="17"
+# ## 1. Windows that close by themselves (6 points)
+#
+# Planes leave, and each airport reports when it can: reports arrive **out of order**. We need, by airport and tumbling window, how many flights left and how much delay they had in total,
+# and each sum is to be given **once only**, when nothing more is expected for that window. Complete `Tumbling(size_s, lateness_s, sources)`, where `size_s` is how long a window lasts, `lateness_s` how long stragglers are waited for and
+# `sources` the list with the names of the sources (queues, partitions) from which reports come. All times are whole seconds, and count from the same zero.
+#
+# - Windows begin at 0, `size_s`, `2 * size_s`… and one that begins at `start_s` holds the times `start_s <= at_s < start_s + size_s`.
+# - `event(source, airport, at_s, delay_min)` gets one report: that source says that a flight left `airport` at `at_s` with that delay. It returns the list, in any order, of what closes because of it: one tuple
+#   `(start_s, airport, flights, total_delay_min)` for each window and airport with some flight; the list is empty if nothing closes.
+# - Each source promises to send nothing that is more than `lateness_s` older than the newest it has sent. Hence the mark of a source is **the greatest `at_s` that has come from it, minus `lateness_s`** (there is no mark if nothing has come yet),
+#   and the **watermark** is the lowest mark of the active sources; as long as some active source has no mark, it does not advance. The watermark **never goes back**.
+# - A window closes as soon as the watermark reaches its end (`start_s + size_s`, or more).
+# - A report whose window is closed already, by the watermark as it was before the report, is late: it counts in no sum, and `late`, an attribute that begins at 0, grows by 1. Nothing else is a reason to drop a report; for the mark of its source
+#   and for that source being active, it counts like any other.
+# - `idle(source)` says that this source has nothing to send. It stops being active until its next report, and the call returns what closes because of that, as `event` does. When it comes back it keeps its mark. If no active source is left, the watermark does not move.
+# - `finish()` says that nothing more will come: it returns everything that is still to be closed.
+#
+# What is stored is what is open: neither the reports one by one nor the windows that have closed. What closes a window is the data, not your computer's clock.
+
+# %% answer="tumbling"
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        ### BEGIN SOLUTION
+        self.size_s, self.lateness_s = size_s, lateness_s
+        self.marks = dict.fromkeys(sources, -math.inf)
+        self.active = set(sources)
+        self.watermark = -math.inf
+        self.open = {}
+        self.late = 0
+        ### END SOLUTION
+
+    def event(self, source, airport, at_s, delay_min):
+        ### BEGIN SOLUTION
+        start_s = at_s - at_s % self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            sums = self.open.setdefault((start_s, airport), [0, 0])
+            sums[0] += 1
+            sums[1] += delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self._advance()
+        ### END SOLUTION
+
+    def idle(self, source):
+        ### BEGIN SOLUTION
+        self.active.discard(source)
+        return self._advance()
+        ### END SOLUTION
+
+    def finish(self):
+        ### BEGIN SOLUTION
+        self.watermark = math.inf
+        return self._close()
+
+    def _advance(self):
+        if self.active:
+            # es: la más atrasada manda, y la marca de agua no retrocede
+            # en: the one furthest behind decides, and the watermark does not go back
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self._close()
+
+    def _close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+        ### END SOLUTION
+
+# %% test="tumbling/windows" points=2 row="17" objective="3.4"
+import gc
+import itertools
+import math
+import random
+import tracemalloc
+
+from mlprod import checks
+
+
+def _did(windows, step):
+    name, *arguments = step
+    got = checks.plain(getattr(windows, name)(*arguments), tr(es=f"Lo que devuelve {name}.", en=f"What {name} returns."))
+    assert isinstance(got, list) and all(isinstance(one, list) and len(one) == 4 for one in got), tr(
+        es=f"{name} devuelve una lista de tuplas (start_s, airport, flights, total_delay_min), vacía si no se cierra nada; ha devuelto {got!r}.",
+        en=f"{name} returns a list of tuples (start_s, airport, flights, total_delay_min), empty if nothing closes; it returned {got!r}.",
+    )
+    return sorted((tuple(one) for one in got), key=repr)
+
+
+def _late(windows):
+    return checks.plain(windows.late)
+
+
+def _shown(step):
+    name, *arguments = step
+    return f"{name}({', '.join(map(repr, arguments))})"
+
+
+def _check_steps(about, size_s, lateness_s, sources, steps):
+    """Each step: (call, what closes), and a number at the end: how many were late."""
+    *steps, late = steps
+    windows, calls = Tumbling(size_s, lateness_s, list(sources)), []
+    for call, want in steps:
+        got, want = _did(windows, call), sorted(want, key=repr)
+        calls.append(_shown(call))
+        assert got == want, tr(
+            es=f"{about}\n  Tumbling({size_s}, {lateness_s}, {list(sources)}): {'; '.join(calls[-6:])}\n  la última llamada debería cerrar: {want}\n  y cierra: {got}",
+            en=f"{about}\n  Tumbling({size_s}, {lateness_s}, {list(sources)}): {'; '.join(calls[-6:])}\n  the last call should close: {want}\n  and it closes: {got}",
+        )
+    checks.same(_late(windows), late, tr(es=f"{about}\n  Avisos tardíos (late) tras {'; '.join(calls[-6:])}.", en=f"{about}\n  Late reports (late) after {'; '.join(calls[-6:])}."))
+
+
+def _flights(count, seed, airports=("JFK", "LGA", "EWR"), span_s=4000):
+    chance = random.Random(seed)
+    times = [chance.choice([chance.randrange(span_s), 60 * chance.randrange(span_s // 60)]) for _ in range(count)]
+    return [(chance.choice(airports), at_s, chance.randrange(-10, 120)) for at_s in times]
+
+
+def _arrival(flights, lateness_s, seed):
+    """An order of arrival in which none comes more than `lateness_s` after a newer one."""
+    chance = random.Random(seed)
+    return sorted(flights, key=lambda flight: (flight[1] + chance.randrange(lateness_s + 1), chance.random()))
+
+
+def _totals(flights, size_s):
+    sums = {}
+    for airport, at_s, delay_min in flights:
+        flights_so_far, total = sums.get((at_s // size_s * size_s, airport), (0, 0))
+        sums[at_s // size_s * size_s, airport] = flights_so_far + 1, total + delay_min
+    return sorted(((*key, *value) for key, value in sums.items()), key=repr)
+
+
+def _check_arrivals(flights, size_s, lateness_s, seed):
+    windows, closed = Tumbling(size_s, lateness_s, ["q"]), []
+    for flight in _arrival(flights, lateness_s, seed):
+        closed += _did(windows, ("event", "q", *flight))
+    closed += _did(windows, ("finish",))
+    seen = [one[:2] for one in closed]
+    assert len(seen) == len(set(seen)), tr(
+        es=f"Ventanas de {size_s} s, con {lateness_s} s de espera: hay sumas que se dan más de una vez, como la de {next(one for one in seen if seen.count(one) > 1)}. ¿Se cerró antes de tiempo?",
+        en=f"Windows of {size_s} s, waiting {lateness_s} s: some sums are given more than once, like that of {next(one for one in seen if seen.count(one) > 1)}. Was it closed too early?",
+    )
+    checks.same(
+        sorted(closed, key=repr), _totals(flights, size_s),
+        tr(
+            es=f"{len(flights)} vuelos, ventanas de {size_s} s, ninguno llega con más de {lateness_s} s de desorden: el resultado no puede depender del orden de llegada. Todo lo que se ha cerrado:",
+            en=f"{len(flights)} flights, windows of {size_s} s, none more than {lateness_s} s out of order: the result cannot depend on the order of arrival. Everything that was closed:",
+        ),
+    )
+    checks.same(_late(windows), 0, tr(es="Ninguno era tardío.", en="None was late."))
+
+
+_check_steps(
+    tr(es="La ventana de 0 a 60 se cierra cuando la marca de agua llega a 60.", en="The window from 0 to 60 closes when the watermark gets to 60."), 60, 10, "q",
+    [(("event", "q", "JFK", 5, 3), []), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 69, 0), []), (("event", "q", "JFK", 70, 1), [(0, "JFK", 2, 7)]), (("finish",), [(60, "JFK", 2, 1)]), 0],
+)
+_check_steps(
+    tr(es="Un vuelo que sale justo en el 60 es de la ventana que empieza en 60, y de ninguna otra.", en="A flight that leaves exactly at 60 belongs to the window that begins at 60, and to no other."), 60, 0, "q",
+    [(("event", "q", "JFK", 60, 5), []), (("event", "q", "LGA", 119, 7), []), (("event", "q", "JFK", 120, 1), [(60, "JFK", 1, 5), (60, "LGA", 1, 7)]), (("finish",), [(120, "JFK", 1, 1)]), 0],
+)
+for _seed in range(3):
+    _check_arrivals(_flights(12, seed=1, span_s=300), 60, 45, _seed)
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _seed, (_size, _wait) in enumerate([(60, 0), (60, 59), (60, 60), (60, 200), (7, 3), (300, 30), (1, 5), (1000, 5000)]):
+    _many = _flights(150, seed=_seed)
+    for _order in range(4):
+        _check_arrivals(_many, _size, _wait, _order)
+for _order in itertools.permutations([("JFK", 0, 1), ("JFK", 59, 2), ("JFK", 60, 4), ("LGA", 61, 8), ("JFK", 119, 16)]):
+    _windows, _closed = Tumbling(60, 120, ["q"]), []
+    for _flight in _order:
+        _closed += _did(_windows, ("event", "q", *_flight))
+    checks.same(sorted(_closed + _did(_windows, ("finish",)), key=repr), [(0, "JFK", 2, 3), (60, "JFK", 2, 20), (60, "LGA", 1, 8)], tr(es=f"Llegada en el orden {_order}.", en=f"Arrival in the order {_order}."))
+
+
+def _kept(count):
+    windows = Tumbling(10, 5, ["q"])
+    gc.collect()
+    tracemalloc.start()
+    for number in range(count):
+        windows.event("q", f"A{number % 3}", 10 * number + number % 7, 1)
+        windows.event("q", "late", 0, 1)
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return kept
+
+
+_kept(50)
+_few, _lots = _kept(50), _kept(800)
+assert _lots < _few + 20_000, tr(
+    es=f"Tras 50 ventanas tu objeto guarda unos {_few} bytes y tras 800, {_lots}: lo que ya se cerró (o llegó tarde) sigue ocupando sitio, y un flujo no acaba nunca.",
+    en=f"After 50 windows your object keeps about {_few} bytes and after 800, {_lots}: what was closed (or came late) goes on taking up room, and a stream never ends.",
+)
+### END HIDDEN TESTS
+
+# %% test="tumbling/late" points=2 row="17" objective="3.4"
+_check_steps(
+    tr(es="Un aviso anterior a la marca de agua no es tardío mientras su ventana siga abierta.", en="A report older than the watermark is not late as long as its window is open."), 60, 10, "q",
+    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 20, 2), []), (("event", "q", "JFK", 70, 4), [(0, "JFK", 2, 3)]), (("finish",), [(60, "JFK", 1, 4)]), 0],
+)
+_check_steps(
+    tr(es="La ventana ya se dio: lo que llega después es tardío, no se suma y no se vuelve a dar.", en="The window was given already: what comes afterwards is late, is not added up, and it is not given again."), 60, 10, "q",
+    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 75, 2), [(0, "JFK", 1, 1)]), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 74, 8), []), (("finish",), [(60, "JFK", 2, 10)]), 1],
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_steps(
+    tr(es="Un aeropuerto que no había mandado nada también llega tarde a una ventana cerrada.", en="An airport that had sent nothing is late for a closed window too."), 60, 0, "q",
+    [(("event", "q", "JFK", 200, 1), []), (("event", "q", "LGA", 119, 2), []), (("event", "q", "LGA", 179, 2), []), (("event", "q", "LGA", 180, 2), []), (("finish",), [(180, "JFK", 1, 1), (180, "LGA", 1, 2)]), 2],
+)
+
+
+class _Plain:
+    """What Tumbling must do, worked out from the whole history each time."""
+
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.quiet, self.newest = size_s, lateness_s, set(), {source: None for source in sources}
+        self.reached, self.kept, self.given, self.late = -math.inf, [], set(), 0
+
+    def _look(self):
+        awake = [newest for source, newest in self.newest.items() if source not in self.quiet]
+        if awake and None not in awake:
+            self.reached = max(self.reached, min(awake) - self.lateness_s)
+        now = [one for one in _totals(self.kept, self.size_s) if one[0] + self.size_s <= self.reached and one[:2] not in self.given]
+        self.given |= {one[:2] for one in now}
+        return now
+
+    def event(self, source, airport, at_s, delay_min):
+        if (at_s // self.size_s + 1) * self.size_s <= self.reached:
+            self.late += 1
+        else:
+            self.kept.append((airport, at_s, delay_min))
+        self.quiet.discard(source)
+        self.newest[source] = at_s if self.newest[source] is None else max(at_s, self.newest[source])
+        return self._look()
+
+    def idle(self, source):
+        self.quiet.add(source)
+        return self._look()
+
+    def finish(self):
+        self.reached = math.inf
+        return self._look()
+
+
+def _check_random(size_s, lateness_s, sources, seed, silences):
+    chance, model, now, steps = random.Random(seed), _Plain(size_s, lateness_s, sources), 0, []
+    for _ in range(60):
+        now += chance.randrange(2 * size_s // 3)
+        if chance.random() < silences:
+            steps.append(("idle", chance.choice(sources)))
+        else:
+            steps.append(("event", chance.choice(sources), chance.choice(["JFK", "LGA"]), max(0, now - chance.randrange(3 * lateness_s + 1)), chance.randrange(50)))
+    done = [(step, getattr(model, step[0])(*step[1:])) for step in (*steps, ("finish",))]
+    _check_steps(tr(es="Una secuencia al azar, con avisos tardíos.", en="A random sequence, with late reports."), size_s, lateness_s, sources, [*done, model.late])
+
+
+for _seed in range(60):
+    _check_random([60, 10][_seed % 2], [0, 20, 100][_seed % 3], ["q"], _seed, 0)
+### END HIDDEN TESTS
+
+# %% test="tumbling/sources" points=2 row="17" objective="3.4"
+_check_steps(
+    tr(es="Dos fuentes: manda la que va más atrasada.", en="Two sources: the one furthest behind decides."), 60, 0, "ab",
+    [(("event", "a", "JFK", 100, 1), []), (("event", "b", "LGA", 10, 2), []), (("event", "b", "LGA", 50, 4), []), (("event", "b", "LGA", 60, 8), [(0, "LGA", 2, 6)]), (("finish",), [(60, "JFK", 1, 1), (60, "LGA", 1, 8)]), 0],
+)
+_check_steps(
+    tr(es="La fuente b no tiene nada que mandar: que no pare a las demás.", en="Source b has nothing to send: it must not hold the others up."), 60, 0, "ab",
+    [(("event", "a", "JFK", 10, 1), []), (("event", "a", "JFK", 130, 2), []), (("idle", "b"), [(0, "JFK", 1, 1)]), (("event", "a", "JFK", 180, 4), [(120, "JFK", 1, 2)]), (("finish",), [(180, "JFK", 1, 4)]), 0],
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_steps(
+    tr(es="Una fuente vuelve, muy atrasada: lo cerrado sigue cerrado, y la marca de agua no retrocede.", en="A source comes back, far behind: what was closed stays closed, and the watermark does not go back."), 60, 0, "ab",
+    [(("idle", "b"), []), (("event", "a", "JFK", 130, 2), []), (("event", "b", "LGA", 10, 4), []), (("event", "b", "LGA", 30, 4), []), (("event", "b", "LGA", 121, 8), []), (("event", "a", "JFK", 500, 1), []), (("event", "b", "LGA", 181, 1), [(120, "JFK", 1, 2), (120, "LGA", 1, 8)]),
+     (("finish",), [(180, "LGA", 1, 1), (480, "JFK", 1, 1)]), 2],
+)
+_check_steps(
+    tr(es="Si todas callan, la marca de agua se queda donde está.", en="If all are silent, the watermark stays where it is."), 60, 0, "ab",
+    [(("event", "a", "JFK", 100, 2), []), (("event", "b", "JFK", 30, 1), []), (("idle", "a"), []), (("idle", "b"), []), (("event", "b", "LGA", 40, 3), []), (("finish",), [(0, "JFK", 1, 1), (0, "LGA", 1, 3), (60, "JFK", 1, 2)]), 0],
+)
+for _seed in range(80):
+    _check_random([60, 10][_seed % 2], [0, 20, 100][_seed % 3], ["a", "b", "c"][: 2 + _seed % 2], 1000 + _seed, [0.05, 0.2][_seed % 2])
+### END HIDDEN TESTS
+
+# %% wrong="tumbling" score=0 says_es="debería cerrar" says_en="should close"
+# es: La ventana se cierra cuando llega el primer aviso de la siguiente: manda el orden de llegada.
+# en: The window closes when the first report of the next one comes: the order of arrival decides.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(mark + self.lateness_s for mark in self.marks.values())
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=0 says_es="y de ninguna otra" says_en="and to no other"
+# es: Los dos extremos son de la ventana: el 60 cuenta en la de 0 y en la de 60.
+# en: Both ends belong to the window: 60 counts in the one from 0 and in the one from 60.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+            if at_s == start_s and start_s - self.size_s >= 0 and start_s > self.watermark:
+                flights, total = self.open.get((start_s - self.size_s, airport), (0, 0))
+                self.open[start_s - self.size_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=2 says_es="mientras su ventana siga abierta" says_en="as long as its window is open"
+# es: Lo que llega por detrás de la marca de agua es tardío.
+# en: Whatever comes behind the watermark is late.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if at_s < self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=0 says_es="mientras su ventana siga abierta" says_en="as long as its window is open"
+# es: Lo que llega desordenado, por detrás de lo último, es tardío.
+# en: Whatever comes out of order, behind the latest, is late.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if at_s < self.marks[source] + self.lateness_s:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=4 says_es="más atrasada" says_en="furthest behind"
+# es: La marca de agua es la de la fuente más adelantada: es la que sabe qué hora es.
+# en: The watermark is that of the source furthest ahead: it knows what time it is.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, max(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=4 says_es="que no pare a las demás" says_en="must not hold the others up"
+# es: Una fuente callada sigue contando: ya mandará algo.
+# en: A silent source goes on counting: it will send something some day.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=2 says_es="no se vuelve a dar" says_en="it is not given again"
+# es: Lo tardío se suma igual, y la ventana se vuelve a dar con el aviso nuevo.
+# en: What is late is added all the same, and the window is given again with the new report.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        flights, total = self.open.get((start_s, airport), (0, 0))
+        self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=4 says_es="sigue ocupando sitio" says_en="goes on taking up room"
+# es: Las ventanas ya dadas se apuntan para no repetirlas, y no se borra nada.
+# en: Windows that were given are noted down so as not to repeat them, and nothing is deleted.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        self.given = getattr(self, "given", set())
+        new = [key for key in done if key not in self.given]
+        self.given.update(new)
+        return [(*key, *self.open[key]) for key in new]
+
+# %% wrong="tumbling" score=4 says_es="no retrocede" says_en="does not go back"
+# es: Cuando una fuente vuelve, la marca de agua vuelve atrás con ella.
+# en: When a source comes back, the watermark goes back with it.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = min(self.marks[source] for source in self.active)
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s <= self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% wrong="tumbling" score=0 says_es="llega a 60" says_en="gets to 60"
+# es: La ventana se cierra cuando la marca de agua pasa de su final.
+# en: The window closes when the watermark goes beyond its end.
+class Tumbling:
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.watermark, self.late = size_s, lateness_s, -math.inf, 0
+        self.marks, self.active, self.open = {source: -math.inf for source in sources}, set(sources), {}
+
+    def event(self, source, airport, at_s, delay_min):
+        start_s = at_s // self.size_s * self.size_s
+        if start_s + self.size_s <= self.watermark:
+            self.late += 1
+        else:
+            flights, total = self.open.get((start_s, airport), (0, 0))
+            self.open[start_s, airport] = flights + 1, total + delay_min
+        self.active.add(source)
+        self.marks[source] = max(self.marks[source], at_s - self.lateness_s)
+        return self.advance()
+
+    def idle(self, source):
+        self.active.discard(source)
+        return self.advance()
+
+    def finish(self):
+        self.watermark = math.inf
+        return self.close()
+
+    def advance(self):
+        if self.active:
+            self.watermark = max(self.watermark, min(self.marks[source] for source in self.active))
+        return self.close()
+
+    def close(self):
+        done = [key for key in self.open if key[0] + self.size_s < self.watermark]
+        return [(*key, *self.open.pop(key)) for key in done]
+
+# %% right="tumbling"
+class Tumbling:
+    # es: un montón con los finales de las ventanas abiertas, y la marca de cada fuente en un diccionario
+    # en: a heap with the ends of the open windows, and the mark of each source in a dict
+    def __init__(self, size_s, lateness_s, sources):
+        self.size_s, self.lateness_s, self.late, self.closed_until = size_s, lateness_s, 0, 0
+        self.newest = {source: None for source in sources}
+        self.silent, self.ends, self.sums = set(), [], defaultdict(dict)
+
+    def event(self, source, airport, at_s, delay_min):
+        end_s = (at_s // self.size_s + 1) * self.size_s
+        if end_s > self.closed_until:
+            if end_s not in self.sums:
+                heapq.heappush(self.ends, end_s)
+            sums = self.sums[end_s].setdefault(airport, {"flights": 0, "total": 0})
+            sums["flights"] += 1
+            sums["total"] += delay_min
+        else:
+            self.late += 1
+        self.silent -= {source}
+        if self.newest[source] is None or at_s > self.newest[source]:
+            self.newest[source] = at_s
+        return self.look()
+
+    def idle(self, source):
+        self.silent |= {source}
+        return self.look()
+
+    def look(self):
+        awake = [newest for source, newest in self.newest.items() if source not in self.silent]
+        if not awake or None in awake:
+            return ()
+        return self.until(min(awake) - self.lateness_s)
+
+    def until(self, watermark):
+        self.closed_until, given = max(self.closed_until, watermark), []
+        while self.ends and self.ends[0] <= self.closed_until:
+            end_s = heapq.heappop(self.ends)
+            for airport, sums in self.sums.pop(end_s).items():
+                given.append([end_s - self.size_s, airport, sums["flights"], sums["total"]])
+        return given
+
+    def finish(self):
+        return self.until(float("inf"))
+
+# %% right="tumbling"
+class Tumbling:
+    # es: con numpy y ventanas numeradas; lo que se cierra va del más nuevo al más viejo
+    # en: with numpy, windows by number; what closes is given from the newest to the oldest
+    def __init__(self, size_s, lateness_s, sources):
+        import numpy
+
+        self.np = numpy
+        self.size, self.wait, self.names = size_s, lateness_s, list(sources)
+        self.newest = numpy.full(len(sources), -numpy.inf)
+        self.on = numpy.ones(len(sources), dtype=bool)
+        self.first_open, self.windows, self.dropped = 0, {}, 0
+
+    @property
+    def late(self):
+        return self.dropped
+
+    def event(self, source, airport, at_s, delay_min):
+        window, place = divmod(at_s, self.size)[0], self.names.index(source)
+        if window < self.first_open:
+            self.dropped += 1
+        else:
+            sums = self.windows.setdefault(window, {}).setdefault(airport, self.np.zeros(2, dtype=int))
+            sums += [1, delay_min]
+        self.newest[place], self.on[place] = max(self.newest[place], at_s), True
+        return self._pass()
+
+    def idle(self, source):
+        self.on[self.names.index(source)] = False
+        return self._pass()
+
+    def _pass(self, everything=False):
+        if everything:
+            self.first_open = max([*self.windows, 0]) + 1
+        elif self.on.any() and self.np.isfinite(low := self.newest[self.on].min()):
+            self.first_open = max(self.first_open, int((low - self.wait) // self.size))
+        gone = sorted((one for one in self.windows if one < self.first_open), reverse=True)
+        return [(one * self.size, airport, *sums.tolist()) for one in gone for airport, sums in self.windows.pop(one).items()]
+
+    def finish(self):
+        return self._pass(everything=True)
+
+# %% [markdown] lang="es" row="20"
+# ## 2. Una sola cuenta para entrenar y para servir (6 puntos)
+#
+# El modelo que predice retrasos usa, en el momento de cada salida, tres características de su aeropuerto. Para servir, se calculan según llegan las salidas; para entrenar, sobre el historial. En lugar de dos programas que deberían
+# dar lo mismo, escribe **uno**: un estado y una función que lo actualiza con cada salida. Una salida es `{"id": "f12", "airport": "JFK", "at_s": 1362898500, "delay_min": 12}`: `at_s` son segundos desde 1970 (UTC) y tanto él como
+# `delay_min` son enteros. `ZONES` dice en qué zona horaria está cada aeropuerto.
+#
+# - `initial()` devuelve el estado de cuando no ha salido ningún avión.
+# - `update(state, event)` devuelve un par: el estado nuevo (puede ser el mismo objeto, modificado) y las características de esa salida, un diccionario:
+#     - `"last_hour"`: cuántos vuelos han salido de **ese aeropuerto** en los últimos 3600 segundos: los de tiempo `t` con `at_s - 3600 < t <= at_s`, incluido este;
+#     - `"mean_delay"`: la media de `delay_min` de esos mismos vuelos;
+#     - `"today"`: cuántos han salido de ese aeropuerto, contando este, en el día en curso **según el calendario del aeropuerto**. Los días en que cambia la hora duran 23 o 25 horas.
+# - `training_rows(events)` recibe una lista de salidas, en **cualquier orden**, y devuelve un diccionario de cada `id` a las características que `update` habría dado en su momento. Usa `update`.
+#
+# A `update` las salidas de un mismo aeropuerto le llegan ordenadas por `at_s`, y no hay dos iguales. Las de aeropuertos distintos se mezclan de cualquier manera: la siguiente de otro puede ser horas anterior. Y hay varios procesos a la
+# vez, cada uno con su estado, que atienden aeropuertos distintos.
+#
+# El estado se guarda cada cierto tiempo en un **punto de control**, como JSON. Tras una caída, otro proceso sigue desde `json.loads(json.dumps(state))` y vuelve a recibir las salidas desde allí: tiene que dar lo mismo. Todo lo que haga
+# falta está en el estado, y nada más: de cada aeropuerto, las salidas de la última hora (alguna más no importa) y unos pocos valores.
+# %% [markdown] lang="en" row="20"
+# ## 2. One computation to train and to serve (6 points)
+#
+# The model that predicts delays uses, at the moment of each departure, three features of its airport. To serve, they are computed as departures arrive; to train, over the history. Instead of two programs that ought
+# to give the same, write **one**: a state, and a function that updates it with each departure. A departure is `{"id": "f12", "airport": "JFK", "at_s": 1362898500, "delay_min": 12}`: `at_s` is seconds since 1970 (UTC), and both it and
+# `delay_min` are integers. `ZONES` says in which time zone each airport is.
+#
+# - `initial()` returns the state when no plane has left yet.
+# - `update(state, event)` returns a pair: the new state (it may be the same object, modified) and the features of that departure, a dict:
+#     - `"last_hour"`: how many flights have left **that airport** in the last 3600 seconds: those of time `t` with `at_s - 3600 < t <= at_s`, this one included;
+#     - `"mean_delay"`: the mean `delay_min` of those same flights;
+#     - `"today"`: how many have left that airport, counting this one, on the current day **by the airport's calendar**. The days on which the clocks change have 23 or 25 hours.
+# - `training_rows(events)` gets a list of departures, in **any order**, and returns a dict from each `id` to the features that `update` would have given at its moment. Use `update`.
+#
+# Departures of one airport reach `update` in order of `at_s`, and no two are equal. Those of different airports are mixed in any way: the next one of another may be hours earlier. And there are several processes at
+# once, each with its own state, that handle different airports.
+#
+# From time to time the state is stored in a **checkpoint**, as JSON. After a crash, another process goes on from `json.loads(json.dumps(state))` and receives the departures from there on again: it must give the same. All that is
+# needed is in the state, and nothing more: of each airport, the departures of the last hour (a few more do not matter) and a handful of values.
+
+# %%
+ZONES = {
+    "JFK": "America/New_York",
+    "ORD": "America/Chicago",
+    "PHX": "America/Phoenix",
+    "MAD": "Europe/Madrid",
+}
+
+# %% answer="fold"
+def initial():
+    ### BEGIN SOLUTION
+    return {}
+    ### END SOLUTION
+
+
+def update(state, event):
+    ### BEGIN SOLUTION
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.setdefault(airport, {"recent": [], "day": None, "today": 0})
+    mine["recent"] = [one for one in mine["recent"] if one[0] > at_s - 3600] + [[at_s, event["delay_min"]]]
+    # es: la zona del aeropuerto, con sus cambios de hora; nunca la de este ordenador
+    # en: the airport's zone, with its clock changes; never that of this computer
+    day = datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date().isoformat()
+    mine["today"] = mine["today"] + 1 if day == mine["day"] else 1
+    mine["day"] = day
+    delays = [delay_min for _, delay_min in mine["recent"]]
+    features = {
+        "last_hour": len(delays),
+        "mean_delay": sum(delays) / len(delays),
+        "today": mine["today"],
+    }
+    return state, features
+    ### END SOLUTION
+
+
+def training_rows(events):
+    ### BEGIN SOLUTION
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda event: event["at_s"]):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+    ### END SOLUTION
+
+# %% test="fold/features" points=2 row="20" objective="3.7"
+import json
+import random
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mlprod import checks
+
+
+def _at(airport, text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONES[airport])).timestamp())
+
+
+def _departures(airport, *times_and_delays):
+    return [{"id": f"{airport}-{number}", "airport": airport, "at_s": at_s, "delay_min": delay} for number, (at_s, delay) in enumerate(times_and_delays)]
+
+
+def _call(state, event):
+    got = update(state, dict(event))
+    assert isinstance(got, (tuple, list)) and len(got) == 2, tr(
+        es=f"update devuelve un par, el estado nuevo y las características; ha devuelto {got!r}.", en=f"update returns a pair, the new state and the features; it returned {got!r}."
+    )
+    features = checks.plain(got[1], tr(es="Las características de una salida.", en="The features of a departure."))
+    assert isinstance(features, dict) and set(features) == {"last_hour", "mean_delay", "today"}, tr(
+        es=f'Las características son un diccionario con "last_hour", "mean_delay" y "today"; has devuelto {features!r}.', en=f'The features are a dict with "last_hour", "mean_delay" and "today"; you returned {features!r}.'
+    )
+    return got[0], features
+
+
+def _streamed(events, state=None):
+    state, given = initial() if state is None else state, {}
+    for event in events:
+        state, given[event["id"]] = _call(state, event)
+    return given
+
+
+def _wanted(events):
+    """By looking at everything each time, with no state."""
+    rows = {}
+    for event in events:
+        zone, at_s = ZoneInfo(ZONES[event["airport"]]), event["at_s"]
+        before = [one for one in events if one["airport"] == event["airport"] and one["at_s"] <= at_s]
+        recent = [one["delay_min"] for one in before if one["at_s"] > at_s - 3600]
+        day = datetime.fromtimestamp(at_s, zone).date()
+        rows[event["id"]] = {
+            "last_hour": len(recent), "mean_delay": sum(recent) / len(recent),
+            "today": sum(datetime.fromtimestamp(one["at_s"], zone).date() == day for one in before),
+        }
+    return rows
+
+
+def _compare(events, given, about, history=None):
+    wanted = _wanted(history or events)
+    for event in events:
+        want = wanted[event["id"]]
+        local = datetime.fromtimestamp(event["at_s"], ZoneInfo(ZONES[event["airport"]])).isoformat(sep=" ")
+        assert event["id"] in given, tr(es=f"{about}\n  Falta {event['id']}.", en=f"{about}\n  {event['id']} is missing.")
+        checks.same(given[event["id"]], want, tr(es=f"{about}\n  Salida {event['id']}, en {event['airport']} a las {local} (hora local).", en=f"{about}\n  Departure {event['id']}, at {event['airport']} at {local} (local time)."), tolerance=1e-6)
+
+
+def _check_stream(events, about):
+    _compare(events, _streamed(events), about)
+
+
+_noon = _at("JFK", "2013-07-01 12:00")
+_check_stream(
+    _departures("JFK", (_noon, 10), (_noon + 60, 40), (_noon + 3599, 1), (_noon + 3600, 3), (_noon + 3660, 8), (_noon + 9000, 5)),
+    tr(es="Un aeropuerto. La ventana es de una hora, no de un número de vuelos, y lo que salió hace justo 3600 s ya no cuenta.", en="One airport. The window is one hour, not a number of flights, and what left exactly 3600 s ago no longer counts."),
+)
+_check_stream(
+    [one for pair in zip(_departures("JFK", *[(_noon + 120 * n, 10) for n in range(5)]), _departures("MAD", *[(_noon - 9000 + 60 * n, 50) for n in range(5)]), strict=True) for one in pair],
+    tr(es="Dos aeropuertos mezclados: el estado de uno no es el del otro.", en="Two airports mixed: the state of one is not that of the other."),
+)
+_check_stream(
+    _departures("JFK", *[(_at("JFK", f"2013-07-{day} {time}"), 7) for day, time in [("01", "18:30"), ("01", "19:30"), ("01", "20:30"), ("01", "23:59"), ("02", "00:00"), ("02", "00:01")]]),
+    tr(es="El día empieza a medianoche en el aeropuerto, no en Greenwich.", en="The day begins at midnight at the airport, not at Greenwich."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _airport, _day in [("JFK", "2013-11-03"), ("JFK", "2013-03-10"), ("ORD", "2013-11-03"), ("MAD", "2013-10-27"), ("MAD", "2013-03-31"), ("PHX", "2013-03-10"), ("PHX", "2013-11-03"), ("MAD", "2013-03-10")]:
+    _start = _at(_airport, f"{_day} 00:00")
+    _check_stream(
+        _departures(_airport, *[(_start + 900 * n, n % 23) for n in range(-8, 4 * 27)]),
+        tr(es="Un día en que cambia la hora en algún sitio: una hora son 3600 s, y el día acaba a medianoche de allí.", en="A day when the clocks change somewhere: an hour is 3600 s, and the day ends at midnight there."),
+    )
+for _seed in range(12):
+    _chance = random.Random(_seed)
+    _lines = [_departures(airport, *sorted({(_noon + _chance.randrange(90_000)): _chance.randrange(-15, 200) for _ in range(25)}.items())) for airport in ZONES]
+    _mixed = []
+    while any(_lines):
+        _mixed.append(_chance.choice([line for line in _lines if line]).pop(0))
+    _check_stream(_mixed, tr(es="Cuatro aeropuertos, mezclados al azar.", en="Four airports, mixed at random."))
+### END HIDDEN TESTS
+
+# %% test="fold/checkpoint" points=2 row="20" objective="3.7"
+def _saved(state):
+    try:
+        return json.loads(json.dumps(state))
+    except TypeError as error:
+        raise AssertionError(tr(es=f"El estado no se puede escribir en JSON ({error}): no hay punto de control, y una caída lo pierde todo.", en=f"The state cannot be written as JSON ({error}): there is no checkpoint, and a crash loses everything.")) from None
+
+
+def _check_restart(events, crash, about):
+    """Stream up to `crash`, save; go on; then another process does the same from what was saved."""
+    state = initial()
+    for event in events[:crash]:
+        state, _ = _call(state, event)
+    stored = _saved(state)
+    for run in (1, 2):
+        given = _streamed(events[crash:], json.loads(json.dumps(stored)))
+        _compare(
+            events[crash:], given,
+            tr(es=f"{about} Se cae después de {crash} salidas y sigue desde el punto de control (vez {run}).", en=f"{about} It crashes after {crash} departures and goes on from the checkpoint (time {run})."), events,
+        )
+
+
+_pairs = [(_noon + 700 * n, 5 * n) for n in range(9)]
+for _crash in (0, 4):
+    _check_restart(_departures("JFK", *_pairs), _crash, tr(es="Un aeropuerto.", en="One airport."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_mixed = [one for pair in zip(_departures("JFK", *_pairs), _departures("PHX", *_pairs), _departures("MAD", *[(at_s - 4000, 3) for at_s, _ in _pairs]), strict=True) for one in pair]
+for _crash in range(len(_mixed)):
+    _check_restart(_mixed, _crash, tr(es="Tres aeropuertos.", en="Three airports."))
+_check_restart(_departures("JFK", *[(_at("JFK", "2013-07-01 23:00") + 600 * n, n) for n in range(12)]), 5, tr(es="A medianoche.", en="At midnight."))
+
+_one, _other = initial(), initial()
+for _event, _far in zip(_departures("JFK", *_pairs), _departures("JFK", *[(at_s + 10, 100) for at_s, _ in _pairs]), strict=True):
+    _one, _got = _call(_one, _event)
+    _other, _ = _call(_other, _far)
+    checks.same(_got, _wanted(_departures("JFK", *_pairs))[_event["id"]], tr(es="Dos procesos, cada uno con su estado: no se mezclan.", en="Two processes, each with its own state: they do not mix."), tolerance=1e-6)
+
+
+def _stored_after(count):
+    state = initial()
+    for event in _departures("JFK", *[(_noon + 300 * n, n % 40) for n in range(count)]):
+        state, _ = _call(state, event)
+    return len(json.dumps(state))
+
+
+_few, _lots = _stored_after(300), _stored_after(3000)
+assert _lots < _few + 2000, tr(
+    es=f"El punto de control ocupa {_few} caracteres tras 300 salidas, y {_lots} tras 3000 al mismo ritmo: se está guardando la historia entera.",
+    en=f"The checkpoint takes {_few} characters after 300 departures, and {_lots} after 3000 at the same pace: all of history is being stored.",
+)
+### END HIDDEN TESTS
+
+# %% test="fold/replay" points=2 row="20" objective="3.7"
+def _check_rows(events, seed, about):
+    shuffled = random.Random(seed).sample(events, len(events))
+    got = checks.plain(training_rows([dict(event) for event in shuffled]), tr(es="Lo que devuelve training_rows.", en="What training_rows returns."))
+    assert isinstance(got, dict) and set(got) == {event["id"] for event in events}, tr(
+        es=f"{about}\n  training_rows devuelve un diccionario con una entrada por id; ha devuelto {str(got)[:200]}", en=f"{about}\n  training_rows returns a dict with an entry per id; it returned {str(got)[:200]}"
+    )
+    _compare(events, got, about)
+    checks.same(got, _streamed(events), tr(es=f"{about}\n  Lo que se calcula para entrenar y lo que se sirvió.", en=f"{about}\n  What is computed to train, and what was served."), tolerance=1e-6)
+
+
+_check_rows(_departures("JFK", *_pairs), 3, tr(es="Un aeropuerto, en desorden: nadie sabía aún lo que pasó después de cada salida.", en="One airport, in disorder: nobody knew yet what happened after each departure."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _seed in range(12):
+    _chance, _events = random.Random(_seed), []
+    for _airport in list(ZONES)[: 1 + _seed % 4]:
+        _begin = _at(_airport, ["2013-03-09 12:00", "2013-11-02 12:00", "2013-07-01 00:00"][_seed % 3])
+        _events += _departures(_airport, *sorted({(_begin + _chance.randrange(100_000)): _chance.randrange(-15, 200) for _ in range(40)}.items()))
+    _check_rows(_events, _seed, tr(es="Historial al azar.", en="A random history."))
+checks.same(training_rows([]), {}, tr(es="Sin historial.", en="With no history."))
+### END HIDDEN TESTS
+
+# %% wrong="fold" score=0 says_es="no de un número de vuelos" says_en="not a number of flights"
+# es: La última hora son los últimos vuelos: con cinco basta.
+# en: The last hour is the last few flights: five will do.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while len(mine["times"]) > 5:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=2 says_es="ya no cuenta" says_en="no longer counts"
+# es: Hace justo una hora todavía es la última hora.
+# en: Exactly one hour ago is still the last hour.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] < at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=0 says_es="el estado de uno no es el del otro" says_en="the state of one is not that of the other"
+# es: Un solo estado para todos los aeropuertos.
+# en: A single state for all airports.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get("all", {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state["all"] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=0 says_es="no en Greenwich" says_en="not at Greenwich"
+# es: Los días son de 86 400 segundos, y empiezan en UTC.
+# en: Days are 86,400 seconds, and begin in UTC.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = at_s // 86400
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=2 says_es="cambia la hora" says_en="clocks change"
+# es: Cada aeropuerto tiene una diferencia fija con UTC.
+# en: Each airport has a fixed offset from UTC.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    hours = {"JFK": -4, "ORD": -5, "PHX": -7, "MAD": 2}[airport]
+    day = str(datetime.fromtimestamp(at_s, timezone(timedelta(hours=hours))).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=2 says_es="una hora son 3600 s" says_en="an hour is 3600 s"
+# es: La hora local sirve para restar: la ventana se lleva con fechas sin zona.
+# en: Local time will do for subtractions: the window is kept with dates without a zone.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    local = datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).replace(tzinfo=None)
+    mine["times"].append(local.isoformat())
+    mine["delays"].append(event["delay_min"])
+    while datetime.fromisoformat(mine["times"][0]) <= local - timedelta(hours=1):
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=4 says_es="no se puede escribir en JSON" says_en="cannot be written as JSON"
+# es: Lo reciente va en una deque, y el día, en un date: el estado ya se guardará.
+# en: The recent ones go in a deque and the day in a date: the state will be stored somehow.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": deque(), "delays": deque(), "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=4 says_es="la historia entera" says_en="all of history"
+# es: Los contadores del día van en un diccionario por fecha, y ninguno estorba.
+# en: The counters of the day go in a dict by date, and none is in the way.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "days": {}})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["days"][day] = mine["days"].get(day, []) + [at_s]
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": len(mine["days"][day])}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=4 says_es="punto de control" says_en="from the checkpoint"
+# es: El estado vive en una variable del módulo: el que se pasa sobra.
+# en: The state lives in a variable of the module: the one passed in is not needed.
+memory = {}
+
+
+def initial():
+    memory.clear()
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = memory.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    memory[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: (one["airport"], one["at_s"])):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% wrong="fold" score=4 says_es="nadie sabía aún" says_en="nobody knew yet"
+# es: Para entrenar se tiene el día entero: se cuenta con todos los vuelos de la hora y del día, también los posteriores.
+# en: To train one has the whole day: all the flights of the hour and of the day count, later ones too.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    rows = {}
+    for event in events:
+        same = [one for one in events if one["airport"] == event["airport"]]
+        delays = [one["delay_min"] for one in same if abs(one["at_s"] - event["at_s"]) < 3600]
+        day = event["at_s"] // 86400
+        today = sum(one["at_s"] // 86400 == day for one in same)
+        rows[event["id"]] = {"last_hour": len(delays), "mean_delay": sum(delays) / len(delays), "today": today}
+    return rows
+
+# %% wrong="fold" score=4 says_es="en desorden" says_en="in disorder"
+# es: El historial ya viene en orden.
+# en: History comes in order already.
+def initial():
+    return {}
+
+
+def update(state, event):
+    airport, at_s = event["airport"], event["at_s"]
+    mine = state.get(airport, {"times": [], "delays": [], "day": "", "today": 0})
+    mine["times"].append(at_s)
+    mine["delays"].append(event["delay_min"])
+    while mine["times"][0] <= at_s - 3600:
+        del mine["times"][0], mine["delays"][0]
+    day = str(datetime.fromtimestamp(at_s, ZoneInfo(ZONES[airport])).date())
+    mine["today"] = 1 + (mine["today"] if mine["day"] == day else 0)
+    mine["day"] = day
+    state[airport] = mine
+    mean = sum(mine["delays"]) / len(mine["delays"])
+    return state, {"last_hour": len(mine["delays"]), "mean_delay": mean, "today": mine["today"]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in events:
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% right="fold"
+def initial():
+    # es: por aeropuerto, una lista plana: día, cuenta del día, y luego tiempo y retraso de cada salida reciente
+    # en: for each airport, a flat list: day, count of the day, and then time and delay of each recent departure
+    return {"by_airport": {}, "seen": 0}
+
+
+def update(state, event):
+    key, now = event["airport"], event["at_s"]
+    day, count, *recent = state["by_airport"].get(key, [0, 0])
+    today = datetime.fromtimestamp(now, tz=timezone.utc).astimezone(ZoneInfo(ZONES[key])).toordinal()
+    recent = [*recent, now, event["delay_min"]]
+    while recent[0] + 3600 <= now:
+        recent = recent[2:]
+    count = count + 1 if today == day else 1
+    new = {"by_airport": {**state["by_airport"], key: [today, count, *recent]}, "seen": state["seen"] + 1}
+    delays = recent[1::2]
+    return new, dict(last_hour=len(delays), mean_delay=sum(delays) / len(delays), today=count)
+
+
+def training_rows(events):
+    rows = {}
+    for airport in {event["airport"] for event in events}:
+        state = initial()
+        for event in sorted((one for one in events if one["airport"] == airport), key=lambda one: one["at_s"]):
+            state, features = update(state, event)
+            rows[event["id"]] = features
+    return rows
+
+# %% right="fold"
+def initial():
+    return [{}, {}]
+
+
+def update(state, event):
+    # es: con numpy y pandas, y el total de la hora llevado al día
+    # en: with numpy and pandas, and the hour's total kept up to date
+    import numpy
+    import pandas
+
+    hours, days = state
+    at, airport = event["at_s"], event["airport"]
+    kept = hours.setdefault(airport, {"at": [], "delay": [], "total": 0})
+    kept["at"].append(at)
+    kept["delay"].append(event["delay_min"])
+    kept["total"] += event["delay_min"]
+    while at - kept["at"][0] >= 3600:
+        kept["at"].pop(0)
+        kept["total"] -= kept["delay"].pop(0)
+    date = pandas.Timestamp(at, unit="s", tz="UTC").tz_convert(ZONES[airport]).strftime("%Y-%m-%d")
+    before = days.get(airport, [date, 0])
+    days[airport] = [date, before[1] + 1 if before[0] == date else 1]
+    count = numpy.int64(len(kept["at"]))
+    return [hours, days], {"last_hour": count, "mean_delay": numpy.float64(kept["total"]) / count, "today": days[airport][1]}
+
+
+def training_rows(events):
+    state, rows = initial(), {}
+    for event in sorted(events, key=lambda one: one["at_s"]):
+        state, rows[event["id"]] = update(state, event)
+    return rows
+
+# %% [markdown] lang="es" row="19"
+# ## 3. Encontrar el desajuste (6 puntos)
+#
+# El modelo se entrenó con lo que calcula `training_features`, que está en la celda siguiente. En producción lo calcula otro programa, que escribió otro equipo. El modelo es el mismo archivo; las características, quizá no. Escribe la **prueba de paridad** que lo
+# averigua. Una canalización es una función `pipeline(events, airport, at_s)` que devuelve `{"flights": …, "mean_delay": …, "hour": …}` para una predicción de ese aeropuerto en ese instante. Un evento es una salida
+# `{"airport": "JFK", "at_s": …, "known_s": …, "delay_min": …}`: salió en `at_s`, lo supimos en `known_s` (igual o posterior) y su retraso es un entero, o `None` si no se sabe.
+#
+# **a)** `differ(one, other)` dice (`True` o `False`) si dos resultados son distintos: si no tienen las mismas claves, o si los valores de alguna lo son. Dos números son iguales si se llevan $10^{-6}$ o menos (`3` y `3.0` lo son). `None` y `NaN` significan los dos «sin valor»: son iguales entre sí y
+# distintos de cualquier número.
+#
+# **b)** `cases()` devuelve la lista de casos con los que se comparan las dos canalizaciones: **40 como mucho**, cada uno un trío `(events, airport, at_s)` con no más de 20 eventos. Todos los instantes son enteros y de 2013 (UTC). Un programa está mal si da algo distinto de `training_features` en algún caso posible, y tu lista tiene que contener
+# un caso que lo delate. Los programas ocultos tienen, cada uno, **un** defecto de una de estas familias; si usas solo salidas corrientes de una tarde cualquiera, no verás casi ninguno:
+#
+# | familia | qué hace mal |
+# |---|---|
+# | huecos | trata de otra manera los retrasos que no se saben, o que no haya ningún vuelo |
+# | redondeo | redondea, trunca o recorta algo por el camino; los decimales y los negativos no se tratan igual en todas partes |
+# | bordes | incluye o excluye un vuelo justo en un extremo de la ventana |
+# | lo que se sabía | usa salidas que en `at_s` aún no habían ocurrido o de las que aún no se sabía, o deja fuera la que se supo en ese mismo segundo |
+# | zona horaria | saca la hora de otra zona, con una diferencia fija, o con los cambios de hora de otro país (en Europa el reloj cambió el 31 de marzo y el 27 de octubre; en Nueva York, el 10 de marzo y el 3 de noviembre) |
+#
+# **c)** Con un caso de 20 eventos no se encuentra el error. `smallest(pipeline, other, case)` recibe un caso en que las dos canalizaciones difieren (según `differ`) y devuelve otro, también un trío, con el mismo aeropuerto y el mismo instante y **solo algunos** de sus eventos (ninguno, si basta), en el que siguen difiriendo; y en el que,
+# si se quita un evento cualquiera, dejan de diferir. Las canalizaciones son deterministas y no modifican nada.
+# %% [markdown] lang="en" row="19"
+# ## 3. Finding the skew (6 points)
+#
+# The model was trained with what `training_features` computes; it is in the next cell. In production another program computes it, written by another team. The model is the same file; the features perhaps are not. Write the **parity test** that
+# finds out. A pipeline is a function `pipeline(events, airport, at_s)` that returns `{"flights": …, "mean_delay": …, "hour": …}` for a prediction on that airport at that instant. An event is a departure
+# `{"airport": "JFK", "at_s": …, "known_s": …, "delay_min": …}`: it left at `at_s`, we knew of it at `known_s` (the same or later), and its delay is an integer, or `None` if it is not known.
+#
+# **a)** `differ(one, other)` says (`True` or `False`) whether two results are different: if they do not have the same keys, or if the values of some key are. Two numbers are equal if they are $10^{-6}$ apart or less (`3` and `3.0` are). `None` and `NaN` both mean "no value": they are equal to each other and
+# different from any number.
+#
+# **b)** `cases()` returns the list of cases on which the two pipelines are compared: **40 at most**, each a triple `(events, airport, at_s)` with no more than 20 events. All instants are whole numbers and of 2013 (UTC). A program is wrong if it gives something other than `training_features` in some possible case, and your list must hold
+# a case that gives it away. Each hidden program has **one** defect of one of these families; if you use nothing but ordinary departures of some afternoon, you will see hardly any:
+#
+# | family | what it does wrong |
+# |---|---|
+# | gaps | it treats unknown delays, or there being no flight at all, in another way |
+# | rounding | it rounds, truncates or clips something on the way; decimals and negatives are not treated alike everywhere |
+# | edges | it includes or excludes a flight exactly at one end of the window |
+# | what was known | it uses departures that had not happened yet at `at_s` or were not yet known, or leaves out the one that became known in that very second |
+# | time zone | it takes the hour of another zone, with a fixed offset, or with the clock changes of another country (in Europe the clocks changed on 31 March and 27 October; in New York, on 10 March and 3 November) |
+#
+# **c)** With a case of 20 events one does not find the error. `smallest(pipeline, other, case)` gets a case on which the two pipelines differ (according to `differ`) and returns another, also a triple, with the same airport and the same instant and **only some** of its events (none, if that is enough), on which they still differ; and on which,
+# if any one event is taken away, they no longer differ. The pipelines are deterministic and modify nothing.
+
+# %%
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def training_features(events, airport, at_s):
+    """What the model was trained with: the last hour of this airport, as it was known at `at_s`."""
+    recent = [
+        event["delay_min"]
+        for event in events
+        if event["airport"] == airport
+        and at_s - 3600 < event["at_s"] <= at_s
+        and event["known_s"] <= at_s
+    ]
+    delays = [delay_min for delay_min in recent if delay_min is not None]
+    return {
+        "flights": len(recent),
+        "mean_delay": sum(delays) / len(delays) if delays else None,
+        "hour": datetime.fromtimestamp(at_s, NEW_YORK).hour,
+    }
+
+# %% answer="skew"
+def differ(one, other):
+    ### BEGIN SOLUTION
+    if one.keys() != other.keys():
+        return True
+
+    def missing(value):
+        return value is None or math.isnan(value)
+
+    for key in one:
+        if missing(one[key]) or missing(other[key]):
+            if missing(one[key]) != missing(other[key]):
+                return True
+        elif abs(one[key] - other[key]) > 1e-6:
+            return True
+    return False
+    ### END SOLUTION
+
+
+def cases():
+    ### BEGIN SOLUTION
+    def flights(at_s, *flights):
+        """Each flight: (seconds before at_s, seconds until it was known, delay)."""
+        keys = ("airport", "at_s", "known_s", "delay_min")
+        return [
+            dict(zip(keys, ("JFK", at_s - ago, at_s - ago + lag, delay), strict=True))
+            for ago, lag, delay in flights
+        ]
+
+    noon = int(datetime(2013, 7, 1, 16, tzinfo=timezone.utc).timestamp())
+    found = [
+        flights(noon, *some)
+        for some in (
+            [],
+            [(60, 0, None)],
+            [(60, 0, None), (90, 0, 10), (120, 0, 11)],
+            [(60, 0, 1), (90, 0, 1), (120, 0, 3)],
+            [(60, 0, 1), (90, 0, 2)],
+            [(60, 0, 2), (90, 0, 3)],
+            [(60, 0, -1), (90, 0, -2)],
+            [(60, 0, -2), (90, 0, -2), (120, 0, -3)],
+            [(60, 0, -7)],
+            [(3600, 0, 30), (60, 0, 10)],
+            [(3599, 0, 30), (60, 0, 10)],
+            [(0, 0, 30), (60, 0, 10)],
+            [(1, 1, 30), (60, 0, 10)],
+            [(1, 2, 30), (60, 0, 10)],
+            [(1200, 1201, 30), (60, 0, 10)],
+            [(1200, 86400, 30), (60, 0, 10)],
+            [(-1, 0, 30), (60, 0, 10)],
+            [(-600, 0, 30), (60, 0, 10)],
+        )
+    ]
+    # es: la hora no depende de los vuelos, sino de la época del año y de la hora del día
+    # en: the hour does not depend on the flights but on the time of the year and of the day
+    times = [
+        datetime(2013, month, day, hour, tzinfo=timezone.utc)
+        for month, day in [(1, 15), (3, 20), (7, 1), (10, 30), (12, 1)]
+        for hour in (3, 15)
+    ]
+    times += [datetime(2013, 3, 10, 8, tzinfo=timezone.utc), datetime(2013, 11, 3, 7, tzinfo=timezone.utc)]
+    return [(events, "JFK", noon) for events in found] + [([], "JFK", int(time.timestamp())) for time in times]
+    ### END SOLUTION
+
+
+def smallest(pipeline, other, case):
+    ### BEGIN SOLUTION
+    events, airport, at_s = case
+    events = list(events)
+
+    def still(some):
+        return differ(pipeline(some, airport, at_s), other(some, airport, at_s))
+
+    # es: quitar uno puede hacer que sobre otro que antes hacía falta: se vuelve a empezar
+    # en: taking one away may make another superfluous that was needed before: start again
+    at = 0
+    while at < len(events):
+        fewer = events[:at] + events[at + 1 :]
+        if still(fewer):
+            events, at = fewer, 0
+        else:
+            at += 1
+    return events, airport, at_s
+    ### END SOLUTION
+
+# %% test="skew/differ" points=1 row="19" objective="3.6"
+import itertools
+import math
+import random
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from mlprod import checks
+
+_RIGHT = {"flights": 3, "mean_delay": 7.5, "hour": 12}
+
+
+def _check_differ(one, other, want, why):
+    for left, right in ((one, other), (other, one)):
+        got = checks.plain(differ(dict(left), dict(right)))
+        assert got is want, tr(es=f"differ({left}, {right}) es {want}: {why} Has devuelto {got!r}.", en=f"differ({left}, {right}) is {want}: {why} You returned {got!r}.")
+
+
+_check_differ(_RIGHT, dict(_RIGHT), False, tr(es="son iguales.", en="they are equal."))
+_check_differ(_RIGHT, _RIGHT | {"mean_delay": 7.5 + 1e-9}, False, tr(es="sumar en otro orden no es un desajuste.", en="adding in another order is no skew."))
+_check_differ(_RIGHT | {"mean_delay": None}, _RIGHT | {"mean_delay": 0}, True, tr(es="no saber nada no es saber que es 0.", en="knowing nothing is not knowing that it is 0."))
+_check_differ(_RIGHT, {"flights": 4, "mean_delay": 6.5, "hour": 12}, True, tr(es="que la media de todo coincida no dice nada.", en="that the mean of it all agrees says nothing."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_nan = float("nan")
+for _one, _other, _want in [
+    ({"mean_delay": None}, {"mean_delay": _nan}, False), ({"mean_delay": _nan}, {"mean_delay": _nan}, False), ({"mean_delay": None}, {"mean_delay": None}, False), ({"mean_delay": _nan}, {"mean_delay": 0.0}, True),
+    ({"mean_delay": None}, {"mean_delay": -1}, True), ({"flights": 3.0}, {"flights": 3}, False), ({"flights": 3}, {"flights": 4}, True), ({"hour": 7}, {"hour": 8}, True), ({"mean_delay": 7.4999}, {}, True),
+    ({"mean_delay": 7.5001}, {}, True), ({"mean_delay": 8}, {}, True), ({"mean_delay": None}, {}, True), ({"mean_delay": -7.5}, {}, True), ({"mean_delay": 7.5 + 5e-7}, {}, False), ({"mean_delay": 7.5 - 3e-6}, {}, True), ({"hour": 7.5, "mean_delay": 12}, {"hour": 12}, True),
+]:
+    _check_differ(_RIGHT | _one, _RIGHT | _other, _want, tr(es="así lo dice el enunciado.", en="so says the statement."))
+_check_differ(_RIGHT, {"flights": 3, "hour": 12}, True, tr(es="falta una clave.", en="a key is missing."))
+_check_differ({"flights": 3, "hour": 12, "mean_delay": None}, {"flights": 3, "hour": 12}, True, tr(es="falta una clave, y eso no es lo mismo que no tener valor.", en="a key is missing, and that is not the same as having no value."))
+_check_differ(_RIGHT | {"mean_delay": 1_000_000.5}, _RIGHT | {"mean_delay": 1_000_000.0}, True, tr(es="se llevan medio minuto.", en="they are half a minute apart."))
+### END HIDDEN TESTS
+
+# %% test="skew/values" points=1 row="19" objective="3.6"
+_YEAR = int(datetime(2013, 1, 1, tzinfo=timezone.utc).timestamp()), int(datetime(2014, 1, 1, tzinfo=timezone.utc).timestamp())
+
+
+def _differ(one, other):
+    """What `differ` must say, so that the parts below do not depend on it."""
+    def void(value):
+        return value is None or value != value
+
+    return one.keys() != other.keys() or any(
+        void(one[key]) != void(other[key]) or not void(one[key]) and abs(one[key] - other[key]) > 1e-6 for key in one
+    )
+
+
+def _cases():
+    got = cases()
+    assert isinstance(got, (list, tuple)), tr(es=f"cases() devuelve una lista; ha devuelto {type(got).__name__}.", en=f"cases() returns a list; it returned {type(got).__name__}.")
+    got = checks.plain(list(got), tr(es="Los casos de cases().", en="The cases of cases()."))
+    assert 0 < len(got) <= 40, tr(es=f"cases() devuelve de 1 a 40 casos; has devuelto {len(got)}.", en=f"cases() returns from 1 to 40 cases; you returned {len(got)}.")
+    for case in got:
+        assert isinstance(case, list) and len(case) == 3 and isinstance(case[0], list), tr(es=f"Un caso es un trío (events, airport, at_s); has devuelto {str(case)[:150]}.", en=f"A case is a triple (events, airport, at_s); you returned {str(case)[:150]}.")
+        events, airport, at_s = case
+        assert len(events) <= 20 and isinstance(airport, str) and type(at_s) is int and _YEAR[0] <= at_s < _YEAR[1], tr(
+            es=f"Un caso tiene 20 eventos como mucho, un aeropuerto y un segundo entero de 2013; has devuelto {len(events)} eventos, {airport!r} y {at_s!r}.",
+            en=f"A case has at most 20 events, an airport and a whole second of 2013; you returned {len(events)} events, {airport!r} and {at_s!r}.",
+        )
+        for event in events:
+            good = isinstance(event, dict) and set(event) == {"airport", "at_s", "known_s", "delay_min"} and isinstance(event["airport"], str) and type(event["at_s"]) is int and type(event["known_s"]) is int
+            assert good and event["known_s"] >= event["at_s"] and _YEAR[0] <= event["at_s"] and event["known_s"] < _YEAR[1] and (event["delay_min"] is None or type(event["delay_min"]) is int), tr(
+                es=f"Este evento no es posible (claves, enteros de 2013, known_s no anterior a at_s, retraso entero o None): {event}", en=f"This event is not possible (keys, integers of 2013, known_s not before at_s, whole delay or None): {event}"
+            )
+    return got
+
+
+def _pipeline(*, low=lambda t, at: t > at - 3600, high=lambda t, at: t <= at, known=lambda t, known, at: known <= at, hour=None, values=None, mean=None, flights=len):
+    """training_features with one thing changed."""
+    hour = hour or (lambda at: datetime.fromtimestamp(at, ZoneInfo("America/New_York")).hour)
+    values = values or (lambda delays: [delay for delay in delays if delay is not None])
+    mean = mean or (lambda delays: sum(delays) / len(delays) if delays else None)
+
+    def pipeline(events, airport, at_s):
+        recent = [one["delay_min"] for one in events if one["airport"] == airport and low(one["at_s"], at_s) and high(one["at_s"], at_s) and known(one["at_s"], one["known_s"], at_s)]
+        return {"flights": flights(recent), "mean_delay": mean(values(recent)), "hour": hour(at_s)}
+
+    return pipeline
+
+
+def _gives_away(pipeline, given):
+    return any(_differ(training_features(*case), pipeline(*case)) for case in given)
+
+
+def _check_found(pipeline, family):
+    assert _gives_away(pipeline, _cases()), tr(
+        es=f"Un programa con un defecto de la familia «{family}» da, en todos tus casos, lo mismo que el de entrenamiento: tu prueba lo deja pasar.",
+        en=f"A program with a defect of the family '{family}' gives, in all your cases, the same as the training one: your test lets it pass.",
+    )
+
+
+_GAPS, _ROUNDING = tr(es="huecos", en="gaps"), tr(es="redondeo", en="rounding")
+_check_found(_pipeline(values=lambda delays: [delay or 0 for delay in delays]), _GAPS)
+_check_found(_pipeline(mean=lambda delays: round(sum(delays) / len(delays)) if delays else None), _ROUNDING)
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _to_zero(delays):
+    return sum(delays) / len(delays) if delays else 0.0
+
+
+for _bad in (
+    _pipeline(mean=_to_zero), _pipeline(mean=lambda delays: sum(delays) / len(delays) if delays else -1), _pipeline(flights=lambda recent: len([one for one in recent if one is not None])),
+    _pipeline(values=lambda delays: [(lambda seen: sum(seen) / len(seen) if seen else 0)([d for d in delays if d is not None]) if delay is None else delay for delay in delays]),
+):
+    _check_found(_bad, _GAPS)
+for _bad in (
+    _pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _pipeline(mean=lambda delays: sum(delays) // len(delays) if delays else None),
+    _pipeline(mean=lambda delays: round(sum(delays) / len(delays), 1) if delays else None), _pipeline(mean=lambda delays: round(sum(delays) / len(delays), 2) if delays else None),
+    _pipeline(mean=lambda delays: math.ceil(sum(delays) / len(delays)) if delays else None), _pipeline(values=lambda delays: [max(delay, 0) for delay in delays if delay is not None]),
+    _pipeline(mean=lambda delays: (lambda mean: mean if mean >= 0 else float(int(mean)))(sum(delays) / len(delays)) if delays else None),
+):
+    _check_found(_bad, _ROUNDING)
+### END HIDDEN TESTS
+
+# %% test="skew/time" points=1 row="19" objective="3.6"
+_EDGES, _KNOWN = tr(es="bordes", en="edges"), tr(es="lo que se sabía", en="what was known")
+_check_found(_pipeline(low=lambda t, at: t >= at - 3600), _EDGES)
+_check_found(_pipeline(known=lambda t, known, at: True), _KNOWN)
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _bad in (
+    _pipeline(high=lambda t, at: t < at), _pipeline(low=lambda t, at: t > at - 3599), _pipeline(low=lambda t, at: t > at - 3601),
+):
+    _check_found(_bad, _EDGES)
+for _bad in (
+    _pipeline(known=lambda t, known, at: known < at), _pipeline(high=lambda t, at: True, known=lambda t, known, at: True), _pipeline(high=lambda t, at: True, known=lambda t, known, at: known <= at or t > at),
+    _pipeline(known=lambda t, known, at: known <= at + 1), _pipeline(known=lambda t, known, at: known - t < 3600 or known <= at),
+    _pipeline(high=lambda t, at: t <= at + 3600, known=lambda t, known, at: True),
+):
+    _check_found(_bad, _KNOWN)
+### END HIDDEN TESTS
+
+# %% test="skew/zone" points=1 row="19" objective="3.6"
+_ZONE = tr(es="zona horaria", en="time zone")
+_check_found(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone.utc).hour), _ZONE)
+_check_found(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone(timedelta(hours=-5))).hour), _ZONE)
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _hour_in(zone, shift=0):
+    return lambda at: datetime.fromtimestamp(at + 3600 * shift, ZoneInfo(zone)).hour
+
+
+for _bad in (
+    lambda at: datetime.fromtimestamp(at, timezone(timedelta(hours=-4))).hour, _hour_in("Europe/Madrid"), _hour_in("Europe/Madrid", -6), _hour_in("America/Chicago"), _hour_in("America/Phoenix"), _hour_in("America/Bogota"),
+):
+    _check_found(_pipeline(hour=_bad), _ZONE)
+### END HIDDEN TESTS
+
+# %% test="skew/smallest" points=2 row="19" objective="3.6"
+def _made(at_s, *flights):
+    return [{"airport": airport, "at_s": at_s - ago, "known_s": at_s - ago + lag, "delay_min": delay} for airport, ago, lag, delay in flights]
+
+
+def _check_smallest(other, case, about):
+    events, airport, at_s = case
+    assert _differ(training_features(*case), other(*case))
+    got = smallest(training_features, other, ([dict(event) for event in events], airport, at_s))
+    got = checks.plain(list(got) if isinstance(got, tuple) else got, tr(es="Lo que devuelve smallest.", en="What smallest returns."))
+    assert isinstance(got, list) and len(got) == 3 and isinstance(got[0], list) and got[1:] == [airport, at_s], tr(
+        es=f"smallest devuelve un caso (events, airport, at_s), con el mismo aeropuerto y el mismo instante; ha devuelto {str(got)[:150]}.", en=f"smallest returns a case (events, airport, at_s), with the same airport and the same instant; it returned {str(got)[:150]}."
+    )
+    few, spare = got[0], [dict(event) for event in events]
+    for event in few:
+        assert event in spare, tr(es=f"{about}\n  Este evento no era del caso (o lo has puesto dos veces): {event}", en=f"{about}\n  This event did not belong to the case (or you put it in twice): {event}")
+        spare.remove(event)
+    assert _differ(training_features(few, airport, at_s), other(few, airport, at_s)), tr(
+        es=f"{about}\n  De {len(events)} eventos has dejado {len(few)}, y con ellos las dos canalizaciones ya no difieren.", en=f"{about}\n  Of {len(events)} events you left {len(few)}, and with them the two pipelines no longer differ."
+    )
+    for event in few:
+        rest = [one for one in few if one is not event]
+        assert not _differ(training_features(rest, airport, at_s), other(rest, airport, at_s)), tr(
+            es=f"{about}\n  De {len(events)} eventos has dejado {len(few)}, y aún sobra alguno: sin {event} siguen difiriendo.", en=f"{about}\n  Of {len(events)} events you left {len(few)}, and one is still too many: without {event} they go on differing."
+        )
+
+
+_noon = int(datetime(2013, 7, 1, 16, tzinfo=timezone.utc).timestamp())
+_crowd = [("JFK", 100 * n + 50, 0, 2 * n) for n in range(9)]
+_check_smallest(_pipeline(low=lambda t, at: t >= at - 3600), (_made(_noon, *_crowd, ("JFK", 3600, 0, 10)), "JFK", _noon), tr(es="El error está en un borde.", en="The error is at an edge."))
+_check_smallest(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone.utc).hour), (_made(_noon, *_crowd), "JFK", _noon), tr(es="El error está en la hora: no hace falta ningún evento.", en="The error is in the hour: no event is needed."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_smallest(_pipeline(mean=lambda delays: round(sum(delays) / len(delays)) if delays else None), (_made(_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(10)]), "JFK", _noon), tr(es="El error es un redondeo: hacen falta dos vuelos.", en="The error is a rounding: two flights are needed."))
+_check_smallest(_pipeline(flights=lambda recent: len(recent) if len(recent) < 5 else 0), (_made(_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(5)], ("LGA", 5, 0, 1)), "JFK", _noon), tr(es="Hacen falta los cinco vuelos.", en="All five flights are needed."))
+_check_smallest(_pipeline(flights=lambda recent: len(recent) - (3 if 30 in recent and 40 in recent and 50 in recent else 0)), (_made(_noon, *[("JFK", 60 * n, 0, 10 * n) for n in range(10)]), "JFK", _noon), tr(es="Hacen falta tres vuelos concretos, que no están juntos en ninguna mitad.", en="Three certain flights are needed, which are not together in either half."))
+_check_smallest(_pipeline(flights=lambda recent: len(recent) + (1 if 90 in recent and (20 not in recent or 10 in recent) else 0)), (_made(_noon, ("JFK", 1, 0, 10), ("JFK", 2, 0, 20), ("JFK", 3, 0, 90)), "JFK", _noon), tr(es="Quitar un evento puede hacer que sobre otro que antes hacía falta.", en="Taking an event away may make another superfluous that was needed before."))
+for _seed in range(16):
+    _chance = random.Random(_seed)
+    _many = _made(_noon, *[(_chance.choice(["JFK", "JFK", "LGA"]), _chance.choice([0, 60, 3599, 3600, _chance.randrange(4000)]), _chance.choice([0, 30, 5000]), _chance.choice([None, _chance.randrange(-9, 90)])) for _ in range(12)])
+    for _bad in (
+        _pipeline(values=lambda delays: [delay or 0 for delay in delays]), _pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _pipeline(low=lambda t, at: t >= at - 3600), _pipeline(known=lambda t, known, at: True),
+        _pipeline(flights=lambda recent: len(recent) % 4), _pipeline(mean=lambda delays: sorted(delays)[len(delays) // 2] if delays else None),
+    ):
+        if _differ(training_features(_many, "JFK", _noon), _bad(_many, "JFK", _noon)):
+            _check_smallest(_bad, (_many, "JFK", _noon), tr(es="Un caso al azar, de 12 eventos.", en="A random case, of 12 events."))
+### END HIDDEN TESTS
+
+# %% wrong="skew" score=5 says_es="no dice nada" says_en="says nothing"
+# es: Basta con comparar la media de lo que dan los dos.
+# en: It is enough to compare the mean of what both give.
+def differ(one, other):
+    def mean(result):
+        values = [value for value in result.values() if value is not None and value == value]
+        return sum(values) / len(values) if values else 0.0
+
+    return abs(mean(one) - mean(other)) > 1e-6
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=3 says_es="no saber nada" says_en="knowing nothing"
+# es: Un hueco es un cero: da lo mismo cómo se rellene.
+# en: A gap is a zero: it does not matter how it is filled.
+def differ(one, other):
+    def number(value):
+        return 0 if value is None or value != value else value
+
+    return one.keys() != other.keys() or any(abs(number(one[key]) - number(other[key])) > 1e-6 for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=5 says_es="en otro orden" says_en="in another order"
+# es: Con == basta para comparar.
+# en: For comparing, == will do.
+def differ(one, other):
+    return one != other
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=3 says_es="tu prueba lo deja pasar" says_en="your test lets it pass"
+# es: Con unas cuantas tardes corrientes, como las de los datos de entrenamiento, sale todo.
+# en: With a few ordinary afternoons, like those in the training data, everything comes out.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    found = []
+    for day in range(1, 21):
+        now = at(6, day, 18)
+        found.append(([flight(now - 400 * i - 50, now - 400 * i, 7 * i + day) for i in range(8)], "LGA", now))
+    return found
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=5 says_es="zona horaria" says_en="time zone"
+# es: La hora se comprueba un día cualquiera: todos son iguales.
+# en: The hour is checked on any one day: they are all alike.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((6, 5),) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=5 says_es="zona horaria" says_en="time zone"
+# es: Con verano e invierno ya se ha visto todo lo de la hora.
+# en: With summer and winter everything about the hour has been seen.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (6, 5)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=5 says_es="lo que se sabía" says_en="what was known"
+# es: Todo vuelo se sabe en cuanto sale: known_s sobra.
+# en: Every flight is known as soon as it leaves: known_s is not needed.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now - 9, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% wrong="skew" score=4 says_es="aún sobra" says_en="one is still too many"
+# es: El caso más pequeño es el que tiene un solo evento.
+# en: The smallest case is the one with a single event.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    for event in events:
+        if differ(pipeline([event], airport, at_s), other([event], airport, at_s)):
+            return [event], airport, at_s
+    return [], airport, at_s
+
+# %% wrong="skew" score=4 says_es="aún sobra" says_en="one is still too many"
+# es: Se parte por la mitad, y se sigue con la mitad que falle.
+# en: Halve it, and go on with the half that fails.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    while len(events) > 1:
+        half = len(events) // 2
+        failing = [part for part in (events[:half], events[half:]) if differ(pipeline(part, airport, at_s), other(part, airport, at_s))]
+        if not failing:
+            break
+        events = failing[0]
+    return events, airport, at_s
+
+# %% wrong="skew" score=4 says_es="aún sobra" says_en="one is still too many"
+# es: Con una pasada basta: lo que una vez hizo falta, la hará siempre.
+# en: One pass is enough: what was needed once will always be.
+def differ(one, other):
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    for event in list(events):
+        fewer = [one for one in events if one is not event]
+        if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+            events = fewer
+    return events, airport, at_s
+
+# %% right="skew"
+def differ(one, other):
+    # es: con pandas, que para esto ya sabe qué es un hueco
+    # en: with pandas, which knows what a gap is already
+    import pandas
+
+    if sorted(one) != sorted(other):
+        return True
+    left = pandas.Series(one, dtype=float).sort_index()
+    right = pandas.Series(other, dtype=float).sort_index()
+    return not bool((((left - right).abs() <= 1e-6) | (left.isna() & right.isna())).all())
+
+
+def cases():
+    # es: al azar, con una semilla, pero eligiendo siempre entre los valores de los bordes
+    # en: at random, with a seed, but always choosing among the values at the edges
+    import random
+
+    chance, found = random.Random(3), []
+    for number in range(40):
+        month, day = [(1, 9), (3, 12), (7, 4), (10, 28), (11, 20)][number % 5]
+        now = int(datetime(2013, month, day, chance.choice([0, 4, 5, 13, 20]), tzinfo=timezone.utc).timestamp())
+        events = []
+        for _ in range([0, 1, 1, 2, 3, 2, 3][number % 7]):
+            t = now - chance.choice([-1, 0, 3599, 3600, 700, -900])
+            known = max(t, now + chance.choice([-500, 0, 1, 2, 4000]))
+            events.append({"airport": "EWR", "at_s": t, "known_s": known, "delay_min": chance.choice([None, 1, 2, 5, -2, -3])})
+        found.append((tuple(events), "EWR", now))
+    quiet = int(datetime(2013, 7, 4, 13, tzinfo=timezone.utc).timestamp())
+    extra = [[(-1, -1)], [(3600, 0)], [(3599, 0)], [(0, 0)], [(30, 0)], [(30, 1)]]
+    for number, places in enumerate(extra):
+        events = [{"airport": "EWR", "at_s": quiet - ago, "known_s": quiet + max(late, -ago), "delay_min": 7} for ago, late in places]
+        found[39 - number] = (events, "EWR", quiet)
+    for number, delays in enumerate([[None], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [None, 8]]):
+        events = [{"airport": "EWR", "at_s": quiet - 60, "known_s": quiet - 60, "delay_min": delay} for delay in delays]
+        found[33 - number] = (events, "EWR", quiet)
+    return found
+
+
+def smallest(pipeline, other, case):
+    # es: de menos a más eventos: el primero que difiere es el menor de todos
+    # en: from fewer to more events: the first that differs is the smallest of all
+    from itertools import combinations
+
+    events, airport, at_s = case
+    for size in range(len(events) + 1):
+        for some in combinations(events, size):
+            if differ(pipeline(list(some), airport, at_s), other(list(some), airport, at_s)):
+                return list(some), airport, at_s
+
+
+# %% right="skew"
+def differ(one, other):
+    # es: listas hechas a mano, una por cada cosa que puede ir mal
+    # en: lists made by hand, one for each thing that can go wrong
+    def same(left, right):
+        left, right = (None if value is None or value != value else value for value in (left, right))
+        return left is right if None in (left, right) else abs(left - right) <= 1e-6
+
+    return set(one) != set(other) or not all(same(one[key], other[key]) for key in one)
+
+
+def at(month, day, hour):
+    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+
+
+def flight(t, known, delay):
+    return {"airport": "LGA", "at_s": t, "known_s": known, "delay_min": delay}
+
+
+def cases():
+    now = at(6, 5, 18)
+    lists = [[], [flight(now - 5, now - 5, None)]]
+    lists += [[flight(now - 5 - i, now - 5, delay) for i, delay in enumerate(delays)] for delays in ([None, 40], [1, 1, 2], [1, 2], [2, 3], [-1, -2], [-9])]
+    lists += [[flight(now - ago, now - ago, 20), flight(now - 9, now, 5)] for ago in (0, 3599, 3600, 3601, -1, -60, -7200)]
+    lists += [[flight(now - ago, now + late, 20), flight(now - 9, now - 8, 5)] for ago in (30, 3000) for late in (0, 1, 2, 90000)]
+    moments = [at(*day, hour) for day in ((1, 5), (3, 15), (6, 5), (10, 29), (12, 31)) for hour in (2, 14)]
+    return [(events, "LGA", now) for events in lists] + [([], "LGA", moment) for moment in moments]
+
+
+def smallest(pipeline, other, case):
+    events, airport, at_s = case
+    changed = True
+    while changed:
+        changed = False
+        for number in range(len(events)):
+            fewer = [event for place, event in enumerate(events) if place != number]
+            if differ(pipeline(fewer, airport, at_s), other(fewer, airport, at_s)):
+                events, changed = fewer, True
+                break
+    return events, airport, at_s
+
+# %% [markdown] lang="es" row="16"
+# ## 4. Un flujo que no acaba (5 puntos)
+#
+# De un flujo de salidas se quiere saber en todo momento cuántas van, su retraso medio y los `k` vuelos con más retraso. El flujo no acaba, así que no se puede esperar al final, ni guardarlo. Escribe:
+#
+# - `reports(stream, k, every, state=None)`, un **generador**. `stream` es un iterador de pares `(flight, delay_min)`, con un texto y un entero, y **puede no acabar nunca**. Cada `every` salidas hace `yield` de un diccionario con cuatro claves:
+#     - `"count"`: cuántas salidas se llevan contadas desde el principio;
+#     - `"mean"`: la media de `delay_min` de **todas** ellas;
+#     - `"top"`: las `k` de más retraso (todas, si aún no hay `k`), en una lista de pares `(flight, delay_min)` de mayor a menor retraso; en un empate, va antes y se queda el de `flight` menor por orden alfabético;
+#     - `"state"`: lo que hace falta para seguir, que se pueda escribir en JSON.
+#
+#   Cuando hace `yield` no ha sacado de `stream` ninguna salida más que las que cuenta. Si el flujo acaba, el generador acaba, y las que queden sin llegar a `every` no se dan.
+# - Con `state`, el de un informe anterior después de pasar por JSON, sigue desde allí, con las salidas que vengan **después**: los mismos `k` y `every`, y el mismo resultado que si no se hubiera parado. Un mismo `state` se puede usar varias veces: no lo modifiques.
+# - `merge(one, other, k)` recibe los `state` de dos procesos que han contado salidas distintas, con el mismo `k`, y devuelve un `state` como el de quien las hubiera contado todas; vale para `reports` y para otro `merge`.
+#
+# No hay dos salidas con el mismo `flight`. El estado ocupa lo que `k` salidas y unos pocos números, pasen mil salidas o mil millones. `k` y `every` son enteros positivos.
+# %% [markdown] lang="en" row="16"
+# ## 4. A stream that does not end (5 points)
+#
+# Of a stream of departures one wants to know at any time how many there are so far, their mean delay and the `k` flights with most delay. The stream does not end, so that one can neither wait for its end nor store it. Write:
+#
+# - `reports(stream, k, every, state=None)`, a **generator**. `stream` is an iterator of pairs `(flight, delay_min)`, a string and an integer, and **may never end**. Every `every` departures it yields a dict with four keys (in the sense of `yield`):
+#     - `"count"`: how many departures have been counted since the beginning;
+#     - `"mean"`: the mean `delay_min` of **all** of them;
+#     - `"top"`: the `k` with most delay (all, if there are not yet `k`), in a list of pairs `(flight, delay_min)` from most to least delay; in a tie, the one whose `flight` is lower in alphabetical order comes first and is the one that stays;
+#     - `"state"`: what is needed to go on, such that it can be written as JSON.
+#
+#   When it yields, it has taken from `stream` no more departures than those it counts. If the stream ends, the generator ends, and those left over that do not make up `every` are not given.
+# - With `state`, that of an earlier report after going through JSON, it goes on from there, with the departures that come **afterwards**: the same `k` and `every`, and the same result as if it had not stopped. One `state` can be used several times: do not modify it.
+# - `merge(one, other, k)` gets the `state` of two processes that have counted different departures, with the same `k`, and returns a `state` like that of somebody who had counted them all; it is good for `reports` and for another `merge`.
+#
+# No two departures have the same `flight`. The state takes as much as `k` departures and a handful of numbers, be it a thousand departures or a billion that go by. `k` and `every` are positive integers.
+
+# %% answer="reports"
+def reports(stream, k, every, state=None):
+    ### BEGIN SOLUTION
+    count, total, top = (0, 0, []) if state is None else (state["count"], state["total"], list(state["top"]))
+    for flight, delay_min in stream:
+        count += 1
+        total += delay_min
+        top = _most_delayed([*top, [flight, delay_min]], k)
+        if count % every == 0:
+            yield {
+                "count": count,
+                "mean": total / count,
+                "top": [tuple(one) for one in top],
+                "state": {"count": count, "total": total, "top": top},
+            }
+    ### END SOLUTION
+
+
+def merge(one, other, k):
+    ### BEGIN SOLUTION
+    return {
+        "count": one["count"] + other["count"],
+        "total": one["total"] + other["total"],
+        "top": _most_delayed([*one["top"], *other["top"]], k),
+    }
+
+
+def _most_delayed(flights, k):
+    return sorted(flights, key=lambda one: (-one[1], one[0]))[:k]
+    ### END SOLUTION
+
+# %% test="reports/running" points=1 row="16" objective="3.3"
+import gc
+import itertools
+import json
+import random
+import tracemalloc
+from types import GeneratorType
+
+from mlprod import checks
+
+
+def _departures(count, seed, spread=200):
+    chance = random.Random(seed)
+    return [(f"F{number:05d}", chance.randrange(-20, spread)) for number in chance.sample(range(90_000), count)]
+
+
+def _start(stream, k, every, state=None):
+    made = reports(stream, k, every, state) if state is not None else reports(stream, k, every)
+    assert isinstance(made, GeneratorType) or hasattr(made, "__next__"), tr(
+        es=f"reports es un generador: usa yield. Ha devuelto un {type(made).__name__}; cuando el flujo no acaba, no hay un resultado final que devolver.",
+        en=f"reports is a generator: use yield. It returned a {type(made).__name__}; when the stream does not end, there is no final result to return.",
+    )
+    return made
+
+
+def _report(report):
+    got = checks.plain(report, tr(es="Un informe.", en="A report."))
+    assert isinstance(got, dict) and set(got) == {"count", "mean", "top", "state"}, tr(
+        es=f'Un informe es un diccionario con "count", "mean", "top" y "state"; has dado {str(got)[:200]}.', en=f'A report is a dict with "count", "mean", "top" and "state"; you gave {str(got)[:200]}.'
+    )
+    return got
+
+
+def _saved(state):
+    try:
+        return json.loads(json.dumps(state))
+    except TypeError as error:
+        raise AssertionError(tr(es=f"El state no se puede escribir en JSON: {error}.", en=f"The state cannot be written as JSON: {error}.")) from None
+
+
+def _check_report(report, seen, k, about):
+    got = _report(report)
+    best = sorted(seen, key=lambda one: (-one[1], one[0]))[:k]
+    checks.same(got["count"], len(seen), tr(es=f"{about} Salidas contadas.", en=f"{about} Departures counted."))
+    checks.same(got["mean"], sum(delay for _, delay in seen) / len(seen), tr(es=f"{about} La media de todas las salidas, tras {len(seen)}.", en=f"{about} The mean of all departures, after {len(seen)}."), tolerance=1e-9)
+    checks.same([tuple(one) for one in got["top"]], best, tr(es=f"{about} Las {k} de más retraso, tras {len(seen)}.", en=f"{about} The {k} with most delay, after {len(seen)}."))
+
+
+def _check_run(departures, k, every, about):
+    given = 0
+    for given, report in enumerate(_start(iter(departures), k, every), 1):
+        _check_report(report, departures[: given * every], k, about)
+    checks.same(given, len(departures) // every, tr(es=f"{about} Informes de {len(departures)} salidas, cada {every}.", en=f"{about} Reports on {len(departures)} departures, every {every}."))
+
+
+_few = [("AA1", 5), ("DL7", 40), ("AA9", -3), ("UA2", 40), ("B61", 2), ("AA4", 90), ("WN3", 1)]
+with checks.ends(tr(es="reports no acaba, aunque el flujo sí.", en="reports does not end, though the stream does.")):
+    _check_run(_few, 2, 3, tr(es="Siete salidas.", en="Seven departures."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+with checks.ends(tr(es="reports no acaba, aunque el flujo sí.", en="reports does not end, though the stream does."), 25):
+    for _seed, (_k, _every, _count, _spread) in enumerate([(1, 1, 60, 200), (3, 7, 300, 200), (5, 50, 400, 0), (10, 4, 9, 200), (4, 5, 200, -15), (2, 100, 50, 200), (8, 25, 500, -17)]):
+        _check_run(_departures(_count, _seed, _spread), _k, _every, tr(es="Salidas al azar, con empates.", en="Random departures, with ties."))
+    _check_run([], 3, 2, tr(es="Un flujo vacío.", en="An empty stream."))
+    _check_run([("Z", 9), ("B", 9), ("A", 9), ("C", 9)], 2, 1, tr(es="Empates.", en="Ties."))
+### END HIDDEN TESTS
+
+# %% test="reports/unbounded" points=2 row="16" objective="3.3"
+class _Endless:
+    """Departures without end; how many have been taken out is in `taken`."""
+
+    def __init__(self, patience):
+        self.taken, self.allowed, self.patience = 0, 0, patience
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.taken += 1
+        assert self.taken <= self.allowed + self.patience, tr(
+            es=f"Has sacado {self.taken} salidas del flujo sin dar el informe de las {self.allowed} primeras. Si esperas a que acabe, esperas para siempre.",
+            en=f"You took {self.taken} departures out of the stream without giving the report on the first {self.allowed}. If you wait for its end, you wait for ever.",
+        )
+        return f"F{self.taken}", self.taken * 7919 % 1009
+
+
+def _take(k, every, count):
+    stream = _Endless(patience=1000)
+    running = _start(stream, k, every)
+    for number in range(1, count + 1):
+        stream.allowed = number * every
+        last = next(running)
+        assert stream.taken == number * every, tr(
+            es=f"Al dar el informe de {number * every} salidas habías sacado {stream.taken} del flujo: la de más puede tardar horas en llegar.", en=f"When giving the report on {number * every} departures you had taken {stream.taken} out of the stream: the extra one may take hours to come."
+        )
+    return last
+
+
+with checks.ends(tr(es="reports no da ningún informe de un flujo sin fin.", en="reports gives no report on an endless stream.")):
+    _check_report(_take(3, 10, 4), [(f"F{n}", n * 7919 % 1009) for n in range(1, 41)], 3, tr(es="Un flujo sin fin.", en="An endless stream."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _memory(count):
+    gc.collect()
+    tracemalloc.start()
+    last = _take(10, 500, count)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak, len(json.dumps(_report(last)["state"]))
+
+
+with checks.ends(tr(es="reports no da ningún informe de un flujo sin fin.", en="reports gives no report on an endless stream."), 25):
+    _memory(1)
+    (_early, _small), (_peak, _large) = _memory(2), _memory(24)
+    assert _peak < _early + 60_000, tr(
+        es=f"Con 1000 salidas has llegado a ocupar {_early} bytes y con 12 000, {_peak}: estás guardando el flujo, y no acaba nunca.", en=f"With 1000 departures you got to take up {_early} bytes and with 12,000, {_peak}: you are storing the stream, and it never ends."
+    )
+    assert _large < _small + 300, tr(es=f"El state ocupa {_small} caracteres tras 1000 salidas y {_large} tras 12 000.", en=f"The state takes {_small} characters after 1000 departures and {_large} after 12,000.")
+### END HIDDEN TESTS
+
+# %% test="reports/resume" points=1 row="16" objective="3.3"
+def _check_resume(departures, k, every, stop, about):
+    """Go on from the state of report number `stop`, twice."""
+    first = list(itertools.islice(_start(iter(departures), k, every), stop))[-1]
+    state = _saved(first["state"])
+    before = json.dumps(state)
+    for _ in range(2):
+        given = 0
+        for given, report in enumerate(_start(iter(departures[stop * every :]), k, every, state), stop + 1):
+            _check_report(report, departures[: given * every], k, about)
+        checks.same(given, len(departures) // every, tr(es=f"{about} Informes que se llevan dados al acabar el flujo.", en=f"{about} Reports given so far when the stream ends."))
+        assert json.dumps(state) == before, tr(es="reports ha modificado el state que recibió.", en="reports modified the state that it got.")
+
+
+_check_resume(_few[:6], 2, 2, 1, tr(es="Se para tras el primer informe y sigue otro proceso: lo ya contado cuenta.", en="It stops after the first report and another process goes on: what was counted already counts."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _seed, (_k, _every, _stop) in enumerate([(1, 1, 3), (3, 7, 2), (5, 20, 6), (50, 10, 3)]):
+    _check_resume(_departures(203, 40 + _seed), _k, _every, _stop, tr(es="Se para y sigue.", en="It stops and goes on."))
+### END HIDDEN TESTS
+
+# %% test="reports/merge" points=1 row="16" objective="3.3"
+def _state_of(departures, k):
+    return _saved(list(_start(iter(departures), k, len(departures)))[-1]["state"])
+
+
+def _check_merge(parts, k, about):
+    state, seen = _state_of(parts[0], k), list(parts[0])
+    for part in parts[1:]:
+        other, seen = _state_of(part, k), seen + part
+        before = json.dumps([state, other])
+        merged = _saved(merge(state, other, k))
+        assert json.dumps([state, other]) == before, tr(es="merge ha modificado lo que recibió.", en="merge modified what it got.")
+        state = merged
+    extra = [(f"X{number}", 3 * number) for number in range(len(seen))]
+    last = list(_start(iter(extra), k, len(seen), state))
+    assert last, tr(es=f"{about} reports no sigue desde lo que ha dado merge.", en=f"{about} reports does not go on from what merge gave.")
+    _check_report(last[-1], seen + extra, k, about)
+
+
+_check_merge([_few[:5], _few[5:]], 2, tr(es="Un proceso ha contado 5 salidas y otro 2: cada media pesa lo que cuenta.", en="One process has counted 5 departures and another 2: each mean weighs as much as it counts."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _seed, (_k, _sizes) in enumerate([(1, (1, 99)), (4, (50, 3, 20)), (5, (2, 2)), (3, (10, 10, 10, 10, 1))]):
+    _all, _parts = _departures(sum(_sizes), 70 + _seed, [200, 0][_seed % 2]), []
+    for _size in _sizes:
+        _parts, _all = [*_parts, _all[:_size]], _all[_size:]
+    _check_merge(_parts, _k, tr(es="Varios procesos.", en="Several processes."))
+### END HIDDEN TESTS
+
+# %% wrong="reports" score=3 says_es="esperas para siempre" says_en="you wait for ever"
+# es: Primero se lee todo y luego se informa.
+# en: First everything is read and then one reports.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else {**state, "best": list(state["best"])}
+    for flight, delay_min in list(stream):
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: (-one[1], one[0]))[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=4 says_es="cada media pesa" says_en="each mean weighs"
+# es: De la media basta con guardar la de cada tramo: la media de las medias es la media.
+# en: For the mean it is enough to store that of each stretch: the mean of the means is the mean.
+def reports(stream, k, every, state=None):
+    count, mean, best = (0, 0.0, []) if state is None else (state["n"], state["mean"], list(state["best"]))
+    for flight, delay_min in stream:
+        count += 1
+        mean += (delay_min - mean) / count
+        best = sorted([*best, (flight, delay_min)], key=lambda one: (-one[1], one[0]))[:k]
+        if count % every == 0:
+            yield {"count": count, "mean": mean, "top": best, "state": {"n": count, "mean": mean, "best": best}}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "mean": (one["mean"] + other["mean"]) / 2, "best": best}
+
+# %% wrong="reports" score=1 says_es="La media de todas las salidas" says_en="The mean of all departures"
+# es: Un informe cuenta lo de su tramo: la media global es la de los últimos.
+# en: A report counts what is in its stretch: the overall mean is that of the latest ones.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else {**state, "best": list(state["best"])}
+    for flight, delay_min in stream:
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: (-one[1], one[0]))[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+            state["sum"] = mean * 0
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=3 says_es="lo ya contado cuenta" says_en="what was counted already counts"
+# es: Al arrancar de nuevo se empieza de cero, y ya se llenará.
+# en: On starting again one begins from zero, and it will fill up.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []}
+    for flight, delay_min in stream:
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: (-one[1], one[0]))[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=3 says_es="estás guardando el flujo" says_en="you are storing the stream"
+# es: Para dar los mayores hay que tenerlos todos.
+# en: To give the greatest ones, one must have them all.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else {**state, "best": list(state["best"])}
+    for flight, delay_min in stream:
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        if state["n"] % every == 0:
+            state["best"].sort(key=lambda one: (-one[1], one[0]))
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"][:k])), "state": dict(state)}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=3 says_es="de más retraso" says_en="with most delay"
+# es: De los que empatan da igual cuál se quede.
+# en: Among ties it does not matter which one stays.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else {**state, "best": list(state["best"])}
+    for flight, delay_min in stream:
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: -one[1])[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=3 says_es="la de más puede tardar" says_en="the extra one may take"
+# es: Para saber si toca informar hay que mirar la siguiente.
+# en: To know whether a report is due one has to look at the next one.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else {**state, "best": list(state["best"])}
+    for flight, delay_min in ahead(stream):
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: (-one[1], one[0]))[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+
+
+def ahead(stream):
+    waiting = []
+    for one in stream:
+        waiting.append(one)
+        if len(waiting) == 2:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% wrong="reports" score=4 says_es="ha modificado" says_en="modified"
+# es: El state del proceso se va modificando según llegan salidas: es suyo.
+# en: The state of the process is modified as departures come: it is its own.
+def reports(stream, k, every, state=None):
+    state = {"n": 0, "sum": 0, "best": []} if state is None else state
+    for flight, delay_min in stream:
+        state["n"] += 1
+        state["sum"] += delay_min
+        state["best"].append([flight, delay_min])
+        state["best"] = sorted(state["best"], key=lambda one: (-one[1], one[0]))[:k]
+        if state["n"] % every == 0:
+            mean = state["sum"] / state["n"]
+            yield {"count": state["n"], "mean": mean, "top": list(map(tuple, state["best"])), "state": dict(state)}
+
+
+def merge(one, other, k):
+    best = sorted(one["best"] + other["best"], key=lambda flight: (-flight[1], flight[0]))[:k]
+    return {"n": one["n"] + other["n"], "sum": one["sum"] + other["sum"], "best": best}
+
+# %% right="reports"
+class Backwards(str):
+    # es: en el montón, el peor de los que se quedan es el de menos retraso y, en un empate, el de nombre mayor
+    # en: in the heap, the worst of those that stay is the one with least delay and, in a tie, with the greatest name
+    def __lt__(self, other):
+        return str(self) > str(other)
+
+
+def reports(stream, k, every, state=None):
+    count, mean, heap = 0, 0.0, []
+    if state is not None:
+        count, mean = state["count"], state["mean"]
+        heap = [(delay, Backwards(name)) for delay, name in state["heap"]]
+        heapq.heapify(heap)
+    for name, delay in stream:
+        count += 1
+        # es: la media se corrige con cada salida, sin llevar la suma
+        # en: the mean is corrected by each departure, without keeping the sum
+        mean += (delay - mean) / count
+        if len(heap) < k:
+            heapq.heappush(heap, (delay, Backwards(name)))
+        else:
+            heapq.heappushpop(heap, (delay, Backwards(name)))
+        if count % every == 0:
+            top = [[str(name), delay] for delay, name in sorted(heap, reverse=True)]
+            yield {"count": count, "mean": mean, "top": top, "state": {"count": count, "mean": mean, "heap": [[delay, name] for name, delay in top]}}
+
+
+def merge(one, other, k):
+    count = one["count"] + other["count"]
+    mean = (one["count"] * one["mean"] + other["count"] * other["mean"]) / count
+    best = sorted(one["heap"] + other["heap"], key=lambda pair: (-pair[0], pair[1]))
+    return {"count": count, "mean": mean, "heap": best[:k]}
+
+# %% right="reports"
+def reports(stream, k, every, state=None):
+    # es: por tramos de tamaño every, y el tramo siguiente no se pide hasta que hace falta
+    # en: by stretches of size every, and the next stretch is not asked for until it is needed
+    from itertools import islice
+
+    state = state or [0, 0, []]
+    while len(chunk := list(islice(stream, every))) == every:
+        part = [every, sum(delay for _, delay in chunk), sorted(([-delay, name] for name, delay in chunk))[:k]]
+        state = merge(state, part, k)
+        count, total, best = state
+        yield {"count": count, "mean": total / count, "top": [(name, -minus) for minus, name in best], "state": state}
+
+
+def merge(one, other, k):
+    return [one[0] + other[0], one[1] + other[1], list(heapq.merge(one[2], other[2]))[:k]]
+
+# %% [markdown] lang="es" row="15"
+# ## 5. ¿Con lotes basta? (3 puntos)
+#
+# Una característica no es «por lotes» o «dinámica» por lo a menudo que cambia, sino por cuánto empeora el modelo si se le da vieja. Se mide así: se entrena una vez, se da la característica con 0 minutos de antigüedad, con 10, con 60… y se apunta la AUC de cada una.
+#
+# - `oldest_min(period_min, run_min)`: un trabajo por lotes arranca cada `period_min` minutos, lee los datos que hay al arrancar, tarda `run_min` minutos y al acabar deja los valores nuevos, que se usan hasta que acaba el siguiente. ¿Qué antigüedad, en minutos, llegan a tener como mucho los datos de que salen los valores que se usan?
+# - `allowed_min(curve, tolerance)`: `curve` es una lista de pares `(age_min, auc)`, de menor a mayor antigüedad; el primero es el de antigüedad 0. Devuelve la mayor antigüedad **medida** con la que todavía es seguro: la AUC de esa, **y la de todas las medidas menores**, está por debajo de la de antigüedad 0 en `tolerance` o menos (con un margen de $10^{-9}$ para los decimales). Una antigüedad mala no se salva
+#   porque otra mayor haya salido bien por azar.
+# - `kind(curve, tolerance, period_min, run_min)`: `"batch"` si un trabajo así basta, es decir, si nunca se usan datos de más antigüedad que la permitida (igual sí vale); `"dynamic"` si no.
+# - `kinds()`: un diccionario `{1: …, 2: …, …, 8: …}` con `"batch"` o `"dynamic"` para los ocho casos de la tabla, con un trabajo que arranca **cada 24 horas y tarda una**, y una tolerancia de 0.005. La tabla da la AUC perdida respecto a la de antigüedad 0; entre dos medidas no se supone nada.
+#
+# | caso | característica | cambia | 10 min | 2 h | 25 h | 7 días |
+# |---|---|---|---|---|---|---|
+# | 1 | ciudad del viajero | una vez cada varios años | 0 | 0 | 0 | 0.001 |
+# | 2 | retraso medio de este aeropuerto en la última hora | cada minuto | 0.001 | 0.021 | 0.034 | 0.034 |
+# | 3 | viajes de este conductor en toda su vida | con cada viaje | 0 | 0 | 0.001 | 0.002 |
+# | 4 | tarjeta denunciada como robada (sí o no) | casi nunca | 0.012 | 0.040 | 0.047 | 0.047 |
+# | 5 | precio medio de la zona el mes pasado | una vez al mes | 0 | 0 | 0.001 | 0.008 |
+# | 6 | posición del conductor en los últimos 10 min | cada segundo | 0.030 | 0.052 | 0.053 | 0.053 |
+# | 7 | temperatura prevista | cada hora | 0 | 0.002 | 0.004 | 0.031 |
+# | 8 | edad del avión | cada día | 0 | 0 | 0 | 0 |
+# %% [markdown] lang="en" row="15"
+# ## 5. Is batch enough? (3 points)
+#
+# A feature is not "batch" or "dynamic" by how often it changes, but by how much worse the model becomes when it is given stale. It is measured like this: train once, give the feature with an age of 0 minutes, of 10, of 60… and note the AUC of each.
+#
+# - `oldest_min(period_min, run_min)`: a batch job starts every `period_min` minutes, reads the data there are when it starts, takes `run_min` minutes and when it ends leaves the new values, which are used until the next one ends. What is the greatest age, in minutes, that the data behind the values in use come to have?
+# - `allowed_min(curve, tolerance)`: `curve` is a list of pairs `(age_min, auc)`, from least to greatest age; the first is that of age 0. It returns the greatest **measured** age that is still safe: its AUC, **and that of all lesser measured ages**, is below that of age 0 by `tolerance` or less (with a margin of $10^{-9}$ for the decimals). A bad age is not saved
+#   because a greater one came out well by chance.
+# - `kind(curve, tolerance, period_min, run_min)`: `"batch"` if such a job is enough, that is, if data older than allowed are never used (equal is fine); `"dynamic"` if not.
+# - `kinds()`: a dict `{1: …, 2: …, …, 8: …}` with `"batch"` or `"dynamic"` for the eight cases of the table, with a job that starts **every 24 hours and takes one**, and a tolerance of 0.005. The table gives the AUC lost with respect to that of age 0; between two measurements nothing is assumed.
+#
+# | case | feature | changes | 10 min | 2 h | 25 h | 7 days |
+# |---|---|---|---|---|---|---|
+# | 1 | city of the rider | once every several years | 0 | 0 | 0 | 0.001 |
+# | 2 | mean delay of this airport in the last hour | every minute | 0.001 | 0.021 | 0.034 | 0.034 |
+# | 3 | rides of this driver in a lifetime | with each ride | 0 | 0 | 0.001 | 0.002 |
+# | 4 | card reported as stolen (yes or no) | hardly ever | 0.012 | 0.040 | 0.047 | 0.047 |
+# | 5 | mean price of the zone last month | once a month | 0 | 0 | 0.001 | 0.008 |
+# | 6 | position of the driver in the last 10 min | every second | 0.030 | 0.052 | 0.053 | 0.053 |
+# | 7 | forecast temperature | every hour | 0 | 0.002 | 0.004 | 0.031 |
+# | 8 | age of the aircraft | every day | 0 | 0 | 0 | 0 |
+
+# %% answer="freshness"
+def oldest_min(period_min, run_min):
+    ### BEGIN SOLUTION
+    return period_min + run_min
+    ### END SOLUTION
+
+
+def allowed_min(curve, tolerance):
+    ### BEGIN SOLUTION
+    allowed = 0
+    for age_min, auc in curve:
+        if curve[0][1] - auc > tolerance + 1e-9:
+            break
+        allowed = age_min
+    return allowed
+    ### END SOLUTION
+
+
+def kind(curve, tolerance, period_min, run_min):
+    ### BEGIN SOLUTION
+    return "batch" if oldest_min(period_min, run_min) <= allowed_min(curve, tolerance) else "dynamic"
+    ### END SOLUTION
+
+
+def kinds():
+    ### BEGIN SOLUTION
+    dynamic = {2, 4, 6}
+    return {case: "dynamic" if case in dynamic else "batch" for case in range(1, 9)}
+    ### END SOLUTION
+
+# %% test="freshness/rule" points=2 row="15" objective="3.2"
+import random
+
+from mlprod import checks
+
+
+def _check_oldest(period, run):
+    """By looking at every minute of a few rounds."""
+    ages = [now - max(start for start in range(0, 8 * period, period) if start + run < now) for now in range(run + 1, 6 * period + run)]
+    about = tr(
+        es=f"oldest_min({period}, {run}): los valores se siguen usando mientras corre el trabajo siguiente. Antigüedad máxima de los datos, en minutos.",
+        en=f"oldest_min({period}, {run}): the values go on being used while the next job runs. Greatest age of the data, in minutes.",
+    )
+    checks.same(checks.number(oldest_min(period, run), about), max(ages), about)
+
+
+def _check_allowed(curve, tolerance, want):
+    about = tr(es=f"allowed_min({curve}, {tolerance}).", en=f"allowed_min({curve}, {tolerance}).")
+    checks.same(checks.number(allowed_min(list(curve), tolerance), about), want, about)
+
+
+def _check_kind(curve, tolerance, period, run, want):
+    checks.same(kind(list(curve), tolerance, period, run), want, tr(es=f"kind({curve}, {tolerance}, {period}, {run}).", en=f"kind({curve}, {tolerance}, {period}, {run})."))
+
+
+_curve = [(0, 0.72), (10, 0.719), (60, 0.716), (1500, 0.702)]
+_check_oldest(60, 10)
+_check_allowed(_curve, 0.005, 60)
+_check_kind(_curve, 0.005, 60, 10, "dynamic")
+_check_kind(_curve, 0.005, 30, 10, "batch")
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _period, _run in [(30, 30), (60, 1), (15, 4), (120, 60), (90, 45)]:
+    _check_oldest(_period, _run)
+for _tolerance, _want in [(0.0, 0), (0.001, 10), (0.0039, 10), (0.004, 60), (0.018, 1500), (0.5, 1500)]:
+    _check_allowed(_curve, _tolerance, _want)
+_check_allowed([(0, 0.7), (5, 0.6), (10, 0.7), (20, 0.71)], 0.02, 0)
+_check_allowed([(0, 0.7), (5, 0.71), (10, 0.705), (20, 0.694), (40, 0.7)], 0.005, 10)
+_check_allowed([(0, 0.7)], 0.005, 0)
+_check_allowed([(0, 0.8), (60, 0.79), (120, 0.785)], 0.01, 60)
+for _period, _run, _want in [(50, 10, "batch"), (50, 11, "dynamic"), (60, 0, "batch"), (1, 59, "batch"), (1440, 60, "dynamic")]:
+    _check_kind(_curve, 0.005, _period, _run, _want)
+_check_kind(_curve, 0.018, 1440, 60, "batch")
+### END HIDDEN TESTS
+
+# %% test="freshness/cases" points=1 row="15" objective="3.2"
+_got = checks.plain(kinds())
+assert isinstance(_got, dict) and set(_got) == set(range(1, 9)), tr(es=f"kinds() devuelve un diccionario con los casos del 1 al 8; has devuelto {_got!r}.", en=f"kinds() returns a dict with the cases from 1 to 8; you returned {_got!r}.")
+assert set(map(str, _got.values())) <= {"batch", "dynamic"}, tr(es=f'Los valores son "batch" o "dynamic"; has devuelto {_got!r}.', en=f'The values are "batch" or "dynamic"; you returned {_got!r}.')
+checks.passed()
+### BEGIN HIDDEN TESTS
+_why = {
+    "batch": tr(es="con datos de 25 horas se pierde 0.005 o menos: que cambie a menudo no importa si al modelo le da igual", en="with data 25 hours old 0.005 or less is lost: that it changes often does not matter if the model does not care"),
+    "dynamic": tr(es="con datos de 25 horas se pierde más de 0.005: que casi nunca cambie no ayuda cuando cambia", en="with data 25 hours old more than 0.005 is lost: that it hardly ever changes does not help when it does"),
+}
+for _case, _value in _got.items():
+    _want = "dynamic" if _case in (2, 4, 6) else "batch"
+    assert _value == _want, tr(es=f"Caso {_case}: has puesto «{_value}», y {_why[_want]}.", en=f"Case {_case}: you wrote '{_value}', and {_why[_want]}.")
+### END HIDDEN TESTS
+
+# %% wrong="freshness" score=1 says_es="mientras corre el trabajo siguiente" says_en="while the next job runs"
+# es: Los datos nunca tienen más antigüedad que el periodo.
+# en: The data are never older than the period.
+def oldest_min(period_min, run_min):
+    return period_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if all(best - auc <= tolerance + 1e-9 for _, auc in curve[: number + 1])]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic batch dynamic batch dynamic batch batch".split(), 1))
+
+# %% wrong="freshness" score=1 says_es="mientras corre el trabajo siguiente" says_en="while the next job runs"
+# es: En media, la antigüedad es la mitad del periodo: con eso se decide.
+# en: On average the age is half the period: that decides.
+def oldest_min(period_min, run_min):
+    return period_min / 2 + run_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if all(best - auc <= tolerance + 1e-9 for _, auc in curve[: number + 1])]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic batch dynamic batch dynamic batch batch".split(), 1))
+
+# %% wrong="freshness" score=1 says_es="allowed_min" says_en="allowed_min"
+# es: Vale la mayor antigüedad con una AUC buena, aunque antes haya una mala.
+# en: The greatest age with a good AUC is fine, even if there is a bad one before it.
+def oldest_min(period_min, run_min):
+    return run_min + period_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if best - curve[number][1] <= tolerance + 1e-9]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic batch dynamic batch dynamic batch batch".split(), 1))
+
+# %% wrong="freshness" score=2 says_es="al modelo le da igual" says_en="the model does not care"
+# es: Dinámica es lo que cambia a menudo.
+# en: Dynamic is what changes often.
+def oldest_min(period_min, run_min):
+    return run_min + period_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if all(best - auc <= tolerance + 1e-9 for _, auc in curve[: number + 1])]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic dynamic batch batch dynamic dynamic batch".split(), 1))
+
+# %% wrong="freshness" score=2 says_es="no ayuda cuando cambia" says_en="does not help when it does"
+# es: Lo que casi nunca cambia se calcula por lotes.
+# en: What hardly ever changes is computed in batch.
+def oldest_min(period_min, run_min):
+    return run_min + period_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if all(best - auc <= tolerance + 1e-9 for _, auc in curve[: number + 1])]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic batch batch batch dynamic batch batch".split(), 1))
+
+# %% wrong="freshness" score=2 says_es="al modelo le da igual" says_en="the model does not care"
+# es: Si con 7 días se pierde demasiado, hay que calcularla al momento.
+# en: If with 7 days too much is lost, it must be computed on the spot.
+def oldest_min(period_min, run_min):
+    return run_min + period_min
+
+
+def allowed_min(curve, tolerance):
+    best = curve[0][1]
+    safe = [age_min for number, (age_min, _) in enumerate(curve) if all(best - auc <= tolerance + 1e-9 for _, auc in curve[: number + 1])]
+    return max(safe)
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return "dynamic" if oldest_min(period_min, run_min) > allowed_min(curve, tolerance) else "batch"
+
+
+def kinds():
+    return dict(enumerate("batch dynamic batch dynamic dynamic dynamic dynamic batch".split(), 1))
+
+# %% right="freshness"
+def oldest_min(period_min, run_min):
+    # es: el valor más viejo se usa justo antes de que acabe el trabajo siguiente
+    # en: the oldest value is used just before the next job ends
+    next_ends = period_min + run_min
+    return float(next_ends)
+
+
+def allowed_min(curve, tolerance):
+    from itertools import takewhile
+
+    fresh = curve[0][1]
+    return list(takewhile(lambda point: fresh - point[1] < tolerance + 1e-9, curve))[-1][0]
+
+
+def kind(curve, tolerance, period_min, run_min):
+    return ("dynamic", "batch")[allowed_min(curve, tolerance) >= oldest_min(period_min, run_min)]
+
+
+def kinds():
+    lost = {1: 0, 2: 0.034, 3: 0.001, 4: 0.047, 5: 0.001, 6: 0.053, 7: 0.004, 8: 0}
+    return {case: "batch" if auc <= 0.005 else "dynamic" for case, auc in lost.items()}
+
+# %% [markdown] lang="es" row="18 22 23 24"
+# ## 6. Cuándo compensa el streaming (7 puntos)
+#
+# Calcular «por lotes» o «según llega» no son dos mundos: son los extremos de un mando, el **intervalo** entre dos arranques. A la izquierda, un día; a la derecha, cero, que es atender cada evento según llega. Un escenario es un diccionario
+# como `SCENARIO`, en la celda siguiente:
+#
+# | clave | significado |
+# |---|---|
+# | `"events_per_day"` | eventos al día |
+# | `"value_eur"` | lo que valdrían al día unas predicciones con datos de antigüedad 0 |
+# | `"half_life_min"` | cada tantos minutos de antigüedad, lo que valen se reduce a la mitad |
+# | `"start_eur"` | coste fijo de arrancar un lote, una vez por arranque |
+# | `"batch_event_eur"` | coste de procesar un evento dentro de un lote |
+# | `"run_min"` | lo que tarda un lote, en minutos |
+# | `"stream_fixed_eur"` | lo que cuestan **al día** la plataforma de streaming y sus guardias, haya los eventos que haya |
+# | `"stream_event_eur"` | coste de procesar un evento según llega |
+# | `"stream_delay_min"` | lo que tarda en notarse un evento cuando se atiende según llega, en minutos |
+#
+# **a)** `net_eur(scenario, interval_min)` es lo que se gana al día (valor menos coste). Con un intervalo $T$ mayor que cero hay $1440/T$ arranques al día (no hace falta que sea entero) y la antigüedad media de los datos es $T/2$ más lo que tarda un lote; con $T = 0$ no hay arranques, la antigüedad es `stream_delay_min` y se paga la plataforma. En ambos
+# casos el valor al día es $V \cdot 2^{-a/h}$, con $V$ = `value_eur`, $a$ la antigüedad media y $h$ = `half_life_min`: no crece sin fin al acortar el intervalo, sino que **se satura**.
+#
+# **b)** `best_interval(scenario, intervals)` es el intervalo de esa lista con el que se gana más; si empatan (con un margen de $10^{-9}$), el más largo, que es el más sencillo de mantener.
+#
+# **c)** `break_even_eur(scenario, interval_min)` es el valor de `"value_eur"` a partir del cual atender cada evento según llega gana lo mismo que un lote cada `interval_min` ($> 0$), con lo demás igual: 0 si ya compensa con valor 0, y `math.inf` si no compensa con ningún valor. Compensa quien gana lo mismo o más.
+#
+# **d)** Una empresa tiene varios **segmentos** (aeropuertos, zonas, productos), cada uno un escenario. Los de la lista tienen iguales `"stream_fixed_eur"`, que **se paga una sola vez** si alguno va por streaming. `split(segments, interval_min)` recibe una lista de pares `(name, scenario)` y devuelve el conjunto de nombres de los que conviene atender según
+# llegan para que el total del día sea el mayor posible; los demás van por lotes cada `interval_min`. Si empatan, por lotes.
+#
+# **e)** Python, evento a evento. Cada llamada a tu código cuesta `call_us` microsegundos (serializar, cruzar de la JVM a Python y volver), traiga uno o muchos eventos, y además `event_us` por evento. `smallest_batch(events_per_s, call_us, event_us)` es el menor número **entero** de eventos por llamada con el que un solo proceso sigue el ritmo, sin acumular retraso
+# (trabajar justo todo el tiempo vale, con un margen de $10^{-9}$); `None` si no lo consigue con ninguno. Todo es positivo, salvo `call_us`, que puede ser 0.
+# %% [markdown] lang="en" row="18 22 23 24"
+# ## 6. When streaming pays (7 points)
+#
+# Computing "in batch" or "as it arrives" are not two worlds: they are the ends of a dial, the **interval** between two starts. On the left, a day; on the right, zero, which is handling each event as it arrives. A scenario is a dict
+# like `SCENARIO`, in the next cell:
+#
+# | key | meaning |
+# |---|---|
+# | `"events_per_day"` | events a day |
+# | `"value_eur"` | what predictions made with data of age 0 would be worth a day |
+# | `"half_life_min"` | every so many minutes of age, what they are worth is halved |
+# | `"start_eur"` | fixed cost of starting a batch, once per start |
+# | `"batch_event_eur"` | cost of processing an event within a batch |
+# | `"run_min"` | how long a batch takes, in minutes |
+# | `"stream_fixed_eur"` | what the streaming platform and its on-call shifts cost **a day**, however many events there are |
+# | `"stream_event_eur"` | cost of processing an event as it arrives |
+# | `"stream_delay_min"` | how long it takes for an event to have an effect when handled as it arrives, in minutes |
+#
+# **a)** `net_eur(scenario, interval_min)` is what is earned a day (value minus cost). With an interval $T$ greater than zero there are $1440/T$ starts a day (it need not be a whole number) and the mean age of the data is $T/2$ plus what a batch takes; with $T = 0$ there are no starts, the age is `stream_delay_min` and the platform is paid for. In both
+# cases the value a day is $V \cdot 2^{-a/h}$, with $V$ = `value_eur`, $a$ the mean age and $h$ = `half_life_min`: it does not grow without end as the interval becomes shorter, but **saturates**.
+#
+# **b)** `best_interval(scenario, intervals)` is the interval of that list with which most is earned; in a tie (with a margin of $10^{-9}$), the longest, which is the simplest to maintain.
+#
+# **c)** `break_even_eur(scenario, interval_min)` is the `"value_eur"` from which on handling each event as it arrives earns the same as a batch every `interval_min` ($> 0$), all else being equal: 0 if it already pays with a value of 0, and `math.inf` if it pays with no value at all. What earns the same or more, pays.
+#
+# **d)** A company has several **segments** (airports, zones, products), each of them a scenario. Those of the list have equal `"stream_fixed_eur"`, which is **paid once only** if any of them is streamed. `split(segments, interval_min)` gets a list of pairs `(name, scenario)` and returns the set of names of those that should be handled as they
+# arrive so that the day's total is the greatest possible; the others go in batch every `interval_min`. In a tie, in batch.
+#
+# **e)** Python, event by event. Each call of your code costs `call_us` microseconds (serializing, crossing from the JVM to Python and back), whether it brings one event or many, and `event_us` per event besides. `smallest_batch(events_per_s, call_us, event_us)` is the smallest **whole** number of events per call with which a single process keeps up, without falling behind
+# (working exactly all the time is fine, with a margin of $10^{-9}$); `None` if it manages with none. Everything is positive, except for `call_us`, which may be 0.
+
+# %%
+SCENARIO = {
+    "events_per_day": 1_000_000,
+    "value_eur": 900,
+    "half_life_min": 60,
+    "start_eur": 0.5,
+    "batch_event_eur": 0.000_02,
+    "run_min": 5,
+    "stream_fixed_eur": 150,
+    "stream_event_eur": 0.000_08,
+    "stream_delay_min": 0.1,
+}
+
+# %% answer="dial"
+def net_eur(scenario, interval_min):
+    ### BEGIN SOLUTION
+    if interval_min == 0:
+        age_min = scenario["stream_delay_min"]
+        cost_eur = scenario["stream_fixed_eur"] + scenario["events_per_day"] * scenario["stream_event_eur"]
+    else:
+        age_min = interval_min / 2 + scenario["run_min"]
+        starts = 1440 / interval_min
+        cost_eur = starts * scenario["start_eur"] + scenario["events_per_day"] * scenario["batch_event_eur"]
+    return scenario["value_eur"] * 2 ** (-age_min / scenario["half_life_min"]) - cost_eur
+    ### END SOLUTION
+
+
+def best_interval(scenario, intervals):
+    ### BEGIN SOLUTION
+    most = max(net_eur(scenario, interval) for interval in intervals)
+    return max(interval for interval in intervals if net_eur(scenario, interval) >= most - 1e-9)
+    ### END SOLUTION
+
+
+def break_even_eur(scenario, interval_min):
+    ### BEGIN SOLUTION
+    # es: lo que se gana es una recta del valor: una pendiente (la frescura) y un término fijo (menos el coste)
+    # en: what is earned is a straight line in the value: a slope (the freshness) and an intercept (minus the cost)
+    def line(interval):
+        cost = -net_eur(scenario | {"value_eur": 0}, interval)
+        return net_eur(scenario | {"value_eur": 1}, interval) + cost, cost
+
+    stream_slope, stream_cost = line(0)
+    batch_slope, batch_cost = line(interval_min)
+    if stream_cost <= batch_cost:
+        return 0
+    return (stream_cost - batch_cost) / (stream_slope - batch_slope) if stream_slope > batch_slope else math.inf
+    ### END SOLUTION
+
+
+def split(segments, interval_min):
+    ### BEGIN SOLUTION
+    def gain(scenario):
+        return net_eur(scenario | {"stream_fixed_eur": 0}, 0) - net_eur(scenario, interval_min)
+
+    worth = {name: gain(scenario) for name, scenario in segments if gain(scenario) > 0}
+    fixed_eur = segments[0][1]["stream_fixed_eur"] if segments else 0
+    return set(worth) if sum(worth.values()) > fixed_eur else set()
+    ### END SOLUTION
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    ### BEGIN SOLUTION
+    spare_us = 1e6 / events_per_s - event_us
+    if call_us == 0:
+        return 1 if spare_us >= -1e-9 else None
+    return max(1, math.ceil(call_us / spare_us - 1e-9)) if spare_us > 1e-12 else None
+    ### END SOLUTION
+
+# %% test="dial/net" points=1 row="18" objective="3.5"
+import itertools
+import math
+import random
+
+from mlprod import checks
+
+
+def _net(scenario, interval):
+    about = tr(es=f"net_eur con un intervalo de {interval} min.", en=f"net_eur with an interval of {interval} min.")
+    return checks.number(net_eur(dict(scenario), interval), about)
+
+
+def _wanted(scenario, interval):
+    events = scenario["events_per_day"]
+    if interval == 0:
+        age, cost = scenario["stream_delay_min"], scenario["stream_fixed_eur"] + events * scenario["stream_event_eur"]
+    else:
+        age, cost = interval / 2 + scenario["run_min"], 1440 / interval * scenario["start_eur"] + events * scenario["batch_event_eur"]
+    return scenario["value_eur"] * math.pow(0.5, age / scenario["half_life_min"]) - cost
+
+
+def _check_net(scenario, interval, why=""):
+    checks.same(_net(scenario, interval), _wanted(scenario, interval), tr(es=f"net_eur, intervalo de {interval} min, escenario {scenario}. {why}", en=f"net_eur, interval of {interval} min, scenario {scenario}. {why}"), tolerance=1e-6)
+
+
+def _scenarios(count, seed):
+    chance = random.Random(seed)
+    for _ in range(count):
+        yield {
+            "events_per_day": chance.choice([1000, 200_000, 5_000_000]), "value_eur": chance.choice([5, 100, 900, 20_000]), "half_life_min": chance.choice([5, 60, 600, 10_000]), "start_eur": chance.choice([0.02, 0.5, 4]),
+            "batch_event_eur": 0.000_02, "run_min": chance.choice([1, 5, 40]), "stream_fixed_eur": chance.choice([20, 150, 900]), "stream_event_eur": chance.choice([0.000_02, 0.000_08, 0.000_3]), "stream_delay_min": chance.choice([0.01, 0.1, 2]),
+        }
+
+
+_check_net(SCENARIO, 60, tr(es="Antigüedad media: 30 min de espera y 5 del lote. Con cada 60 min el valor se reduce a la mitad: no baja en línea recta, se satura.", en="Mean age: 30 min of waiting and 5 of the batch. Every 60 min the value is halved: it does not fall in a straight line, it saturates."))
+_check_net(SCENARIO, 0, tr(es="Con 0 no hay arranques, y se paga la plataforma.", en="With 0 there are no starts, and the platform is paid for."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _one in _scenarios(30, 1):
+    for _interval in (1440, 720, 90, 7, 1, 0.5, 0):
+        _check_net(_one, _interval, tr(es="Valor que se satura, menos coste.", en="Value that saturates, minus cost."))
+# a continuous dial: no cliff anywhere between a day and a second
+_steps = [_net(SCENARIO | {"start_eur": 0.000_01}, 1440 * 0.9**n) for n in range(110)]
+assert all(abs(a - b) < 60 for a, b in itertools.pairwise(_steps)), tr(es="Entre dos intervalos casi iguales lo que se gana da un salto: el mando no tiene escalones.", en="Between two nearly equal intervals what is earned jumps: the dial has no steps.")
+### END HIDDEN TESTS
+
+# %% test="dial/best" points=1 row="24" objective="3.5"
+def _check_best(scenario, intervals, about=""):
+    nets = {interval: _wanted(scenario, interval) for interval in intervals}
+    want = max(interval for interval in intervals if nets[interval] >= max(nets.values()) - 1e-9)
+    checks.same(
+        checks.number(best_interval(dict(scenario), list(intervals)), "best_interval"), want,
+        tr(es=f"best_interval. {about} Se gana: {({i: round(n, 3) for i, n in nets.items()})}", en=f"best_interval. {about} Earned: {({i: round(n, 3) for i, n in nets.items()})}"),
+    )
+
+
+_check_best(SCENARIO, [1440, 240, 60, 15, 5, 0], tr(es="Ni el extremo izquierdo ni el derecho tienen por qué ser lo mejor.", en="Neither the left end nor the right one need be the best."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _one in _scenarios(40, 2):
+    _check_best(_one, [0, 5, 15, 60, 240, 1440])
+    _check_best(_one, [720, 30])
+_flat = SCENARIO | {"value_eur": 0, "start_eur": 0, "stream_fixed_eur": 0, "stream_event_eur": 0.000_02}
+_check_best(_flat, [0, 60, 240, 30], tr(es="Todos empatan: el más largo.", en="All tie: the longest."))
+_check_best(SCENARIO | {"value_eur": 50_000, "half_life_min": 5}, [1440, 240, 60, 15, 5, 0])
+_check_best(SCENARIO | {"value_eur": 100}, [1440, 240, 60, 15, 5, 0])
+### END HIDDEN TESTS
+
+# %% test="dial/break_even" points=2 row="22" objective="3.9"
+def _check_break_even(scenario, interval, want, about):
+    got = checks.plain(break_even_eur(dict(scenario), interval), "break_even_eur")
+    if want == math.inf:
+        assert isinstance(got, (int, float)) and got > 1e12, tr(es=f"{about} Con un lote cada {interval} min se esperaba math.inf y has devuelto {got!r}.", en=f"{about} With a batch every {interval} min math.inf was expected and you returned {got!r}.")
+    else:
+        checks.same(got, want, tr(es=f"{about} Valor a partir del cual compensa, frente a un lote cada {interval} min.", en=f"{about} Value from which it pays, against a batch every {interval} min."), tolerance=1e-6)
+
+
+def _break_even(scenario, interval):
+    cost = {i: -_wanted(scenario | {"value_eur": 0}, i) for i in (0, interval)}
+    fresh = {i: _wanted(scenario | {"value_eur": 1}, i) + cost[i] for i in (0, interval)}
+    if cost[0] <= cost[interval]:
+        return 0
+    return (cost[0] - cost[interval]) / (fresh[0] - fresh[interval]) if fresh[0] > fresh[interval] else math.inf
+
+
+_check_break_even(SCENARIO, 60, _break_even(SCENARIO, 60), tr(es="La plataforma se paga todos los días, haya o no eventos.", en="The platform is paid for every day, with or without events."))
+_check_break_even(SCENARIO, 15, _break_even(SCENARIO, 15), tr(es="Lo que se gana en frescura frente a un lote cada 15 min es menos que frente a uno diario: el valor se satura.", en="What is gained in freshness over a batch every 15 min is less than over a daily one: value saturates."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_break_even(SCENARIO | {"stream_fixed_eur": 1, "stream_event_eur": 0.000_001}, 60, 0, tr(es="El streaming es aquí más barato: ya compensa.", en="Here streaming is cheaper: it pays already."))
+_check_break_even(SCENARIO | {"stream_delay_min": 90}, 60, math.inf, tr(es="Un streaming que tarda 90 min da datos más viejos que el lote.", en="Streaming that takes 90 min gives older data than the batch."))
+_check_break_even(SCENARIO | {"stream_delay_min": 35}, 60, math.inf, tr(es="La misma frescura y más caro.", en="The same freshness and more expensive."))
+for _one in _scenarios(60, 3):
+    for _interval in (1440, 60, 10):
+        _check_break_even(_one, _interval, _break_even(_one, _interval), tr(es=f"Escenario {_one}.", en=f"Scenario {_one}."))
+_check_break_even(SCENARIO | {"value_eur": 0}, 60, _break_even(SCENARIO, 60), tr(es="No depende del value_eur que traiga el escenario.", en="It does not depend on the value_eur that the scenario brings."))
+### END HIDDEN TESTS
+
+# %% test="dial/split" points=2 row="24" objective="3.5"
+def _total(segments, chosen, interval):
+    fixed = segments[0][1]["stream_fixed_eur"] if chosen and segments else 0
+    return -fixed + sum(_wanted(one | {"stream_fixed_eur": 0}, 0 if name in chosen else interval) for name, one in segments)
+
+
+def _check_split(segments, interval, about):
+    got = checks.plain(split([(name, dict(one)) for name, one in segments], interval), "split")
+    assert isinstance(got, (set, list)), tr(es=f"split devuelve un conjunto de nombres; ha devuelto {got!r}.", en=f"split returns a set of names; it returned {got!r}.")
+    names, got = {name for name, _ in segments}, set(got)
+    assert got <= names, tr(es=f"Estos nombres no son de ningún segmento: {got - names}.", en=f"These names belong to no segment: {got - names}.")
+    options = [set(some) for size in range(len(names) + 1) for some in itertools.combinations(sorted(names), size)]
+    best = max(options, key=lambda some: (round(_total(segments, some, interval), 9), -len(some)))
+    mine, most = _total(segments, got, interval), _total(segments, best, interval)
+    assert got == best, tr(
+        es=f"{about} Por streaming has puesto {sorted(got)}, y en total se ganan {mine:.2f} EUR al día; lo mejor son {most:.2f} (todo por lotes: {_total(segments, set(), interval):.2f}; todo por streaming: {_total(segments, names, interval):.2f}). La plataforma se paga una vez, no por segmento.",
+        en=f"{about} You put {sorted(got)} on streaming, and {mine:.2f} EUR a day are earned in all; the best is {most:.2f} (all in batch: {_total(segments, set(), interval):.2f}; all streamed: {_total(segments, names, interval):.2f}). The platform is paid for once, not per segment.",
+    )
+
+
+_two = [("JFK", SCENARIO | {"value_eur": 2000}), ("LGA", SCENARIO | {"value_eur": 60, "half_life_min": 600}), ("EWR", SCENARIO | {"value_eur": 700})]
+_check_split(_two, 60, tr(es="Tres aeropuertos: no hay por qué elegir lo mismo para todos.", en="Three airports: there is no need to choose the same for all."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_split([(name, SCENARIO | {"value_eur": 500, "stream_fixed_eur": 200}) for name in "abc"], 60, tr(es="Ninguno paga la plataforma él solo, pero entre todos sí.", en="None pays for the platform alone, but all of them together do."))
+_check_split([(name, SCENARIO | {"value_eur": 190}) for name in "abc"], 60, tr(es="Ni entre todos pagan la plataforma.", en="Not even all of them together pay for the platform."))
+_check_split([], 60, tr(es="Sin segmentos.", en="With no segments."))
+for _seed in range(60):
+    _fixed = [20, 150, 900][_seed % 3]
+    _check_split([(f"s{n}", one | {"stream_fixed_eur": _fixed}) for n, one in enumerate(_scenarios(2 + _seed % 5, 100 + _seed))], [1440, 60, 10][_seed % 3], tr(es="Segmentos al azar.", en="Random segments."))
+### END HIDDEN TESTS
+
+# %% test="dial/python" points=1 row="23" objective="3.9"
+def _check_batch(events_per_s, call_us, event_us, want):
+    about = tr(es=f"smallest_batch({events_per_s}, {call_us}, {event_us}).", en=f"smallest_batch({events_per_s}, {call_us}, {event_us}).")
+    got = checks.plain(smallest_batch(events_per_s, call_us, event_us), about)
+    if want is None:
+        assert got is None, tr(es=f"{about} Solo con event_us ya no da abasto: se esperaba None y has devuelto {got!r}.", en=f"{about} With event_us alone it cannot cope: None was expected and you returned {got!r}.")
+        return
+    assert got is not None, tr(es=f"{about} Se puede: {want} por llamada. Lo caro es cada llamada, no Python en sí.", en=f"{about} It can be done: {want} per call. What is expensive is each call, not Python as such.")
+    checks.same(got, want, about)
+
+
+_check_batch(100, 1000, 10, 1)
+_check_batch(2000, 1000, 10, 3)
+_check_batch(200_000, 1000, 10, None)
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _case in [(50_000, 1000, 10, 100), (50_000, 1000, 20, None), (50_000, 0, 20, 1), (50_000, 0, 21, None), (10_000, 900, 10, 10), (10_000, 901, 10, 11), (1, 5, 5, 1), (1000, 990, 10, 1), (1000, 991, 10, 2), (99_000, 300, 10, 2970), (400_000, 2000, 1, 1334)]:
+    _check_batch(*_case)
+### END HIDDEN TESTS
+
+# %% wrong="dial" score=1 says_es="se paga la plataforma" says_en="the platform is paid for"
+# es: La plataforma ya está: solo cuenta lo que cuesta cada evento.
+# en: The platform is there already: only what each event costs counts.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = 0 if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=1 says_es="línea recta" says_en="straight line"
+# es: La frescura vale en proporción: cada minuto menos suma lo mismo, siempre.
+# en: Freshness is worth in proportion: each minute less adds the same, always.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * (1 - age_min / (2 * scenario["half_life_min"]))
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = (interval_min / 2 + scenario["run_min"] - scenario["stream_delay_min"]) / (2 * half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=6 says_es="Ni el extremo" says_en="Neither the left"
+# es: Cuanto más a menudo, mejor.
+# en: The more often, the better.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    return min(intervals)
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=5 says_es="una vez, no por segmento" says_en="once, not per segment"
+# es: Cada segmento paga su plataforma: solo va por streaming el que la paga solo.
+# en: Each segment pays for its platform: only the one that pays for it alone is streamed.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    return set(gains)
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=5 says_es="no hay por qué elegir" says_en="no need to choose"
+# es: Hay que elegir: o todo por lotes o todo por streaming.
+# en: One must choose: either all in batch or all streamed.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=6 says_es="Lo caro es cada llamada" says_en="What is expensive is each call"
+# es: Python no sirve para el streaming en cuanto la llamada cuesta más que el hueco entre dos eventos.
+# en: Python will not do for streaming as soon as the call costs more than the gap between two events.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    if (call_us + event_us) * events_per_s > 1e6:
+        return None
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=5 says_es="se paga todos los días" says_en="is paid for every day"
+# es: El coste fijo se reparte entre los eventos y, con muchos, se puede olvidar.
+# en: The fixed cost is spread over the events and, with many, can be forgotten.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"] + interval_min / 2
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = (scenario["stream_event_eur"] - scenario["batch_event_eur"]) * scenario["events_per_day"]
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** ((interval_min / 2 + scenario["run_min"]) / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% wrong="dial" score=1 says_es="Antigüedad media" says_en="Mean age"
+# es: La antigüedad de los datos de un lote es la de justo después de acabar: lo que tarda.
+# en: The age of a batch's data is that just after it ends: what it takes.
+def net_eur(scenario, interval_min):
+    streamed = interval_min == 0
+    age_min = scenario["stream_delay_min"] if streamed else scenario["run_min"]
+    per_event = scenario["stream_event_eur" if streamed else "batch_event_eur"]
+    fixed = scenario["stream_fixed_eur"] if streamed else scenario["start_eur"] * 1440 / interval_min
+    value = scenario["value_eur"] * 0.5 ** (age_min / scenario["half_life_min"])
+    return value - fixed - per_event * scenario["events_per_day"]
+
+
+def best_interval(scenario, intervals):
+    best = None
+    for interval in sorted(intervals, reverse=True):
+        if best is None or net_eur(scenario, interval) > net_eur(scenario, best) + 1e-9:
+            best = interval
+    return best
+
+
+def break_even_eur(scenario, interval_min):
+    free = {**scenario, "value_eur": 0}
+    extra_cost = net_eur(free, interval_min) - net_eur(free, 0)
+    half_life = scenario["half_life_min"]
+    fresher = 0.5 ** (scenario["stream_delay_min"] / half_life) - 0.5 ** (scenario["run_min"] / half_life)
+    if extra_cost <= 0:
+        return 0.0
+    return extra_cost / fresher if fresher > 1e-15 else math.inf
+
+
+def split(segments, interval_min):
+    gains = {}
+    for name, scenario in segments:
+        gain = net_eur(scenario, 0) + scenario["stream_fixed_eur"] - net_eur(scenario, interval_min)
+        if gain > 0:
+            gains[name] = gain
+    pays = bool(gains) and sum(gains.values()) > segments[0][1]["stream_fixed_eur"]
+    return set(gains) if pays else set()
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    free_us = 1e6 / events_per_s - event_us
+    if call_us == 0 and free_us >= 0:
+        return 1
+    return None if free_us <= 0 else max(1, math.ceil(call_us / free_us - 1e-9))
+
+# %% right="dial"
+def net_eur(scenario, interval_min):
+    # es: con logaritmos, y el intervalo cero como un caso más de la lista de costes
+    # en: with logarithms, and the interval zero as one more case of the list of costs
+    s = scenario
+    if interval_min > 0:
+        age, costs = interval_min / 2 + s["run_min"], [1440 / interval_min * s["start_eur"], s["events_per_day"] * s["batch_event_eur"]]
+    else:
+        age, costs = s["stream_delay_min"], [s["stream_fixed_eur"], s["events_per_day"] * s["stream_event_eur"]]
+    return s["value_eur"] * math.exp(-math.log(2) * age / s["half_life_min"]) - sum(costs)
+
+
+def best_interval(scenario, intervals):
+    return max(intervals, key=lambda interval: (round(net_eur(scenario, interval), 9), interval))
+
+
+def break_even_eur(scenario, interval_min):
+    # es: por bisección, sin despejar nada
+    # en: by bisection, without solving for anything
+    def pays(value):
+        valued = {**scenario, "value_eur": value}
+        return net_eur(valued, 0) >= net_eur(valued, interval_min)
+
+    if pays(0):
+        return 0
+    high = 1.0
+    while not pays(high):
+        high *= 2
+        if high > 1e12:
+            return math.inf
+    low = 0.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (low, middle) if pays(middle) else (middle, high)
+    return high
+
+
+def split(segments, interval_min):
+    # es: todos los repartos posibles, del que menos lleva al que más
+    # en: every possible split, from the one with fewest to the one with most
+    from itertools import combinations
+
+    best, most = [], sum(net_eur(scenario, interval_min) for _, scenario in segments)
+    for size in range(1, len(segments) + 1):
+        for some in combinations([name for name, _ in segments], size):
+            total = -segments[0][1]["stream_fixed_eur"]
+            for name, scenario in segments:
+                total += net_eur({**scenario, "stream_fixed_eur": 0}, 0 if name in some else interval_min)
+            if total > most + 1e-9:
+                best, most = list(some), total
+    return best
+
+
+def smallest_batch(events_per_s, call_us, event_us):
+    events = 1
+    while events_per_s * (call_us / events + event_us) > 1e6 + 1e-3:
+        events += 1
+        if events > 100_000:
+            return None
+    return events
