@@ -61,7 +61,7 @@ questions_a_day = None
 measure_seconds, repeats = 0.4, 3
 # es: vuelos con que se entrena la red
 # en: flights the network is trained on
-training_flights = 8000
+training_flights = 6000
 
 # %% slide="skip"
 import asyncio
@@ -81,7 +81,6 @@ from time import monotonic, sleep
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 import psutil
 from tqdm.auto import tqdm
 
@@ -117,7 +116,7 @@ def milliseconds(answers, percent):
 # We train a network with scikit-learn on the flights from May to July that precede 22 July 2013, export it to ONNX and check that ONNX Runtime gives the same. Version 1 is a wide network with millions of weights; version 2, a logistic regression.
 
 # %% slide="subslide"
-TODAY = pd.Timestamp("2013-07-22")
+TODAY = np.datetime64("2013-07-22")
 LATE_MINUTES = 15
 table = flights.table(days=("2013-05-01", "2013-07-29")).dropna(subset=["arr_delay"])
 for column in ("origin", "dest", "carrier"):
@@ -131,13 +130,16 @@ class Features:
         local = table.sched_dep_local
         # es: horas desde la medianoche de TODAY: 9.5 son las 9:30 de hoy, y -1 las 23 h de ayer
         # en: hours from midnight of TODAY: 9.5 is 9:30 today, and -1 is 23 h yesterday
-        self.departs = ((local - TODAY) / pd.Timedelta("1h")).to_numpy()
+        self.departs = (local - TODAY).dt.total_seconds().to_numpy() / 3600
         self.delay = table.dep_delay.to_numpy()
         self.late = (table.arr_delay > LATE_MINUTES).to_numpy()
         self.origin = table.origin.cat.codes.to_numpy()
-        known = pd.get_dummies(table[["origin", "dest", "carrier"]]).to_numpy(np.float32)
+        known = [
+            np.eye(len(table[name].cat.categories))[table[name].cat.codes]
+            for name in ("origin", "dest", "carrier")
+        ]
         clock = np.column_stack([local.dt.hour / 24, local.dt.dayofweek / 7, table.distance / 2500])
-        self.static = np.hstack([known, clock]).astype(np.float32)
+        self.static = np.hstack([*known, clock]).astype(np.float32)
         self.departed = {}
         for origin in np.unique(self.origin):
             here = self.origin == origin
@@ -165,7 +167,7 @@ class Features:
         screen = np.full(len(which), np.nan) if announced is None else np.asarray(announced, float)
         silent = np.isnan(screen)
         dynamic = [
-            (self.departs[which] - hours) / 6,
+            (self.departs[which] - hours) / 12,
             self.recent(which, hours) / 60,
             np.where(silent, 0, screen) / 60,
             ~silent,
@@ -196,17 +198,23 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skl2onnx.common.data_types import FloatTensorType
+from threadpoolctl import threadpool_limits
 
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 past = rng.choice(np.flatnonzero(every.departs < 0), training_flights, replace=False)
-# es: una pregunta de entrenamiento por vuelo, hasta seis horas antes; una de cada cinco dice lo que anuncia la pantalla
-# en: one training question a flight, up to six hours before; one in five says what the screen announces
-asked = every.departs[past] - rng.uniform(0, 6, len(past))
+# es: una pregunta de entrenamiento por vuelo, con datos de hasta doce horas antes; una de cada cinco dice lo que anuncia la pantalla
+# en: one training question a flight, on data of up to twelve hours before; one in five says what the screen announces
+asked = every.departs[past] - rng.uniform(0, 12, len(past))
 announced = np.where(rng.random(len(past)) < 0.2, every.delay[past], np.nan)
 X, y = every.rows(past, asked, announced), every.late[past]
-network = MLPClassifier((2048, 2048), batch_size=200, max_iter=1, alpha=1e-3, random_state=0)
-recipes = {"v1": network, "v2": LogisticRegression(max_iter=300)}
+recipes = {
+    "v1": make_pipeline(
+        MLPClassifier((2048, 2048), batch_size=200, max_iter=1, alpha=1e-3, random_state=0)
+    ),
+    "v2": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
+}
+names_of_models = {version: type(recipe[-1]).__name__ for version, recipe in recipes.items()}
 
 # es: los vuelos de la semana que empieza hoy, que ningún modelo ha visto, preguntados una hora antes
 # en: the flights of the week that begins today, which no model has seen, asked about one hour before
@@ -216,7 +224,10 @@ rows = []
 for version, recipe in tqdm(
     recipes.items(), desc=tr(es="entrenamiento", en="training"), leave=False
 ):
-    trained = make_pipeline(StandardScaler(), recipe).fit(X, y)
+    # es: con un hilo: si hay más trabajo en la máquina, dos hilos se pasan el rato esperándose
+    # en: with one thread: when the machine has other work, two threads spend their time waiting for each other
+    with threadpool_limits(1):
+        trained = recipe.fit(X, y)
     exported = skl2onnx.convert_sklearn(
         trained,
         initial_types=[("rows", FloatTensorType([None, X.shape[1]]))],
@@ -229,7 +240,7 @@ for version, recipe in tqdm(
     rows.append(
         {
             tr(es="versión", en="version"): version,
-            tr(es="modelo", en="model"): type(recipe).__name__,
+            tr(es="modelo", en="model"): names_of_models[version],
             "MB": path.stat().st_size / 1e6,
             tr(es="AUC en la semana", en="AUC over the week"): roc_auc_score(
                 every.late[week], theirs
@@ -377,22 +388,23 @@ def swap(connection, rows):
     connection.execute("COMMIT")
 
 
-def new_table(place):
+def new_table(place, how_many=0):
     with closing(connect(place)) as connection:
         connection.execute("DROP TABLE IF EXISTS predictions")
         connection.execute(f"CREATE TABLE predictions ({COLUMNS})")
+        connection.execute("BEGIN")
+        fill(connection, "predictions", [(n, 0.5, "v1", 0.0) for n in range(how_many)])
+        connection.execute("COMMIT")
 
 
 # %% slide="subslide"
 REFRESHES = 6
 
 
-def refresh_again_and_again(place, way, how_many, ready):
+def refresh_again_and_again(place, way, how_many):
     """The batch job, as a process. Returns the intervals (monotonic seconds) in which it was refreshing."""
     intervals = []
     with closing(connect(place)) as connection:
-        fill(connection, "predictions", [(n, 0.5, "v1", 0.0) for n in range(how_many)])
-        ready()
         for refresh in range(1, REFRESHES + 1):
             sleep(0.05)
             began = monotonic()
@@ -405,7 +417,6 @@ def read_all_the_time(place, how_many, pages, snapshot, ready, stopping):
     """A reader, as a process: the whole table, in one query or page by page. Returns (began, ended, verdict) of each read."""
     seen = []
     with closing(connect(place)) as connection:
-        connection.execute("SELECT COUNT(*) FROM predictions").fetchall()
         ready()
         while not stopping.is_set():
             began, found = monotonic(), []
@@ -427,10 +438,12 @@ def read_all_the_time(place, how_many, pages, snapshot, ready, stopping):
 def torn(way, pages=1, snapshot=False):
     """Refresh under a reader. Returns all the reads, and the verdicts of those that overlap a refresh."""
     place = database or folder / f"{way.__name__}-{pages}-{snapshot}.db"
-    new_table(place)
+    new_table(place, len(today))
     with processes.group() as group:
-        writer = group.start(refresh_again_and_again, place, way, len(today))
+        # es: primero quien lee: `start` vuelve cuando ya está leyendo
+        # en: the reader first: `start` returns when it is reading already
         reader = group.start(read_all_the_time, place, len(today), pages, snapshot)
+        writer = group.start(refresh_again_and_again, place, way, len(today))
         intervals = writer.result(timeout=60)
         reader.stop()
         reads = reader.result(timeout=10)
@@ -606,7 +619,6 @@ import structlog
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter as Count, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
 
 
 class Shedder:
@@ -642,6 +654,8 @@ class Shedder:
 
 def make_app(answer, tasks, is_ready, flights_today, limit=None, admin=None):
     """The web side of a predictor. `answer(question)` returns {p, version, computed_at}, or None when it has no answer."""
+    from pydantic import BaseModel, ConfigDict, Field
+
     registry = CollectorRegistry()
     total = Count("predict_requests", "Requests, by HTTP status", ["status"], registry=registry)
     took = Histogram(
@@ -928,7 +942,7 @@ for version, mark in zip(recipes, "os", strict=True):
         sizes,
         [1e3 * per_call[version, size] / size for size in sizes],
         mark + "-",
-        label=f"{version} ({type(recipes[version]).__name__})",
+        label=f"{version} ({names_of_models[version]})",
     )
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
