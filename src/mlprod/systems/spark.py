@@ -13,7 +13,9 @@ time zone of whichever machine runs the notebook.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mlprod.errors import CourseError
 from mlprod.language import tr
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MASTER = "local[2]"
+CONNECT_PORT = 15002
+ANSWER_SECONDS = 10.0
 STOP_SECONDS = 5.0
 _LOG = "spark.log"
 
@@ -62,6 +67,7 @@ def session(**settings: Any) -> SparkSession:
         if not _usable():
             stop()
             _use_utc()
+            _silence()
             remote = os.environ.get("SPARK_REMOTE")
             _owned.session = _connect(remote, chosen) if remote else _start(chosen)
         else:
@@ -140,6 +146,13 @@ def _usable() -> bool:
         return not getattr(_owned.session, "is_stopped", False)
     context = _owned.session.sparkContext  # None inside once somebody has called spark.stop()
     return _owned.jvm.poll() is None and context._jsc is not None
+
+
+def _silence() -> None:
+    """No copy of each mistake, with its Java stack, as JSON on stderr: the exception says it already."""
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logger = logging.getLogger(name)
+        logger.disabled, logger.propagate = True, False
 
 
 def _use_utc() -> None:
@@ -257,26 +270,28 @@ def _in_a_child() -> bool:
 
 
 def _connect(remote: str, chosen: Mapping[str, str]) -> SparkSession:
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.remote(remote)
-    for name, value in (_sql_settings() | chosen).items():
-        builder = builder.config(name, value)
+    where = remote.partition(";")[0]  # what follows may hold a token
+    address = urlsplit(remote)
     try:
+        # asked first: pyspark itself would try again for ten minutes
+        socket.create_connection((address.hostname, address.port or CONNECT_PORT), ANSWER_SECONDS).close()
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder.remote(remote)
+        for name, value in (_sql_settings() | chosen).items():
+            builder = builder.config(name, value)
         with _quiet():
-            made = builder.getOrCreate()
-            made.range(1).count()
-        return made
+            return builder.getOrCreate()
     except Exception as error:
-        where = remote.partition(";")[0]  # what follows may hold a token
+        told = next(iter(str(error).splitlines()), type(error).__name__)
         raise CourseError(
             tr(
-                es=f"SPARK_REMOTE={where} no responde: {str(error).splitlines()[0]}. Arranca ese servidor, "
+                es=f"SPARK_REMOTE={where} no responde: {told}. Arranca ese servidor, "
                 "o quita la variable para usar el Spark de esta máquina.",
-                en=f"SPARK_REMOTE={where} does not answer: {str(error).splitlines()[0]}. Start that server, "
+                en=f"SPARK_REMOTE={where} does not answer: {told}. Start that server, "
                 "or unset the variable to use this machine's Spark.",
             )
-        ) from error
+        ) from None
 
 
 @contextlib.contextmanager
