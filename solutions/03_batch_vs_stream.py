@@ -29,7 +29,7 @@
 # han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otros órdenes de llegada, casos raros. Nunca miden cuánto tarda
 # tu código: comparan resultados, cuentan lo que se guarda y lo que se pierde.
 #
-# **Dónde ocurre.** Las seis primeras tareas son Python corriente. Las dos últimas usan Spark, que arranca la primera vez que hace falta (unos segundos)
+# **Dónde ocurre.** Las seis primeras tareas son Python corriente. Las dos últimas usan Spark, que arranca en una celda justo antes de ellas (unos segundos)
 # y se para con el notebook.
 # %% [markdown] lang="en"
 # # Batch and stream: one model, two pipelines
@@ -54,7 +54,7 @@
 # got. Grading adds **hidden checks**: other data, other orders of arrival, odd cases. They never measure how long your
 # code takes: they compare results, and count what is kept and what is lost.
 #
-# **Where it happens.** The first six tasks are plain Python. The last two use Spark, which starts the first time it is needed (a few seconds)
+# **Where it happens.** The first six tasks are plain Python. The last two use Spark, which starts in a cell just before them (a few seconds)
 # and stops with the notebook.
 
 # %%
@@ -2312,13 +2312,13 @@ def smallest(pipeline, other, case):
 #
 # Of a stream of departures one wants to know at any time how many there are so far, their mean delay and the `k` flights with most delay. The stream does not end, so that one can neither wait for its end nor store it. Write:
 #
-# - `reports(stream, k, every, state=None)`, a **generator**. `stream` is an iterator of pairs `(flight, delay_min)`, a string and an integer, and **may never end**. Every `every` departures it yields a dict with four keys (in the sense of `yield`):
+# - `reports(stream, k, every, state=None)`, a **generator**. `stream` is an iterator of pairs `(flight, delay_min)`, a string and an integer, and **may never end**. After every `every` departures, a `yield` gives a dict with four keys:
 #     - `"count"`: how many departures have been counted since the beginning;
 #     - `"mean"`: the mean `delay_min` of **all** of them;
 #     - `"top"`: the `k` with most delay (all, if there are not yet `k`), in a list of pairs `(flight, delay_min)` from most to least delay; in a tie, the one whose `flight` is lower in alphabetical order comes first and is the one that stays;
 #     - `"state"`: what is needed to go on, such that it can be written as JSON.
 #
-#   When it yields, it has taken from `stream` no more departures than those it counts. If the stream ends, the generator ends, and those left over that do not make up `every` are not given.
+#   At each `yield` it has taken from `stream` no more departures than those it counts. If the stream ends, the generator ends, and those left over that do not make up `every` are not given.
 # - With `state`, that of an earlier report after going through JSON, it goes on from there, with the departures that come **afterwards**: the same `k` and `every`, and the same result as if it had not stopped. One `state` can be used several times: do not modify it.
 # - `merge(one, other, k)` gets the `state` of two processes that have counted different departures, with the same `k`, and returns a `state` like that of somebody who had counted them all; it is good for `reports` and for another `merge`.
 #
@@ -3717,3 +3717,567 @@ def smallest_batch(events_per_s, call_us, event_us):
         if events > 100_000:
             return None
     return events
+
+# %% [markdown] lang="es" row="14 20"
+# ## 7. Una definición en Spark (5 puntos)
+#
+# Las dos últimas tareas usan Spark. Escribe `features(df)`, que recibe un DataFrame de salidas y devuelve otro con sus características. Se ejecuta **tal cual** de dos maneras: sobre el historial, con `spark.read`, y sobre un flujo, con `spark.readStream`, que lee los archivos
+# según llegan y da cada fila de salida una sola vez (`outputMode("append")`). Por eso no puedes usar nada que necesite tener todas las filas: ni `collect`, ni `toPandas`, ni `orderBy`.
+#
+# - Entrada: `airport` (texto), `at` (`timestamp`, cuándo sale) y `delay_min` (`double`; es nulo si el vuelo se canceló).
+# - Salida: una fila por aeropuerto y hora que tenga algún vuelo, cancelado o no. Las horas son ventanas fijas de una hora, de en punto a en punto, según `at`. Las columnas son cinco, con estos nombres, en el orden que quieras: `airport`; `window_start` (`timestamp`), cuándo empieza la ventana; `flights`, cuántos vuelos, con los cancelados; `cancelled`, cuántos cancelados;
+#   y `mean_delay`, la media de `delay_min` de los que no se cancelaron, nula si no hay ninguno.
+# - En el flujo, las salidas llegan desordenadas. Se espera **30 minutos**, ni más ni menos: hay que decírselo a Spark, que no sabe cuándo ha acabado una ventana.
+#
+# La celda siguiente arranca Spark, lo que tarda unos segundos. Puedes probar tu función con `session.createDataFrame(…)`; la sesión trabaja en UTC.
+# %% [markdown] lang="en" row="14 20"
+# ## 7. One definition in Spark (5 points)
+#
+# The last two tasks use Spark. Write `features(df)`, which gets a DataFrame of departures and returns another one with their features. It is executed **as it is** in two ways: over the history, with `spark.read`, and over a stream, with `spark.readStream`, which reads the files
+# as they arrive and gives each output row once only (`outputMode("append")`). That is why you can use nothing that needs to have all the rows: neither `collect`, nor `toPandas`, nor `orderBy`.
+#
+# - Input: `airport` (string), `at` (`timestamp`, when it leaves) and `delay_min` (`double`; it is null if the flight was cancelled).
+# - Output: one row for each airport and hour with some flight, cancelled or not. Hours are tumbling windows of one hour, on the hour, by `at`. There are five columns, with these names, in any order: `airport`; `window_start` (`timestamp`), when the window begins; `flights`, how many flights, cancelled ones included; `cancelled`, how many were cancelled;
+#   and `mean_delay`, the mean `delay_min` of those that were not cancelled, null if there is none.
+# - In the stream, departures come out of order. They are waited for **30 minutes**, neither more nor less: you have to tell Spark, which does not know when a window has ended.
+#
+# The next cell starts Spark, which takes some seconds. You can try your function with `session.createDataFrame(…)`; the session works in UTC.
+
+# %%
+import os
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from mlprod.systems import flights, spark
+
+# es: siempre el Spark de este ordenador, aunque haya un clúster; con ajustes para tablas de unas pocas filas
+# en: always this computer's Spark, even if there is a cluster; with settings for tables of a few rows
+for setting in ("SPARK_REMOTE", "SPARK_MASTER"):
+    os.environ.pop(setting, None)
+session = spark.session(
+    spark_sql_shuffle_partitions=1,
+    spark_sql_adaptive_enabled="false",
+    spark_sql_codegen_wholeStage="false",
+    spark_sql_codegen_factoryMode="NO_CODEGEN",
+)
+session.sql("SELECT 1 AS ready").show()
+
+# %% answer="features"
+def features(df):
+    ### BEGIN SOLUTION
+    return (
+        df.withWatermark("at", "30 minutes")
+        .groupBy("airport", F.window("at", "1 hour").alias("hour"))
+        .agg(
+            F.count("*").alias("flights"),
+            F.count_if(F.col("delay_min").isNull()).alias("cancelled"),
+            F.avg("delay_min").alias("mean_delay"),
+        )
+        .select("airport", F.col("hour.start").alias("window_start"), "flights", "cancelled", "mean_delay")
+    )
+    ### END SOLUTION
+
+# %% test="features/batch" points=2 row="14" objective="3.1"
+import json
+import os
+import random
+import secrets
+import tempfile
+from datetime import datetime, timedelta
+
+from mlprod import checks
+
+_SCHEMA = "airport string, at timestamp, delay_min double"
+
+
+def _session():
+    """The notebook's only session, also if the answer has stopped it or has given its name to something else."""
+    from mlprod.systems import spark
+
+    return spark.session()
+
+
+def _clock(text):
+    return datetime.fromisoformat(f"2013-07-01 {text}")
+
+
+def _files(*parts):
+    """A folder with one file for each list of (airport, at, delay_min), to be read in that order."""
+    folder = tempfile.mkdtemp(prefix="departures-")
+    for number, part in enumerate(parts):
+        path = os.path.join(folder, f"{number:03d}.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"airport": airport, "at": at.isoformat(), "delay_min": delay}) + "\n" for airport, at, delay in part)
+        os.utime(path, (1_400_000_000 + 10 * number,) * 2)
+    return folder
+
+
+def _wanted(departures):
+    hours = {}
+    for airport, at, delay in departures:
+        hours.setdefault((airport, at.replace(minute=0, second=0, microsecond=0)), []).append(delay)
+    rows = {}
+    for key, delays in hours.items():
+        flown = [delay for delay in delays if delay is not None]
+        rows[key] = [len(delays), len(delays) - len(flown), sum(flown) / len(flown) if flown else None]
+    return rows
+
+
+def _columns(df):
+    checks.same(set(df.columns), {"airport", "window_start", "flights", "cancelled", "mean_delay"}, tr(es="Columnas de la salida.", en="Columns of the output."))
+    return df
+
+
+def _compare(rows, want, about):
+    got = {}
+    for row in rows:
+        key = (row["airport"], row["window_start"])
+        assert isinstance(key[1], datetime), tr(es=f"window_start es un timestamp; sale {key[1]!r}.", en=f"window_start is a timestamp; it comes out as {key[1]!r}.")
+        assert key not in got, tr(es=f"{about}\n  La fila de {key[0]} a las {key[1]} sale dos veces.", en=f"{about}\n  The row of {key[0]} at {key[1]} comes out twice.")
+        got[key] = [row["flights"], row["cancelled"], row["mean_delay"]]
+    checks.same(sorted((airport, str(hour)) for airport, hour in got), sorted((airport, str(hour)) for airport, hour in want), tr(es=f"{about}\n  Aeropuertos y horas que salen.", en=f"{about}\n  Airports and hours that come out."))
+    for (airport, hour), values in sorted(want.items()):
+        checks.same(got[airport, hour], values, tr(es=f"{about}\n  [flights, cancelled, mean_delay] de {airport} a las {hour}.", en=f"{about}\n  [flights, cancelled, mean_delay] of {airport} at {hour}."), tolerance=1e-6)
+
+
+def _check_batch(departures, about):
+    made = _columns(features(_session().read.schema(_SCHEMA).json(_files(departures))))
+    _compare(made.collect(), _wanted(departures), about)
+
+
+_morning = [
+    ("JFK", _clock("10:00"), 5.0), ("JFK", _clock("10:20"), None), ("JFK", _clock("10:59:59"), 16.0), ("LGA", _clock("10:30"), None), ("JFK", _clock("11:00"), 2.0), ("LGA", _clock("11:45"), -4.0),
+]
+_check_batch(_morning, tr(es="Por lotes. Un cancelado es un vuelo, y su retraso no es 0: no se sabe.", en="In batch. A cancelled one is a flight, and its delay is not 0: it is not known."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_real = flights.events(days=("2013-07-01", "2013-07-02"), kinds=("departure",))
+_chance = random.Random(5)
+_day = [(row.origin, row.event_time.to_pydatetime().replace(tzinfo=None), None if _chance.random() < 0.05 else float(row.delay)) for row in _real.itertuples()]
+_chance.shuffle(_day)
+_check_batch(_day, tr(es="Por lotes, un día de verdad (con cancelaciones puestas al azar).", en="In batch, a real day (with cancellations put in at random)."))
+### END HIDDEN TESTS
+
+# %% test="features/stream" points=2 row="14 20" objective="3.1"
+def _first_line(error):
+    return str(error).strip().splitlines()[0][:200]
+
+
+def _streamed(*parts):
+    """What comes out of a stream whose files arrive one after another, once everything that has arrived is processed."""
+    source, name = _session().readStream.schema(_SCHEMA).option("maxFilesPerTrigger", 1).json(_files(*parts)), f"out_{secrets.token_hex(4)}"
+    try:
+        made = _columns(features(source))
+        query = made.writeStream.outputMode("append").format("memory").queryName(name).trigger(availableNow=True).start()
+    except AssertionError:
+        raise
+    except Exception as error:
+        if "watermark" in str(error).lower():
+            raise AssertionError(
+                tr(
+                    es=f"Spark no acepta la consulta en un flujo: {_first_line(error)}\n  Sin marca de agua sobre at no puede saber cuándo acaba una ventana. ¿La has puesto, y agrupas por una ventana de at?",
+                    en=f"Spark does not accept the query on a stream: {_first_line(error)}\n  Without a watermark on at it cannot know when a window ends. Did you set one, and do you group by a window of at?",
+                )
+            ) from None
+        raise AssertionError(
+            tr(
+                es=f"Sobre un flujo tu función falla: {type(error).__name__}: {_first_line(error)}\n  Un flujo no está entero nunca: ¿pides algo que necesita todas las filas?",
+                en=f"On a stream your function fails: {type(error).__name__}: {_first_line(error)}\n  A stream is never complete: do you ask for something that needs all the rows?",
+            )
+        ) from None
+    ended = query.awaitTermination(25)
+    query.stop()
+    assert ended, tr(es="La consulta no ha acabado en 25 s.", en="The query has not ended within 25 s.")
+    return _session().table(name).collect()
+
+
+# the last file only moves the watermark on, so that everything before is closed
+_CLOSING = [("ZZZ", datetime(2013, 7, 3), 0.0)]
+_compare(
+    _streamed(_morning[:2], [_morning[4], _morning[2]], _morning[3:4] + _morning[5:], _CLOSING), _wanted(_morning),
+    tr(es="Las mismas salidas, por un flujo y desordenadas: tiene que salir lo mismo que por lotes.", en="The same departures, through a stream and out of order: the same must come out as in batch."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_some = sorted((one for one in _day if one[1] < _clock("16:00")), key=lambda one: one[1] + timedelta(minutes=_chance.randrange(30)))
+_third = len(_some) // 3
+_compare(_streamed(_some[:_third], _some[_third : 2 * _third], _some[2 * _third :], _CLOSING), _wanted(_some), tr(es="Un día de verdad por un flujo, con menos de 30 min de desorden.", en="A real day through a stream, less than 30 min out of order."))
+### END HIDDEN TESTS
+
+# %% test="features/late" points=1 row="14" objective="3.4"
+_out = _streamed(
+    [("JFK", _clock("10:10"), 4.0)], [("JFK", _clock("12:00"), 8.0)], [("JFK", _clock("11:50"), 6.0)], [("JFK", _clock("10:20"), 90.0), ("JFK", _clock("11:40"), 2.0)], _CLOSING,
+)
+_compare(
+    _out, {("JFK", _clock("10:00")): [1, 0, 4.0], ("JFK", _clock("11:00")): [2, 0, 4.0], ("JFK", _clock("12:00")): [1, 0, 8.0]},
+    tr(es="Ya ha llegado la de las 12:00. Las de 11:50 y 11:40 cuentan, porque se esperan 30 minutos; la de 10:20 no, porque su ventana está cerrada.", en="That of 12:00 has come already. Those of 11:50 and 11:40 count, because 30 minutes are waited for; that of 10:20 does not, because its window is closed."),
+)
+checks.passed()
+
+# %% wrong="features" score=2 says_es="Sin marca de agua" says_en="Without a watermark"
+# es: Spark ya sabe cuándo acaba una ventana.
+# en: Spark knows when a window ends.
+def features(df):
+    cancelled = F.when(F.col("delay_min").isNull(), 1).otherwise(0)
+    hours = df.groupBy(F.window("at", "60 minutes"), "airport")
+    made = hours.agg(F.count(F.lit(1)).alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean("delay_min").alias("mean_delay"))
+    return made.withColumn("window_start", F.col("window").start).drop("window")
+
+# %% wrong="features" score=0 says_es="su retraso no es 0" says_en="its delay is not 0"
+# es: Si no hay retraso, es 0.
+# en: If there is no delay, it is 0.
+def features(df):
+    cancelled = F.when(F.col("delay_min").isNull(), 1).otherwise(0)
+    hours = df.withWatermark("at", "30 minutes").groupBy(F.window("at", "60 minutes"), "airport")
+    made = hours.agg(F.count(F.lit(1)).alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean(F.coalesce("delay_min", F.lit(0.0))).alias("mean_delay"))
+    return made.withColumn("window_start", F.col("window").start).drop("window")
+
+# %% wrong="features" score=0 says_es="es un vuelo" says_en="is a flight"
+# es: Contar una columna es contar filas.
+# en: Counting a column is counting rows.
+def features(df):
+    cancelled = F.when(F.col("delay_min").isNull(), 1).otherwise(0)
+    hours = df.withWatermark("at", "30 minutes").groupBy(F.window("at", "60 minutes"), "airport")
+    made = hours.agg(F.count("delay_min").alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean("delay_min").alias("mean_delay"))
+    return made.withColumn("window_start", F.col("window").start).drop("window")
+
+# %% wrong="features" score=4 says_es="su ventana está cerrada" says_en="its window is closed"
+# es: Cuanto más se espere, mejor: dos horas.
+# en: The longer one waits, the better: two hours.
+def features(df):
+    cancelled = F.when(F.col("delay_min").isNull(), 1).otherwise(0)
+    hours = df.withWatermark("at", "2 hours").groupBy(F.window("at", "60 minutes"), "airport")
+    made = hours.agg(F.count(F.lit(1)).alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean("delay_min").alias("mean_delay"))
+    return made.withColumn("window_start", F.col("window").start).drop("window")
+
+# %% wrong="features" score=2 says_es="Un flujo no está entero nunca" says_en="A stream is never complete"
+# es: Se calcula con pandas y se vuelve a hacer un DataFrame: por lotes o en un flujo, una tabla es una tabla.
+# en: It is computed with pandas and made into a DataFrame again: in batch or on a stream, a table is a table.
+def features(df):
+    table = df.toPandas()
+    table["window_start"] = table["at"].dt.floor("h")
+    table["cancelled"] = table["delay_min"].isna().astype(int)
+    groups = table.groupby(["airport", "window_start"])
+    made = groups.agg(flights=("cancelled", "size"), cancelled=("cancelled", "sum"), mean_delay=("delay_min", "mean")).reset_index()
+    made["mean_delay"] = made["mean_delay"].astype(object).where(made["mean_delay"].notna(), None)
+    rows = [tuple(row) for row in made.astype(object).itertuples(index=False)]
+    schema = "airport string, window_start timestamp, flights long, cancelled long, mean_delay double"
+    return session.createDataFrame([(a, w.to_pydatetime(), int(n), int(c), m) for a, w, n, c, m in rows], schema)
+
+# %% right="features"
+def features(df):
+    # es: lo mismo, en SQL
+    # en: the same, in SQL
+    return df.sparkSession.sql(
+        """SELECT airport, window.start AS window_start, count(*) AS flights,
+                  count(*) - count(delay_min) AS cancelled, avg(delay_min) AS mean_delay
+           FROM {departures} GROUP BY airport, window(at, '1 hour')""",
+        departures=df.withWatermark("at", "30 minutes"),
+    )
+
+# %% [markdown] lang="es" row="21"
+# ## 8. Lo que se sabía en aquel momento (5 puntos)
+#
+# Para entrenar hay que juntar cada predicción que se pidió con la característica que **se conocía** entonces. Escribe `point_in_time(requests, measures, ttl_min)` con DataFrames de Spark:
+#
+# - `requests`: `request_id` (texto, sin repetir), `airport` y `at`, cuándo se pidió;
+# - `measures`: `airport`, `measured_at` (a qué instante se refiere la medida), `created_at` (cuándo se escribió en la tabla; nunca antes de `measured_at`) y `mean_delay`, que puede ser nulo. Una medida puede corregirse más tarde: es otra fila con los mismos `airport` y `measured_at`, y otro `created_at`. No hay dos filas con los tres iguales;
+# - `ttl_min`: los minutos durante los que una medida sirve.
+#
+# De cada petición se eligen, entre las medidas **de su aeropuerto**, las que tienen `measured_at <= at`, `created_at <= at` y no más de `ttl_min` minutos de antigüedad (`at` menos `measured_at`; justo `ttl_min` vale). De esas, la de `measured_at` más reciente y, si hay correcciones, la de `created_at` más reciente. Una medida cuyo `mean_delay` es nulo cuenta como cualquier otra.
+#
+# Devuelve un DataFrame con **una fila por petición**, ni una más ni una menos, y cinco columnas en el orden que quieras: `request_id`, `airport`, `at`, `measured_at` y `mean_delay`; las dos últimas, nulas si no hay ninguna medida que sirva. Los tiempos llegan hasta el segundo y las tablas son pequeñas; no hay aeropuertos ni tiempos nulos.
+# %% [markdown] lang="en" row="21"
+# ## 8. What was known at that moment (5 points)
+#
+# To train, each prediction that was requested must be joined with the feature that **was known** then. Write `point_in_time(requests, measures, ttl_min)` with Spark DataFrames:
+#
+# - `requests`: `request_id` (string, not repeated), `airport` and `at`, when it was requested;
+# - `measures`: `airport`, `measured_at` (the instant the measure refers to), `created_at` (when it was written to the table; never before `measured_at`) and `mean_delay`, which may be null. A measure may be corrected later: that is another row with the same `airport` and `measured_at`, and another `created_at`. No two rows have all three equal;
+# - `ttl_min`: the minutes during which a measure is good.
+#
+# For each request, those measures **of its airport** are chosen that have `measured_at <= at`, `created_at <= at` and an age of no more than `ttl_min` minutes (`at` minus `measured_at`; exactly `ttl_min` is fine). Of these, the one with the latest `measured_at` and, if there are corrections, the one with the latest `created_at`. A measure whose `mean_delay` is null counts like any other.
+#
+# Return a DataFrame with **one row per request**, neither more nor fewer, and five columns in any order: `request_id`, `airport`, `at`, `measured_at` and `mean_delay`; the last two are null if no measure is good. Times go down to the second and the tables are small; there are no null airports or times.
+
+# %% answer="point_in_time"
+def point_in_time(requests, measures, ttl_min):
+    ### BEGIN SOLUTION
+    known = (
+        (F.col("r.airport") == F.col("m.airport"))
+        & (F.col("m.measured_at") <= F.col("r.at"))
+        & (F.col("m.created_at") <= F.col("r.at"))
+        & (F.unix_timestamp("r.at") - F.unix_timestamp("m.measured_at") <= 60 * ttl_min)
+    )
+    # es: la condición va en la unión: con un where después se perderían las peticiones sin medida
+    # en: the condition is in the join: a where afterwards would lose the requests without a measure
+    joined = requests.alias("r").join(measures.alias("m"), known, "left")
+    newest = Window.partitionBy("r.request_id").orderBy(
+        F.col("m.measured_at").desc(), F.col("m.created_at").desc()
+    )
+    return (
+        joined.withColumn("place", F.row_number().over(newest))
+        .where("place = 1")
+        .select("r.request_id", "r.airport", "r.at", "m.measured_at", "m.mean_delay")
+    )
+    ### END SOLUTION
+
+# %% test="point_in_time/known" points=2 row="21" objective="3.8"
+import random
+from datetime import datetime, timedelta
+
+from mlprod import checks
+
+
+def _clock(text):
+    return datetime.fromisoformat(f"2013-07-01 {text}")
+
+
+def _sql(value):
+    if value is None:
+        return "CAST(NULL AS DOUBLE)"
+    return f"TIMESTAMP '{value}'" if isinstance(value, datetime) else f"'{value}'" if isinstance(value, str) else f"{value}D"
+
+
+def _table(names, rows):
+    values = ", ".join(f"({', '.join(map(_sql, row))})" for row in rows)
+    return spark.session().sql(f"SELECT * FROM VALUES {values} AS t({names})")
+
+
+def _wanted(requests, measures, ttl_min):
+    found = {}
+    for request_id, airport, at in requests:
+        good = [one for one in measures if one[0] == airport and one[1] <= at and one[2] <= at and at - one[1] <= timedelta(minutes=ttl_min)]
+        best = max(good, key=lambda one: (one[1], one[2]), default=(None, None, None, None))
+        found[request_id] = [airport, str(at), str(best[1]), best[3]]
+    return found
+
+
+def _check_join(requests, measures, ttl_min, about):
+    """All requests in one query; a failure shows the first that is wrong."""
+    made = point_in_time(_table("request_id, airport, at", requests), _table("airport, measured_at, created_at, mean_delay", measures), ttl_min)
+    checks.same(set(made.columns), {"request_id", "airport", "at", "measured_at", "mean_delay"}, tr(es="Columnas de la salida.", en="Columns of the output."))
+    rows = made.collect()
+    want = _wanted(requests, measures, ttl_min)
+    got = {row["request_id"]: [row["airport"], str(row["at"]), str(row["measured_at"]), row["mean_delay"]] for row in rows}
+    missing = sorted(set(want) - set(got))
+    assert not missing, tr(
+        es=f"{about}\n  Faltan peticiones: {missing}. Si no se conocía ninguna medida, la petición sigue ahí, con nulos.", en=f"{about}\n  Requests are missing: {missing}. If no measure was known, the request is still there, with nulls."
+    )
+    checks.same(len(rows), len(want), tr(es=f"{about}\n  Filas: una por petición.", en=f"{about}\n  Rows: one per request."))
+    for request_id, values in want.items():
+        mine = [one[1:] for one in measures if one[0] == values[0]]
+        shown = [f"{at:%H:%M:%S}/{created:%H:%M:%S}: {value}" for at, created, value in sorted(mine, key=lambda one: one[:2])][-8:]
+        checks.same(
+            got[request_id], values,
+            tr(
+                es=f"{about}\n  Petición {request_id}, TTL de {ttl_min} min: [airport, at, measured_at, mean_delay]. Últimas medidas de su aeropuerto, measured_at/created_at: {shown}",
+                en=f"{about}\n  Request {request_id}, TTL of {ttl_min} min: [airport, at, measured_at, mean_delay]. Latest measures of its airport, measured_at/created_at: {shown}",
+            ), tolerance=1e-9,
+        )
+
+
+_measures = [
+    ("JFK", _clock("10:00"), _clock("10:01"), 4.0), ("JFK", _clock("10:20"), _clock("10:21"), 9.0), ("JFK", _clock("10:40"), _clock("11:10"), 30.0), ("LGA", _clock("10:30"), _clock("10:30"), 1.0), ("JFK", _clock("11:20"), _clock("11:21"), 50.0),
+]
+_check_join([("before", "JFK", _clock("10:30")), ("other", "LGA", _clock("10:45"))], _measures, 60, tr(es="Lo que se midió después de la petición no se conocía.", en="What was measured after the request was not known."))
+_check_join([("late", "JFK", _clock("11:00")), ("written", "JFK", _clock("11:10"))], _measures, 60, tr(es="Lo que se midió antes y se escribió después tampoco se conocía; la anterior, sí.", en="What was measured before and written afterwards was not known either; the previous one was."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_edge = [("JFK", _clock("09:00"), _clock("09:00"), 2.0), ("JFK", _clock("10:00"), _clock("10:00"), 7.0), ("EWR", _clock("10:00"), _clock("10:00:01"), 8.0), ("EWR", _clock("09:30"), _clock("10:00"), 3.0)]
+_check_join(
+    [("exact", "JFK", _clock("10:00")), ("second", "JFK", _clock("09:59:59")), ("created", "EWR", _clock("10:00")), ("after", "EWR", _clock("10:00:01"))], _edge, 600,
+    tr(es="En los bordes: lo de ese mismo segundo se conoce.", en="At the edges: what is of that very second is known."),
+)
+### END HIDDEN TESTS
+
+# %% test="point_in_time/ttl" points=1 row="21" objective="3.8"
+_check_join(
+    [("fresh", "JFK", _clock("10:40")), ("stale", "LGA", _clock("11:31"))], _measures, 60, tr(es="Una medida caduca: pasado el TTL no sirve.", en="A measure expires: after its TTL it is no good."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_join([("at the limit", "LGA", _clock("11:30")), ("beyond", "LGA", _clock("11:30:01")), ("long ago", "JFK", _clock("23:00"))], _measures, 60, tr(es="En el borde del TTL.", en="At the edge of the TTL."))
+### END HIDDEN TESTS
+
+# %% test="point_in_time/rows" points=2 row="21" objective="3.8"
+_corrected = [*_measures, ("LGA", _clock("10:30"), _clock("10:50"), 2.5), ("EWR", _clock("10:10"), _clock("10:11"), 6.0), ("EWR", _clock("10:30"), _clock("10:31"), None)]
+_check_join(
+    [("none", "MIA", _clock("10:45")), ("early", "JFK", _clock("10:00")), ("corrected", "LGA", _clock("10:55")), ("not yet", "LGA", _clock("10:45"))], _corrected, 60,
+    tr(es="Ni se pierden peticiones ni se repiten, y una corrección vale desde que se escribe.", en="No request is lost or repeated, and a correction is good from when it is written."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_join([("null", "EWR", _clock("10:45")), ("twin a", "EWR", _clock("10:20")), ("twin b", "EWR", _clock("10:20"))], _corrected, 60, tr(es="Una medida nula es una medida; dos peticiones pueden coincidir en todo menos en su identificador.", en="A null measure is a measure; two requests may agree in everything but their identifier."))
+_chance = random.Random(8)
+_many = {}
+for _ in range(90):
+    _airport, _when = _chance.choice(["JFK", "LGA", "EWR"]), _clock("08:00") + timedelta(minutes=5 * _chance.randrange(60))
+    _many[_airport, _when, _when + timedelta(minutes=5 * _chance.choice([0, 0, 1, 3, 12]))] = _chance.choice([None, *range(1, 60)])
+_rows = [(*key, None if value is None else float(value)) for key, value in _many.items()]
+_asked = [(f"r{number}", _chance.choice(["JFK", "LGA", "EWR", "MIA"]), _clock("08:00") + timedelta(minutes=5 * _chance.randrange(70))) for number in range(60)]
+_check_join(_asked, _rows, 25, tr(es="Tablas al azar.", en="Random tables."))
+### END HIDDEN TESTS
+
+# %% wrong="point_in_time" score=0 says_es="después de la petición" says_en="after the request"
+# es: El último valor de cada aeropuerto es el bueno.
+# en: The latest value of each airport is the right one.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = (m["measured_at"] <= requests["at"]) & (m["created_at"] <= requests["at"])
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% wrong="point_in_time" score=0 says_es="tampoco se conocía" says_en="was not known either"
+# es: Si se midió antes, se sabía.
+# en: If it was measured before, it was known.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = m["measured_at"] <= requests["at"]
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known & fresh, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% wrong="point_in_time" score=2 says_es="Una medida caduca" says_en="A measure expires"
+# es: Una medida sirve hasta que llega otra.
+# en: A measure is good until another one comes.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = (m["measured_at"] <= requests["at"]) & (m["created_at"] <= requests["at"])
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% wrong="point_in_time" score=1 says_es="Faltan peticiones" says_en="Requests are missing"
+# es: Con una unión interna salen las mismas filas.
+# en: An inner join gives the same rows.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = (m["measured_at"] <= requests["at"]) & (m["created_at"] <= requests["at"])
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known & fresh, "inner")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% wrong="point_in_time" score=1 says_es="En los bordes" says_en="At the edges"
+# es: Lo de ese mismo segundo aún no se conocía.
+# en: What is of that very second was not known yet.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = (m["measured_at"] < requests["at"]) & (m["created_at"] < requests["at"])
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known & fresh, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% wrong="point_in_time" score=0 says_es="la anterior, sí" says_en="the previous one was"
+# es: Se elige la última medida y, si entonces no estaba escrita, no hay ninguna.
+# en: The latest measure is chosen and, if it was not written then, there is none.
+def point_in_time(requests, measures, ttl_min):
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = m["measured_at"] <= requests["at"]
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known & fresh, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay", "created_at"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    unknown = F.col("best.created_at") > F.col("at")
+    chosen = chosen.withColumn("best", F.when(~unknown, F.col("best")))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% right="point_in_time"
+def point_in_time(requests, measures, ttl_min):
+    # es: sin ventana: el mayor de cada grupo
+    # en: without a window: the greatest of each group
+    m = measures.withColumnRenamed("airport", "place")
+    same = requests["airport"] == m["place"]
+    known = (m["measured_at"] <= requests["at"]) & (m["created_at"] <= requests["at"])
+    fresh = m["measured_at"] >= requests["at"] - F.make_dt_interval(mins=F.lit(ttl_min))
+    pairs = requests.join(m, same & known & fresh, "left")
+    newest = F.max_by(F.struct("measured_at", "mean_delay"), F.struct("measured_at", "created_at"))
+    chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
+    return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
+
+# %% right="point_in_time"
+def point_in_time(requests, measures, ttl_min):
+    # es: en SQL, numerando las que sirven y uniendo después
+    # en: in SQL, numbering those that are good and joining afterwards
+    return requests.sparkSession.sql(
+        """WITH good AS (
+             SELECT request_id, measured_at, mean_delay,
+                    row_number() OVER (PARTITION BY request_id ORDER BY measured_at DESC, created_at DESC) AS n
+             FROM {r} r JOIN {m} m ON r.airport = m.airport
+               AND measured_at BETWEEN at - make_interval(0, 0, 0, 0, 0, {ttl}) AND at AND created_at <= at)
+           SELECT r.mean_delay, r.request_id, r.measured_at, r.airport, r.at
+           FROM (SELECT q.*, good.measured_at, good.mean_delay FROM {r} q
+                 LEFT JOIN good ON q.request_id = good.request_id AND n = 1) r""",
+        r=requests,
+        m=measures,
+        ttl=ttl_min,
+    )
+
+# %% [markdown] essay="move_to_streaming" points=4 row="19 22 24" lang="es"
+# ## 9. Redacción: ¿pasamos a streaming?
+#
+# Una empresa predice el retraso de los vuelos de tres aeropuertos. Cada noche, un trabajo de Spark calcula las características de todos y vuelve a entrenar el modelo; las predicciones del día siguiente salen de esa tabla. Un equipo quiere añadir «retraso de las salidas de la última hora», y ha escrito para ello un
+# servicio en Java que la calcula al vuelo, con el mismo archivo de modelo. En las pruebas la AUC era mejor; en producción es peor que antes. La jefa dice: «que lo vuelvan a entrenar, y si no, pasamos todo a streaming».
+#
+# Responde, en 300 o 400 palabras:
+#
+# 1. qué le dirías sobre volver a entrenar, qué comprobarías primero y **con qué casos**; y cómo dejarías las dos canalizaciones para que no vuelva a pasar;
+# 2. qué características pasarías al flujo y cuáles no, con qué intervalo y con qué cuentas; y por qué no es «todo o nada»;
+# 3. qué cuesta de verdad dar el paso (piensa en las cuatro barreras) y qué harías si una salida llega dos horas tarde.
+#
+# Apóyate al menos en **tres números medidos por ti**, en la lección o aquí, con su unidad, y di de uno de ellos por qué en una empresa podría salir distinto.
+# ### BEGIN SOLUTION
+# Volver a entrenar no arregla un desajuste: el modelo aprendería otra vez de características que en producción no recibe (y si se entrena con las del servicio, hará falta su historial, calculado igual). Primero, la prueba de paridad: los mismos eventos por las dos canalizaciones, comparando fila a fila y no medias, con casos elegidos en los bordes de la ventana, huecos,
+# redondeos, cambios de hora y salidas que se supieron tarde; el caso que falle se reduce al mínimo. Luego, una sola definición (una función de estado y evento, o un DataFrame que sirve para lotes y flujo), unión en el instante para entrenar, y la prueba de paridad en la integración continua y sobre una muestra de producción.
+#
+# Al flujo va lo que pierde AUC con la antigüedad que daría un trabajo más frecuente; aeropuerto, avión y compañía siguen por lotes. Antes de cero se prueba el mando: cada hora, cada diez minutos. Se calcula lo que vale la frescura (se satura) frente al coste fijo, que se paga una vez; solo los aeropuertos que compensan. Barreras: beneficio que nadie ha medido, plataforma y guardias, pensar en tiempo del evento y
+# estado, y Python (coste por llamada, que se reparte con microlotes). La salida que llega dos horas tarde no entra en una ventana ya cerrada: se cuenta, se vigila cuántas son, y el historial se corrige por lotes sin que el entrenamiento use lo que entonces no se sabía.
+#
+# - **1 punto**: dice por qué volver a entrenar no basta y propone una prueba de paridad fila a fila con casos en los bordes. Comparar solo medias o distribuciones, o solo mirar la AUC, no suma.
+# - **1 punto**: una sola definición usada en los dos sitios y datos de entrenamiento según lo que se sabía en el momento; dice cómo se vigila después.
+# - **1 punto**: decide por característica (o por aeropuerto) con antigüedad tolerable, valor y coste, fijo incluido, y considera intervalos intermedios. «Todo a streaming» o «con lotes basta» sin cuentas no suma.
+# - **1 punto**: al menos tres números propios con unidad y usados como argumento, uno matizado (una máquina, datos de 2013, Spark local…), y trata los datos tardíos o las barreras con algo más que nombrarlos.
+# ### END SOLUTION
+# %% [markdown] essay="move_to_streaming" points=4 row="19 22 24" lang="en"
+# ## 9. Essay: shall we move to streaming?
+#
+# A company predicts the delay of the flights of three airports. Each night, a Spark job computes the features of all of them and retrains the model; the next day's predictions come out of that table. A team wants to add "delay of the departures of the last hour", and has written for it a
+# service in Java that computes it on the fly, with the same model file. In tests the AUC was better; in production it is worse than before. The boss says: "let them retrain it, and if that does not help, we move everything to streaming".
+#
+# Answer, in 300 to 400 words:
+#
+# 1. what you would tell her about retraining, what you would check first and **with which cases**; and how you would leave the two pipelines so that it does not happen again;
+# 2. which features you would move to the stream and which not, with what interval and by what calculation; and why it is not "all or nothing";
+# 3. what taking the step really costs (think of the four barriers) and what you would do if a departure comes two hours late.
+#
+# Base your argument on at least **three numbers measured by you**, in the lesson or here, with their unit, and say of one of them why in a company it might come out different.
+# ### BEGIN SOLUTION
+# Retraining does not mend a skew: the model would learn once more from features that it does not get in production (and to train it with the service's, their history is needed, computed in the same way). First, the parity test: the same events through both pipelines, comparing row by row and not means, with cases chosen at the edges of the window, gaps,
+# roundings, clock changes and departures that became known late; the case that fails is reduced to a minimum. Then, a single definition (a function of state and event, or a DataFrame that serves batch and stream), a point-in-time join to train, and the parity test in continuous integration and on a sample of production.
+#
+# To the stream goes what loses AUC with the age that a more frequent job would give; airport, aircraft and carrier stay in batch. Before zero one tries the dial: every hour, every ten minutes. What freshness is worth (it saturates) is set against the fixed cost, which is paid once; only the airports that pay. Barriers: a benefit that nobody has measured, platform and on-call shifts, thinking in event time and
+# state, and Python (a cost per call, which is spread by micro-batches). The departure that comes two hours late does not enter a window that is closed: it is counted, how many there are is watched, and history is corrected in batch without training on what was not known then.
+#
+# - **1 point**: says why retraining is not enough and proposes a parity test row by row with cases at the edges. Comparing means or distributions only, or only looking at the AUC, earns nothing.
+# - **1 point**: a single definition used in both places, and training data as known at the moment; says how it is watched afterwards.
+# - **1 point**: decides by feature (or by airport) with tolerable age, value and cost, the fixed one included, and considers intervals in between. "Everything to streaming" or "batch is enough" without a calculation earns nothing.
+# - **1 point**: at least three numbers of one's own with units and used as arguments, one of them qualified (one machine, data of 2013, local Spark…), and deals with late data or the barriers beyond naming them.
+# ### END SOLUTION
