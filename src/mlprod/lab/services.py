@@ -22,11 +22,13 @@ class Service:
     embedded: str
 
 
+SPARK = Service("Spark", "SPARK_MASTER", 7077, "local[2]")
+SPARK_CONNECT = Service("Spark Connect", "SPARK_REMOTE", 15002, "local[2]")
 SERVICES = (
     Service("Kafka", "KAFKA_BOOTSTRAP", 9092, "librdkafka (confluent-kafka)"),
     Service("PostgreSQL", "DATABASE_URL", 5432, "pgserver"),
     Service("RabbitMQ", "AMQP_URL", 5672, "kombu memory://"),
-    Service("Spark", "SPARK_MASTER", 7077, "local[*]"),
+    SPARK,
 )
 
 
@@ -53,6 +55,8 @@ def answers(host: str, port: int, timeout: float = 2.0) -> bool:
 
 def look(service: Service) -> Finding:
     """How `service` will be provided. Never prints a password: only host and port."""
+    if service is SPARK and os.environ.get(SPARK_CONNECT.variable):
+        service = SPARK_CONNECT  # as `mlprod.systems.spark` does: it goes before SPARK_MASTER
     setting = os.environ.get(service.variable)
     if not setting:
         detail = tr(es=f"embebido: {service.embedded}", en=f"embedded: {service.embedded}")

@@ -126,9 +126,11 @@ def rss() -> int:
 def checkpoint(name: str) -> Path:
     """The folder `name` of this kernel's checkpoints, for `checkpointLocation`: the same one at each call.
 
-    It is not emptied: a query that is started again with it goes on where it was. Gone with the kernel.
+    It is not emptied: a query that is started again with it goes on where it was. Gone with the kernel; but where
+    MLPROD_SPARK_FOLDER names a folder that the executors of a cluster share with this process, it is in there and stays.
     """
-    folder = workspace() / "checkpoints" / name
+    shared = os.environ.get("MLPROD_SPARK_FOLDER")
+    folder = (Path(shared, workspace().name) if shared else workspace()) / "checkpoints" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

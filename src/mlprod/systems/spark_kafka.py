@@ -1,6 +1,6 @@
 """Kafka for Spark without the connector's jar: a Python Data Source (Spark 4) over confluent-kafka, batch and stream.
 
-    source = spark_kafka.format(session)        # "kafka" where the official connector is present, else this one
+    source = spark_kafka.format(session)        # "kafka_py", or the official "kafka" where it is present
     events = (session.readStream.format(source).options(**spark_kafka.options(cluster, subscribe=topic))
               .option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", 1000).load())
 
@@ -11,6 +11,7 @@ The executors import this module: a cluster needs the course's package, as the i
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql.datasource import DataSource
@@ -64,18 +65,23 @@ class KafkaSource(DataSource):
 
 
 def format(session: SparkSession) -> str:
-    """The name for `format(...)` in `session`: "kafka" where the official connector is present, else "kafka_py"."""
-    from pyspark.errors import AnalysisException
+    """The name for `format(...)` in `session`: "kafka" or "kafka_py".
 
-    try:
-        session.read.format(OFFICIAL).load()
-    except AnalysisException as error:
-        if "Failed to find data source" not in str(error):
-            return OFFICIAL
-    except Exception:  # it is there, and asks for its options
+    The first where the official connector is present and KAFKA_BOOTSTRAP names a real Kafka; it has not been tried on
+    the embedded one.
+    """
+    if os.environ.get("KAFKA_BOOTSTRAP") and _has_official(session):
         return OFFICIAL
     session.dataSource.register(KafkaSource)
     return NAME
+
+
+def _has_official(session: SparkSession) -> bool:
+    try:
+        session.read.format(OFFICIAL).load()
+    except Exception as error:  # where it is present, it complains that its options are missing
+        return "Failed to find data source" not in str(error)
+    return True
 
 
 def options(cluster: Cluster | str, **more: Any) -> dict[str, str]:
