@@ -16,7 +16,7 @@
 # |---|---|---|
 # | 1. Cambiar la tabla de golpe | 5 | 20 |
 # | 2. Una prueba de carga honrada | 4 | 20 |
-# | 3. Microlotes | 5 | 25 |
+# | 3. Microlotes | 5 | 20 |
 # | 4. Un servicio que no se hunde | 5 | 20 |
 # | 5. Una respuesta por pregunta | 4 | 20 |
 # | 6. El servidor híbrido | 6 | 25 |
@@ -43,7 +43,7 @@
 # |---|---|---|
 # | 1. Swapping the table in one go | 5 | 20 |
 # | 2. An honest load test | 4 | 20 |
-# | 3. Micro-batches | 5 | 25 |
+# | 3. Micro-batches | 5 | 20 |
 # | 4. A service that does not go under | 5 | 20 |
 # | 5. One answer per question | 4 | 20 |
 # | 6. The hybrid server | 6 | 25 |
@@ -154,7 +154,7 @@ def lookup(db, keys):
         db.rollback()
     ### END SOLUTION
 
-# %% test="refresh/whole" points=2 row="25"
+# %% test="refresh/whole" points=2 row="25" objective="4.1"
 import contextlib
 import secrets
 
@@ -270,8 +270,9 @@ def _watched_lookup(database, first):
             database.read(when, db)
         finally:
             db.set_trace_callback(None)
-        if failures:
-            raise failures[0]
+        assert not failures, tr(
+            es=f"Mientras lookup lee, refresh no puede publicar: {failures and failures[0]}", en=f"While lookup reads, refresh cannot publish: {failures and failures[0]}"
+        )
         now = next(numbers) - 1
         checks.same(database.read(when, db), f"v{now}", tr(es="Un segundo lookup por la misma conexión: versión.", en="A second lookup on the same connection: version."))
 
@@ -300,7 +301,7 @@ with _Database() as _database:
         checks.same(lookup(_db, ["ñ", "r'1", "r1"]), ("zero", {"r'1": 0.0, "ñ": -1.5}), tr(es="Valores 0.0 y negativos, claves con comillas y eñes.", en="Values 0.0 and negative, keys with quotes and accents."))
 ### END HIDDEN TESTS
 
-# %% test="refresh/crash" points=2 row="25"
+# %% test="refresh/crash" points=2 row="25" objective="4.1"
 def _dying_refresh(database, number, steps):
     def computed():
         for pair in _version(number).items():
@@ -374,7 +375,7 @@ with _Database() as _database:
     checks.same(_database.read(_when), "v2", tr(es="Después de un refresh fallido, otro que acaba.", en="After a refresh that failed, another one that ends."))
 ### END HIDDEN TESTS
 
-# %% test="refresh/others" points=1 row="25"
+# %% test="refresh/others" points=1 row="25" objective="4.1"
 def _check_others(number):
     with _Database() as database:
         database.publish(1)
@@ -677,7 +678,7 @@ def report(runs, warm_up_s):
     }
     ### END SOLUTION
 
-# %% test="load_test/open" points=2 row="26"
+# %% test="load_test/open" points=2 row="26" objective="4.2"
 import random
 
 from mlprod import checks
@@ -772,7 +773,7 @@ for _seed in range(60):
     )
 ### END HIDDEN TESTS
 
-# %% test="load_test/report" points=2 row="26"
+# %% test="load_test/report" points=2 row="26" objective="4.2"
 def _check_report(runs, warm_up_s, want, about):
     got = checks.plain(report([list(run) for run in runs], warm_up_s), tr(es="Lo que devuelve report.", en="What report returns."))
     assert isinstance(got, dict), tr(es=f"report devuelve un diccionario, y ha devuelto {got!r}.", en=f"report returns a dict, and it returned {got!r}.")
@@ -1117,7 +1118,7 @@ class MicroBatcher:
 
     ### END SOLUTION
 
-# %% test="batcher/wait" points=2 row="26 28"
+# %% test="batcher/wait" points=2 row="26 28" objective="4.3"
 import random
 
 from mlprod import checks
@@ -1220,7 +1221,7 @@ for _seed in range(150):
     _Run(*_case).check_batches(_expected(*_case))
 ### END HIDDEN TESTS
 
-# %% test="batcher/answers" points=1 row="26"
+# %% test="batcher/answers" points=1 row="26" objective="4.3"
 _run = _Run([(0, 3), (1, 1), (2, 2), (3, 1), (4, 3)], 4, 10)
 _run.check_replies(tr(es="Filas 3, 1, 2, 1 y, suelta, 3.", en="Rows 3, 1, 2, 1 and, on its own, 3."))
 checks.passed()
@@ -1239,7 +1240,7 @@ _clock.run_until(100)
 checks.same([list(one) for one in _got], [["m0", 2], ["m1", 200]], tr(es="Dos MicroBatcher, cada uno con su modelo, no se mezclan.", en="Two MicroBatchers, each with its own model, do not mix."))
 ### END HIDDEN TESTS
 
-# %% test="batcher/failures" points=2 row="26"
+# %% test="batcher/failures" points=2 row="26" objective="4.3"
 def _check_failures(arrivals, max_size, max_wait_ms, what):
     try:
         run = _Run(arrivals, max_size, max_wait_ms)
@@ -1605,7 +1606,7 @@ class Service:
 
     ### END SOLUTION
 
-# %% test="service/shed" points=2 row="26"
+# %% test="service/shed" points=2 row="26" objective="4.10"
 import random
 
 from mlprod import checks
@@ -1732,7 +1733,7 @@ _story = _Story([(0, "ask", 1), (1, "ask", 2), (2, "ask", 3), (15, "look", None)
 checks.same(_story.during, [{200: 1, 422: 0, 500: 0, 503: 1, "in_flight": 1}], tr(es="metrics() a medias: 1 contestada, 1 rechazada, 1 atendiéndose.", en="metrics() halfway: 1 answered, 1 rejected, 1 being attended."))
 ### END HIDDEN TESTS
 
-# %% test="service/swap" points=1 row="26"
+# %% test="service/swap" points=1 row="26" objective="4.10"
 _Story([(0, "ask", 1), (1, "ask", 2), (5, "swap", 7)], work_ms=10, limit=9).check(
     [(10, 200, {"value": 1, "version": "v1"}), (20, 200, {"value": 14, "version": "v7"})],
     tr(es="Cambio de modelo a v7, que multiplica por 7, con una petición a medias y otra en la cola.", en="A change of model to v7, which multiplies by 7, with one request halfway and another in the queue."),
@@ -1742,7 +1743,7 @@ checks.passed()
 _check_stories(range(100, 140), swaps=True)
 ### END HIDDEN TESTS
 
-# %% test="service/errors" points=1 row="26"
+# %% test="service/errors" points=1 row="26" objective="4.10"
 _Story([(0, "ask", -1), (1, "ask", -2), (2, "ask", 3)], work_ms=10, limit=9).check(
     [(10, 422, None), (20, 500, None), (30, 200, {"value": 3, "version": "v1"})],
     tr(es="Una petición que no vale, otra que rompe el modelo y una buena.", en="A request that is not valid, another that breaks the model, and a good one."),
@@ -1752,7 +1753,7 @@ checks.passed()
 _check_stories(range(200, 240), failures=True)
 ### END HIDDEN TESTS
 
-# %% test="service/stop" points=1 row="26"
+# %% test="service/stop" points=1 row="26" objective="4.10"
 def _check_stop(events, work, limit, want, want_done, what):
     story = _Story(events, work, limit)
     story.check(want, what)
@@ -2233,7 +2234,7 @@ class Asker:
             reply(answer["value"])
         ### END SOLUTION
 
-# %% test="answer_requests/once" points=2 row="27"
+# %% test="answer_requests/once" points=2 row="27" objective="4.4"
 import random
 
 from mlprod import checks
@@ -2320,7 +2321,7 @@ for _at, _name in enumerate(_names, 1):
 _check_once([], where=tr(es="No hay peticiones.", en="There are no requests."))
 ### END HIDDEN TESTS
 
-# %% test="answer_requests/asker" points=2 row="27"
+# %% test="answer_requests/asker" points=2 row="27" objective="4.4"
 class _Wire:
     """Several clients on one topic of answers, a clock, and what each call of ask was told."""
 
@@ -2776,7 +2777,7 @@ class Hybrid:
 
     ### END SOLUTION
 
-# %% test="hybrid/sources" points=2 row="31"
+# %% test="hybrid/sources" points=2 row="31" objective="4.8"
 import random
 
 from mlprod import checks
@@ -2843,7 +2844,7 @@ _site.ask({"r": "r2"}, 3.0, "table", what=tr(es="Una tabla sustituye a otra.", e
 _site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="r1 ya no está en la tabla nueva.", en="r1 is no longer in the new table."))
 ### END HIDDEN TESTS
 
-# %% test="hybrid/fresh" points=2 row="31"
+# %% test="hybrid/fresh" points=2 row="31" objective="4.8"
 _site = _Site(ttl_s=60)
 _site.ask({"r": "r1"}, "v1:r1", "online")
 _site.wait(59)
@@ -2885,7 +2886,7 @@ for _number in range(3, 6):
     _site.ask({"r": "r1"}, f"v{_number}:r1", "cache", version=f"v{_number}")
 ### END HIDDEN TESTS
 
-# %% test="hybrid/errors" points=1 row="31"
+# %% test="hybrid/errors" points=1 row="31" objective="4.8"
 _site = _Site()
 _site.broken = True
 _site.ask({"r": "r1"}, -1.0, "default", what=tr(es="El modelo no contesta.", en="The model does not answer."))
@@ -2906,7 +2907,7 @@ _site.broken = False
 _site.ask({"r": "r1"}, "v1:r1", "online")
 ### END HIDDEN TESTS
 
-# %% test="hybrid/budget" points=1 row="31"
+# %% test="hybrid/budget" points=1 row="31" objective="4.8"
 _site = _Site(cache_size=2)
 for _r, _source in (("r1", "online"), ("r2", "online"), ("r1", "cache"), ("r3", "online"), ("r1", "cache"), ("r2", "online")):
     _site.ask({"r": _r}, f"v1:{_r}", _source, what=tr(es="Caben dos: se piden r1, r2, r1, r3, r1 y r2, y al entrar r3 sale r2.", en="There is room for two: r1, r2, r1, r3, r1 and r2 are asked for, and when r3 goes in r2 goes out."))
@@ -3438,7 +3439,7 @@ def recommend(user, events, now_s, batch, score, shortlist, shown):
     return sorted(candidates, key=scores.get, reverse=True)[:shown]
     ### END SOLUTION
 
-# %% test="recommend/ndcg" points=1 row="32"
+# %% test="recommend/ndcg" points=1 row="32" objective="4.9"
 import random
 
 from mlprod import checks
@@ -3467,7 +3468,7 @@ for _seed in range(100):
     checks.same(ndcg(list(_ranking), dict(_relevance), _k), _right_ndcg(_ranking, _relevance, _k), f"ndcg({_ranking}, {_relevance}, {_k})")
 ### END HIDDEN TESTS
 
-# %% test="recommend/order" points=2 row="32"
+# %% test="recommend/order" points=2 row="32" objective="4.9"
 def _model(item, session):
     """What the user looked at last counts most; an item that was not looked at gets nothing."""
     return sum(place for place, event in enumerate(session, 1) if event["item"] == item)
@@ -3536,7 +3537,7 @@ for _seed in range(120):
 checks.same(_served("ana", [{"at_s": 200, "item": "ramen"}], 200, _BATCH, 3, 1)[0], ["ramen"], tr(es="El evento de ese mismo instante ya ha ocurrido.", en="The event of that very instant has happened already."))
 ### END HIDDEN TESTS
 
-# %% test="recommend/cost" points=1 row="32"
+# %% test="recommend/cost" points=1 row="32" objective="4.9"
 _, _scored = _served("ana", _EVENTS, 200, _BATCH, 3, 2)
 checks.same(sorted(_scored), ["pizza", "ramen", "sushi"], tr(es="Artículos puntuados en línea, de los cuatro que hay, con shortlist=3: cada llamada cuesta.", en="Items scored online, of the four that there are, with shortlist=3: each call costs."))
 checks.passed()
@@ -3562,7 +3563,7 @@ assert _quality[40] > _quality[10] + 0.01 and _quality[40] > 0.9 * _quality[200]
 )
 ### END HIDDEN TESTS
 
-# %% test="recommend/fallback" points=1 row="32"
+# %% test="recommend/fallback" points=1 row="32" objective="4.9"
 checks.same(
     _served("ana", _EVENTS, 200, _BATCH, 3, 2, fails_on="ramen")[0], ["sushi", "pizza"],
     tr(es="El modelo en línea falla con ramen: se muestra el orden de la noche.", en="The online model fails on ramen: the order of the night is shown."),
@@ -3813,7 +3814,7 @@ def head_plan(counts, runs, batch_eur, online_eur, capacity):
     }
     ### END SOLUTION
 
-# %% test="mode_metrics/log" points=2 row="28"
+# %% test="mode_metrics/log" points=2 row="28" objective="4.5"
 import random
 
 from mlprod import checks
@@ -3869,7 +3870,7 @@ for _seed in range(80):
     )
 ### END HIDDEN TESTS
 
-# %% test="mode_metrics/plan" points=2 row="29"
+# %% test="mode_metrics/plan" points=2 row="29" objective="4.6"
 def _check_plan(arguments, want, what):
     got = checks.plain(head_plan(dict(arguments[0]), *arguments[1:]), tr(es="Lo que devuelve head_plan.", en="What head_plan returns."))
     assert isinstance(got, dict), tr(es=f"head_plan devuelve un diccionario, y ha devuelto {got!r}.", en=f"head_plan returns a dict, and it returned {got!r}.")
@@ -4210,7 +4211,7 @@ def choose(case):
     return min(possible, key=lambda mode: predictions_per_day(case, mode), default=None)
     ### END SOLUTION
 
-# %% test="choose/blockers" points=2 row="30"
+# %% test="choose/blockers" points=2 row="30" objective="4.7"
 import random
 
 from mlprod import checks
@@ -4267,13 +4268,13 @@ for _seed in range(300):
 _check_blockers({**_named["hotel ranking"], "inputs": 1000, "rows_per_s": 100, "max_age_s": 20, "head": 1001}, {"batch": set(), "online": set(), "hybrid": {"freshness"}})
 ### END HIDDEN TESTS
 
-# %% test="choose/mode" points=2 row="28 30"
+# %% test="choose/mode" points=2 row="28 30" objective="4.7"
 checks.same(
     choose(dict(_named["hotel ranking"])), "batch", tr(es="Millones de peticiones, y 200 000 entradas posibles que bastan una vez al día:", en="Millions of requests, and 200 000 possible inputs that will do once a day:")
 )
+checks.same(choose(dict(_named["feed recommendation"])), "online", tr(es="Una recomendación que en un minuto es vieja:", en="A recommendation that is old after a minute:"))
 checks.same(choose({**_named["hotel ranking"], "requests_per_day": 3000}), "online", tr(es="Solo 3000 peticiones al día: casi toda la tabla se calcularía para nadie.", en="Only 3000 requests a day: almost the whole table would be computed for nobody."))
 checks.same(choose(dict(_named["search suggestions"])), "hybrid", tr(es="Infinitas consultas, y unas pocas son la mayoría de las peticiones:", en="Infinitely many queries, and a few of them are most of the requests:"))
-checks.same(choose(dict(_named["feed recommendation"])), "online", tr(es="Una recomendación que en un minuto es vieja:", en="A recommendation that is old after a minute:"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _per_day(case, mode):
