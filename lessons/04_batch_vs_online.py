@@ -337,11 +337,15 @@ database = (
 
 def connect(place):
     """A connection of the calling process: to PostgreSQL, or to the SQLite file `place`. It commits each statement."""
+    # es: sin esperar al disco en cada commit: estas tablas se pueden volver a calcular
+    # en: without waiting for the disk at each commit: these tables can be computed again
     if not isinstance(place, Path):
-        return place.connect(autocommit=True)
+        connection = place.connect(autocommit=True)
+        connection.execute("SET synchronous_commit = off")
+        return connection
     connection = sqlite3.connect(place, timeout=20, isolation_level=None)
-    # es: WAL: quien lee no espera a quien escribe; NORMAL: estas tablas se pueden volver a calcular
-    # en: WAL: who reads does not wait for who writes; NORMAL: these tables can be computed again
+    # es: WAL: quien lee no espera a quien escribe
+    # en: WAL: who reads does not wait for who writes
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
@@ -1346,13 +1350,13 @@ plots.show(
 # %% [markdown] lang="es" slide="slide" row="28 25"
 # ### ¿Cuánto cuesta que la predicción sea vieja?
 #
-# El trabajo por lotes ve el aeropuerto como estaba **cuando se ejecutó**. Con los vuelos reales de la semana: si se renueva cada $T$ horas, y se pregunta una hora antes de salir, ¿cuánto AUC se pierde? Aquí no hay procesos: son las mismas predicciones, con la hora del dato retrasada.
+# El trabajo por lotes ve el aeropuerto como estaba **cuando se ejecutó**. Con 3000 vuelos reales de la semana: si se renueva cada $T$ horas, y se pregunta una hora antes de salir, ¿cuánto AUC se pierde? Aquí no hay procesos: son las mismas predicciones, con la hora del dato retrasada.
 #
 # **Predice:** ¿cuántas centésimas de AUC cuesta pasar de un dato al momento a uno de cada 12 horas?
 # %% [markdown] lang="en" slide="slide" row="28 25"
 # ### What does it cost that a prediction is old?
 #
-# The batch job sees the airport as it was **when it ran**. With the real flights of the week: if it is refreshed every $T$ hours, and one asks one hour before departure, how much AUC is lost? No processes here: they are the same predictions, with the time of the data moved back.
+# The batch job sees the airport as it was **when it ran**. With 3000 real flights of the week: if it is refreshed every $T$ hours, and one asks one hour before departure, how much AUC is lost? No processes here: they are the same predictions, with the time of the data moved back.
 #
 # **Predict:** how many hundredths of AUC does it cost to go from data of this moment to data of every 12 hours?
 
@@ -1362,16 +1366,17 @@ hundredths_of_auc_lost = None
 # %% slide="fragment"
 intervals_h = [0, 0.25, 0.5, 1, 2, 4, 6, 12]
 scored = {version: Model(folder / f"{version}.onnx") for version in recipes}
-asked_h = every.departs[week] - 1
+some = np.sort(np.random.default_rng(5).choice(week, 3000, replace=False))
+asked_h = every.departs[some] - 1
 auc, age = {version: [] for version in recipes}, []
-for interval in intervals_h:
+for interval in tqdm(intervals_h, desc=tr(es="intervalos", en="intervals"), leave=False):
     # es: la última renovación antes de la pregunta
     # en: the last refresh before the question
     known_at = asked_h if interval == 0 else np.floor(asked_h / interval) * interval
     age.append(60 * float(np.mean(asked_h - known_at)))
-    inputs = every.rows(week, known_at)
+    inputs = every.rows(some, known_at)
     for version, model in scored.items():
-        auc[version].append(roc_auc_score(every.late[week], model.predict(inputs)))
+        auc[version].append(roc_auc_score(every.late[some], model.predict(inputs)))
 fig, ax = plots.subplots(figsize=(7, 3.4))
 for (version, values), mark in zip(auc.items(), "os", strict=True):
     ax.plot(intervals_h, values, mark + "-", label=version)
@@ -2585,7 +2590,7 @@ tables.show(
 # - **«En streaming: todavía difícil.»** Hoy la inferencia está dentro de los motores: Flink [2.1](https://flink.apache.org/2025/07/31/apache-flink-2.1.0-ushers-in-a-new-era-of-unified-real-time-data--ai-with-comprehensive-upgrades) (julio de 2025) trae `ML_PREDICT` en SQL, y [Confluent Cloud](https://docs.confluent.io/cloud/current/flink/reference/functions/model-inference-functions.html) lo ofrece gestionado (consultado en noviembre de 2026). Más fácil de arrancar; la clave de correlación y las repeticiones siguen siendo tuyas.
 # - **«HTTP: lo ofrecen las nubes.»** También la variante asíncrona: [SageMaker Asynchronous Inference](https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference) pone una cola delante del modelo, para entradas de hasta 1 GB y una hora de proceso, y puede bajar a cero máquinas.
 # - **DoorDash:** la diapositiva pone los restaurantes por lotes. En [abril de 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) la propia empresa contaba entre los usos de su servicio **en línea** las recomendaciones personalizadas de restaurantes y de platos (más de diez mil millones de predicciones al día, dato suyo). La etiqueta no valía ya ese mismo año; la razón, sí.
-# - **Modelos de lenguaje:** el espacio de entrada es infinito y la respuesta tarda segundos. Se sirven en línea (con lotes que cambian a cada token), guardando el trabajo de los prefijos repetidos, y las API ofrecen además un modo por lotes, sin prisa y más barato (a mitad de precio [en OpenRouter](https://www.openrouter.ai/docs/guides/features/batch-api), consultado en noviembre de 2026). Las dos columnas de la diapositiva siguen ahí.
+# - **Modelos de lenguaje:** el espacio de entrada es infinito y la respuesta tarda segundos. Se sirven en línea (con lotes que cambian a cada token), guardando el trabajo de los prefijos repetidos, y las API ofrecen además un modo por lotes, sin prisa y más barato (a mitad de precio [en OpenRouter](https://openrouter.ai/blog/announcements/batch-api), consultado en noviembre de 2026). Las dos columnas de la diapositiva siguen ahí.
 # %% [markdown] lang="en" slide="slide" row="28 30"
 # ## The dangers of categorical thinking
 #
@@ -2600,7 +2605,7 @@ tables.show(
 # - **"Streaming: still challenging."** Today inference is inside the engines: Flink [2.1](https://flink.apache.org/2025/07/31/apache-flink-2.1.0-ushers-in-a-new-era-of-unified-real-time-data--ai-with-comprehensive-upgrades) (July 2025) has `ML_PREDICT` in SQL, and [Confluent Cloud](https://docs.confluent.io/cloud/current/flink/reference/functions/model-inference-functions.html) offers it managed (looked up in November 2026). Easier to start; the correlation key and the repetitions are still yours.
 # - **"HTTP: offered by clouds."** So is the asynchronous variant: [SageMaker Asynchronous Inference](https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference) puts a queue before the model, for inputs of up to 1 GB and one hour of processing, and can go down to zero machines.
 # - **DoorDash:** the slide puts restaurants in batch. In [April 2021](https://tecton.ai/apply/session-video-archive/scaling-online-ml-predictions-to-meet-doordash-logistics-engine-and-marketplace-growth) the company itself counted personalized recommendations of restaurants and menu items among the uses of its **online** service (more than ten billion predictions a day, by its own account). The label no longer held that very year; the reason does.
-# - **Language models:** the input space is infinite and the answer takes seconds. They are served online (with batches that change at every token), keeping the work of repeated prefixes, and the APIs also offer a batch mode, in no hurry and cheaper (at half the price [at OpenRouter](https://www.openrouter.ai/docs/guides/features/batch-api), looked up in November 2026). The two columns of the slide are still there.
+# - **Language models:** the input space is infinite and the answer takes seconds. They are served online (with batches that change at every token), keeping the work of repeated prefixes, and the APIs also offer a batch mode, in no hurry and cheaper (at half the price [at OpenRouter](https://openrouter.ai/blog/announcements/batch-api), looked up in November 2026). The two columns of the slide are still there.
 
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
