@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from pathlib import Path
 
+import httpx
 import nbformat
 import numpy as np
 import pytest
 
 from mlprod.lab import machine
 from mlprod.systems import device, device_headless, device_model, device_text, processes
-from tests.lab.test_browser import RUN_MENU, menu, wait_for_kernel
+from tests.lab.test_browser import RUN_MENU, menu
 
 pytest.importorskip("playwright", reason="pip's package playwright is not installed")
 CHROMIUM = machine.chromium()
@@ -199,6 +201,16 @@ page.show()
 """
 
 
+def wait_for_kernel(lab) -> None:
+    """Until the page's kernel is idle; while one is being started the server may answer with an error."""
+    for _ in range(240):
+        answer = httpx.get(f"{lab.base}/api/kernels", params={"token": lab.token}, timeout=30)
+        if answer.is_success and any(one["execution_state"] == "idle" and one["connections"] for one in answer.json()):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"no kernel: {answer.text}")
+
+
 def test_in_jupyterlab(course_copy, running_lab, free_port, browser):
     lesson = course_copy / "lessons/es/00_page.ipynb"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK.format(lang="es").strip())])
@@ -206,8 +218,8 @@ def test_in_jupyterlab(course_copy, running_lab, free_port, browser):
     nbformat.write(notebook, lesson)
     with running_lab(course_copy, "es", "--port", str(free_port)) as lab:
         tab = browser.new_page(viewport={"width": 1400, "height": 1000})
-        tab.set_default_timeout(60_000)
-        tab.goto(lab.url.split("/lab")[0] + f"/lab/tree/lessons/es/00_page.ipynb?token={lab.token}")
+        tab.set_default_timeout(100_000)
+        tab.goto(f"{lab.base}/lab/tree/lessons/es/00_page.ipynb?token={lab.token}")
         tab.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         wait_for_kernel(lab)
         menu(tab, RUN_MENU, "runmenu:run-all")

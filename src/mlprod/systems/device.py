@@ -106,7 +106,7 @@ class Page:
     def url(self) -> str:
         return f"{self._process.address}/?lang={self.lang}"
 
-    def show(self, height: int = 520) -> None:
+    def show(self, height: int = 480) -> None:
         """Show the page here, `height` pixels high, with a link to open it in a tab of its own."""
         self._shown = True
         title = tr(es="Predicción de palabras en el navegador", en="Word prediction in the browser")
