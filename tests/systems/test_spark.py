@@ -146,7 +146,7 @@ def test_a_driver_that_is_killed_takes_its_jvm_at_once():
         ready(own["told"])
         time.sleep(300)
 
-    driver = processes.start(driver, ready_timeout=120)
+    driver = processes.start(driver, ready_timeout=280)
     told = driver.address
     assert _running(told["jvm"])
     driver.kill()
@@ -170,7 +170,7 @@ def test_in_a_forked_kernel(tmp_path):
                     streams[content["name"]] += content["text"]
                 streams["stderr"] += "\n".join(content.get("traceback", []))
 
-            client.execute_interactive(SCRIPT + "print(json.dumps(told))", output_hook=show, timeout=120)
+            client.execute_interactive(SCRIPT + "print(json.dumps(told))", output_hook=show, timeout=280)
             assert streams["stderr"] == ""
             told = json.loads(streams["stdout"])
             # an interrupt stops the cell, and neither the session nor its JVM
@@ -180,9 +180,9 @@ def test_in_a_forked_kernel(tmp_path):
                 if "now" in message["content"].get("text", ""):
                     manager.interrupt_kernel()
 
-            client.execute_interactive(code, output_hook=interrupt, timeout=30)
+            client.execute_interactive(code, output_hook=interrupt, timeout=60)
             streams["stdout"] = ""
-            client.execute_interactive("print(session.range(5).count())", output_hook=show, timeout=30)
+            client.execute_interactive("print(session.range(5).count())", output_hook=show, timeout=60)
             assert streams["stdout"] == "5\n"
             manager.shutdown_kernel(now=True)
             assert _gone(told)

@@ -3,13 +3,15 @@
 import contextlib
 import json
 import os
+import socket
+import subprocess
 import time
 
 import pytest
 from confluent_kafka import Producer
 
 from mlprod.errors import CourseError
-from mlprod.systems import kafka, processes, spark, spark_kafka
+from mlprod.systems import kafka, processes, spark, spark_kafka, spark_worker
 from mlprod.systems.spark_kafka_options import EARLIEST, LATEST, Options
 from mlprod.systems.spark_kafka_reader import portion, slices
 
@@ -207,7 +209,7 @@ def test_a_killed_driver_repeats_at_most_a_batch_and_loses_nothing(session, clus
 
     produce(cluster, source, 0, 35)
     victim = processes.start(driver)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 270
     while not (folder / "written").exists() and time.monotonic() < deadline and victim.alive:
         time.sleep(0.05)
     assert victim.alive, victim.output
@@ -293,3 +295,33 @@ def test_a_real_kafka(session):
         assert features(read(session, real, topic)).count() == 5
         query = stream(session, real, topic, maxOffsetsPerTrigger=15).writeStream.format("noop")
         assert run(query.trigger(availableNow=True).start()) == [15, 5]
+
+
+def test_the_helper_of_a_stream_connects_before_it_imports(tmp_path):
+    """Spark's ten seconds for it must be enough on a busy machine."""
+    module = tmp_path / "pyspark" / "slow.py"  # stands in for pyspark's helper, whose imports take long
+    module.parent.mkdir()
+    (module.parent / "__init__.py").touch()
+    (module.parent / "util.py").write_text("import time\ntime.sleep(1)\n")
+    module.write_text(
+        "import pyspark.util, sys\nfile, _ = pyspark.util.local_connect_and_auth(1, 'x')\n"
+        "file.write(b'%s' % __name__.encode()); file.flush()\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        environment = {
+            "PYTHON_WORKER_FACTORY_PORT": str(server.getsockname()[1]),
+            "PYTHON_WORKER_FACTORY_SECRET": "abc",
+        }
+        worker = subprocess.Popen(
+            [spark_worker.python(tmp_path), "-m", "pyspark.slow"], cwd=tmp_path, env=os.environ | environment
+        )
+        connection, _ = server.accept()
+        connection.settimeout(10)
+        with connection, connection.makefile("rwb") as file:
+            assert file.read(7) == b"\0\0\0\3abc"
+            file.write(b"\0\0\0\2ok")
+            file.flush()
+            answered = time.monotonic()
+            assert file.read(8) == b"__main__" and time.monotonic() - answered > 0.9
+        assert worker.wait(10) == 0

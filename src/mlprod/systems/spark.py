@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from mlprod.errors import CourseError
 from mlprod.language import tr
-from mlprod.systems import java
+from mlprod.systems import java, spark_worker
 from mlprod.systems import workspace as workspaces
 from mlprod.systems.workspace import workspace
 
@@ -127,7 +127,7 @@ def checkpoint(name: str) -> Path:
     """The folder `name` of this kernel's checkpoints, for `checkpointLocation`: the same one at each call.
 
     It is not emptied: a query that is started again with it goes on where it was. Gone with the kernel; but where
-    MLPROD_SPARK_FOLDER names a folder that the executors of a cluster share with this process, it is in there and stays.
+    MLPROD_SPARK_FOLDER names a folder that a cluster's executors share with this process, it is in there and stays.
     """
     shared = os.environ.get("MLPROD_SPARK_FOLDER")
     folder = (Path(shared, workspace().name) if shared else workspace()) / "checkpoints" / name
@@ -218,7 +218,9 @@ def _start(chosen: Mapping[str, str]) -> SparkSession:
     for name, value in (_settings(os.environ.get("SPARK_MASTER") or MASTER, folder) | chosen).items():
         conf.set(name, value)
     _forget_gateway()
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    local = conf.get("spark.master").startswith("local")
+    os.environ["PYSPARK_PYTHON"] = str(spark_worker.python(folder)) if local else sys.executable
     try:
         gateway = _launch(conf, home)
         with _quiet():
