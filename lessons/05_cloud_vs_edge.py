@@ -28,7 +28,7 @@
 #
 # | aquí… | |
 # |---|---|
-# | es de verdad | el modelo, sus dos servidores, TLS, los cortes de conexión, el navegador si tienes uno, las medidas de tu procesador |
+# | es de verdad | el modelo y sus servicios, TLS, los cortes de conexión, el navegador si tienes uno, las medidas de tu procesador |
 # | se **simula** | la red: un programa intermedio retiene cada byte lo que tardaría; un dispositivo lento: el mismo procesador, con esperas |
 # | son **supuestos**, y lo dicen | los perfiles de red, los precios de la nube, las probabilidades de un robo o de una brecha |
 # %% [markdown] lang="en" slide="slide"
@@ -53,7 +53,7 @@
 #
 # | here… | |
 # |---|---|
-# | for real | the model, its two servers, TLS, the cut connections, the browser if you have one, what is measured of your processor |
+# | for real | the model and its services, TLS, the cut connections, the browser if you have one, what is measured of your processor |
 # | **simulated** | the network: a program in between holds each byte back for as long as one would; a slow device: the same processor, with pauses |
 # | **assumed**, and said so | the network profiles, the prices of the cloud, the probabilities of a theft or a breach |
 
@@ -810,12 +810,12 @@ plots.show(
 
 # %% [markdown] lang="es" row="34" slide="subslide"
 # Con datos frescos no hay nada mejor que el dato. Con datos viejos, **usarlo tal cual es peor que no saber nada de hoy**; y callarse deja sin respuesta a quien la necesita. La tercera vía cuesta unas líneas: pesar lo oído según su antigüedad (el peso se aprende de la historia) y **decirla**, con un margen que crece.
-# La figura de la derecha comprueba la honestidad: si digo 80 %, tiene que acertar alrededor del 80 %, tenga el dato la edad que tenga. Si la línea se aparta de la discontinua, el margen miente, y hay que corregirlo.
+# La figura de la derecha comprueba la honestidad: si digo 80 %, tiene que acertar alrededor del 80 %, tenga el dato la edad que tenga. Si la línea se aparta de la discontinua, el margen miente, y hay que corregirlo: el nuestro, con datos recientes, es más ancho de lo que hace falta.
 #
 # **A mil veces más escala** aparece otra cosa: cuando vuelve la red, todos los dispositivos preguntan a la vez. Un reintento con espera aleatoria (unidad 01) evita que la recuperación sea otra avería.
 # %% [markdown] lang="en" row="34" slide="subslide"
 # With fresh data nothing beats the data. With old data, **using it as it is is worse than knowing nothing of today**; and keeping silent leaves those who need an answer without one. The third way costs a few lines: weigh what you heard by its age (the weight is learned from the history) and **say the age**, with a margin that grows.
-# The figure on the right checks the honesty: if I say 80 %, it has to be right around 80 % of the time, whatever the age of the data. If the line strays from the dashed one, the margin lies and must be mended.
+# The figure on the right checks the honesty: if I say 80 %, it has to be right around 80 % of the time, whatever the age of the data. If the line strays from the dashed one, the margin lies and must be mended: ours, with recent data, is wider than necessary.
 #
 # **At a thousand times the scale** something else appears: when the network comes back, all devices ask at once. A retry with a random wait (unit 01) keeps the recovery from being another failure.
 
@@ -868,6 +868,12 @@ with (
     services.http_client(link.address) as client,
 ):
     in_clear, clear_sizes = type_it(link, client)
+    # es: y ahora la misma frase, con el modelo del aparato, mientras el otro sigue escuchando
+    # en: and now the same sentence, by the model on the device, while the other one keeps listening
+    link.eavesdrop()
+    for length in range(1, len(secret) + 1):
+        main_model.suggest(secret[:length], LANG)
+    on_device = {way: b"".join(pieces) for way, pieces in link.overheard().items()}
 with (
     processes.start(keyboard_service, certificate=certificate) as service,
     network.link(service.address.replace("http://", "https://")) as link,
@@ -907,25 +913,17 @@ right = sum(guess == truth for guess, truth in zip(lengths_from(tls_sizes), as_s
 tables.show(
     [
         {
-            tr(es="camino", en="path"): "HTTP",
-            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): len(in_clear["up"]),
-            tr(es="¿está la frase?", en="is the sentence there?"): found(secret, in_clear["up"]),
+            tr(es="camino", en="path"): path,
+            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): len(heard["up"]),
+            tr(es="¿está la frase?", en="is the sentence there?"): found(secret, heard["up"]),
             tr(es="¿están las sugerencias?", en="are the suggestions there?"): b"probability"
-            in in_clear["down"],
-        },
-        {
-            tr(es="camino", en="path"): "HTTPS (TLS)",
-            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): len(encrypted["up"]),
-            tr(es="¿está la frase?", en="is the sentence there?"): found(secret, encrypted["up"]),
-            tr(es="¿están las sugerencias?", en="are the suggestions there?"): b"probability"
-            in encrypted["down"],
-        },
-        {
-            tr(es="camino", en="path"): tr(es="en el dispositivo", en="on the device"),
-            tr(es="bytes oídos, de subida", en="bytes heard, upwards"): 0,
-            tr(es="¿está la frase?", en="is the sentence there?"): False,
-            tr(es="¿están las sugerencias?", en="are the suggestions there?"): False,
-        },
+            in heard["down"],
+        }
+        for path, heard in {
+            "HTTP": in_clear,
+            "HTTPS (TLS)": encrypted,
+            tr(es="en el dispositivo", en="on the device"): on_device,
+        }.items()
     ],
     caption=tr(es="Lo que oye quien está en medio", en="What somebody in the middle hears"),
 )
@@ -1069,10 +1067,12 @@ tables.show(
             tr(es="cómo se guarda", en="how it is kept"): tr(
                 es="clave envuelta con un PIN de 4 cifras", en="key wrapped by a 4-digit PIN"
             ),
-            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): True,
+            tr(es="¿lo lee el ladrón?", en="can the thief read it?"): tr(
+                es="sí, probándolos todos", en="yes, by trying all of them"
+            ),
             tr(es="cuánto le cuesta", en="at what cost"): tr(
-                es=f"{seconds_each * 10_000 / 60:.0f} min como mucho: 10 000 PIN a {1000 * seconds_each:.0f} ms",
-                en=f"{seconds_each * 10_000 / 60:.0f} min at most: 10 000 PINs at {1000 * seconds_each:.0f} ms",
+                es=f"{seconds_each * 10_000 / 60:.0f} min como mucho: 10 000 PIN a {1000 * seconds_each:.0f} ms (medido con {guesses})",
+                en=f"{seconds_each * 10_000 / 60:.0f} min at most: 10 000 PINs at {1000 * seconds_each:.0f} ms (measured with {guesses})",
             ),
         },
         {
@@ -1194,7 +1194,7 @@ compare(
 # | 15, 17, 20 | enseñarlos, borrarlos y entregarlos si te lo piden | los tiene él; si tú no los tienes, no puedes darlos |
 # | 28, 44-49 | contrato con quien te aloja; reglas si salen del Espacio Económico Europeo | no hay tercero ni viaje |
 # | 32 | seguridad adecuada al riesgo: cifrar, limitar accesos | también: cifra en reposo |
-# | 33, 34 | avisar de una brecha a la autoridad en 72 h y, si el riesgo es alto, a los afectados, salvo que estuvieran bien cifrados | un robo de un aparato ajeno no suele ser una brecha tuya |
+# | 33, 34 | avisar de una brecha a la autoridad en 72 h (salvo que el riesgo sea improbable) y, si es alto, a los afectados, salvo que los datos estuvieran bien cifrados | un robo de un aparato ajeno no suele ser una brecha tuya |
 # | 35 | evaluar el impacto antes, si el riesgo es alto | quizá también |
 #
 # El borde hace **más fácil** cumplir, no exime: en cuanto la aplicación envía estadísticas, copias de seguridad o ejemplos para reentrenar, vuelves a la columna de en medio.
@@ -1214,7 +1214,7 @@ compare(
 # | 15, 17, 20 | show, erase and hand them over on request | the user has them; what you do not have you cannot give |
 # | 28, 44-49 | a contract with whoever hosts you; rules if they leave the European Economic Area | there is no third party and no journey |
 # | 32 | security appropriate to the risk: encrypt, limit access | that too: encrypt at rest |
-# | 33, 34 | report a breach to the authority within 72 h and, if the risk is high, to those affected, unless the data were well encrypted | the theft of somebody's own device is not usually a breach of yours |
+# | 33, 34 | report a breach to the authority within 72 h (unless a risk is unlikely) and, if it is high, to those affected, unless the data were well encrypted | the theft of somebody's own device is not usually a breach of yours |
 # | 35 | assess the impact beforehand, if the risk is high | perhaps as well |
 #
 # The edge makes it **easier** to comply, it does not exempt you: as soon as the app sends statistics, backups or examples to retrain on, you are back in the middle column.
@@ -1233,8 +1233,8 @@ compare(
 # Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out** and **hours of machines switched on**. The prices are assumptions with a source and a date; the duration and the bytes of each request we have just measured.
 
 # %% slide="subslide"
-# es: dólares; precios de lista de AWS en us-east-1 según las páginas consultadas en noviembre de 2026, sin descuentos ni capa gratuita
-# en: dollars; AWS list prices for us-east-1 from the pages looked up in November 2026, without discounts or a free tier
+# es: dólares; precios de lista de AWS en us-east-1, tomados en noviembre de 2026 de páginas de terceros, sin descuentos ni capa gratuita: compruébalos
+# en: dollars; AWS list prices for us-east-1, taken in November 2026 from third parties' pages, without discounts or a free tier: check them
 PRICES = {
     # es: por GB·segundo, y por petición (Lambda)
     # en: per GB·second, and per request (Lambda)
@@ -1778,7 +1778,9 @@ def rack(path, uplink, how_many, every_s, insists, ready, stopping):
         writing.execute("commit")
         sleep(every_s)
     written.set()
-    thread.join(20)
+    # es: hasta que la bandeja quede vacía
+    # en: until the outbox is empty
+    thread.join(60)
 
 
 # %% [markdown] lang="es" row="38" slide="subslide"
@@ -1796,7 +1798,7 @@ NOTES, EVERY_S = 300, 0.012
 uplink_cuts = (
     *((0.4 + 0.35 * k, 0.46 + 0.35 * k) for k in range(3)),
     (1.5, 2.3),
-    *((2.6 + 0.35 * k, 2.66 + 0.35 * k) for k in range(40)),
+    *((2.6 + 0.35 * k, 2.66 + 0.35 * k) for k in range(7)),
 )
 VERSIONS = {
     tr(es="enviar y olvidar", en="send and forget"): (False, False),
@@ -1806,7 +1808,7 @@ VERSIONS = {
 
 
 def warehouse(insists, ignores_known):
-    """One version, from the first note to the last: (what headquarters has, seconds of the local suggestions, resets)."""
+    """One version, to the last note: (accepted, arrived, still in the outbox, seconds of the local suggestions, resets)."""
     folder = workspace() / f"warehouse-{insists}-{ignores_known}"
     folder.mkdir()
     box, kept = str(folder / "outbox.sqlite"), str(folder / "headquarters.sqlite")
@@ -1823,13 +1825,14 @@ def warehouse(insists, ignores_known):
         sleep(2.0)
         local.kill()
         local = processes.start(rack, *job)
-        local.result(timeout=40)
+        local.result(timeout=90)
         resets = link.counters.resets
     with closing(sqlite3.connect(kept)) as database, closing(sqlite3.connect(box)) as mine:
         arrived = database.execute("select number from notes order by arrival").fetchall()
         local_s = mine.execute("select seconds from accepted").fetchall()
         accepted = mine.execute("select number from accepted order by number").fetchall()
-    return accepted, arrived, [s for (s,) in local_s], resets
+        (left,) = mine.execute("select count(*) from outbox").fetchone()
+    return accepted, arrived, left, [s for (s,) in local_s], resets
 
 
 with ThreadPoolExecutor(3) as pool:
@@ -1839,7 +1842,7 @@ with ThreadPoolExecutor(3) as pool:
 outcomes = {}
 rows = []
 for name, run in zip(VERSIONS, runs, strict=True):
-    accepted, arrived, local_s, resets = run.result()
+    accepted, arrived, left, local_s, resets = run.result()
     outcomes[name] = history.check(
         [("notes", number) for (number,) in accepted], [("notes", number) for (number,) in arrived]
     )
@@ -1848,6 +1851,7 @@ for name, run in zip(VERSIONS, runs, strict=True):
             "": name,
             tr(es="aceptadas", en="accepted"): len(accepted),
             tr(es="en la central", en="at headquarters"): len(arrived),
+            tr(es="aún en la bandeja", en="still in the outbox"): left,
             tr(es="perdidas", en="lost"): len(outcomes[name].lost),
             tr(es="repetidas", en="repeated"): len(outcomes[name].duplicated),
             tr(es="conexiones cortadas", en="connections cut"): resets,
@@ -2699,67 +2703,55 @@ class Task:
     outside: bool = False
 
 
+# es: vatios al calcular y con la radio encendida, segundos que sigue encendida, y julios de una batería (14 W·h)
+# en: watts when computing and with the radio on, seconds that it stays on, and joules of a battery (14 W·h)
 COMPUTE_W, RADIO_W, TAIL_S, BATTERY_J = 2.0, 1.0, 11.0, 50_000
+REASONS = {
+    "outside": tr(
+        es="calcula aquí, el dato viene de fuera", en="computes here, the data come from outside"
+    ),
+    "battery": tr(es="caben los dos: gasta menos batería", en="both fit: it takes less battery"),
+    "no cloud": tr(
+        es="la nube no llega, agota la batería o no puede faltar",
+        en="the cloud is late, drains the battery or must not fail",
+    ),
+    "no edge": tr(
+        es="aquí no cabe, no llega o agota la batería",
+        en="here it does not fit, is late or drains the battery",
+    ),
+    "neither": tr(
+        es="ni uno ni otro: modelo menor, o repartir", en="neither: a smaller model, or split it"
+    ),
+}
 
 
 def place(task, profile=network.PROFILES["4g"], budget=0.05):
-    """Where it goes, and the margin there: (decision, margin, why). The network is judged by its p95, not by its mean."""
+    """(where, margin there, reason, shares of the battery a day at the edge and by sending). The network counts by its p95."""
     chance = random.Random(0)
     rtt = float(np.percentile([profile.draw_rtt(chance) for _ in range(2000)], 95)) / 1000
     wire = rtt + task.up_kb * 8 / profile.up_kbps + task.down_kb * 8 / profile.down_kbps
-    cloud_s, edge_s = wire + task.server_s, task.server_s * task.slower
-    # es: los envíos seguidos comparten la cola de la radio
-    # en: sendings in a row share the radio's tail
-    awake = min(86_400, task.a_day * (wire + TAIL_S))
-    cloud_share, edge_share = (
-        RADIO_W * awake / BATTERY_J,
-        COMPUTE_W * edge_s * task.a_day / BATTERY_J,
-    )
-    edge = edge_s <= task.deadline_s and task.model_mb <= task.room_mb and edge_share <= budget
-    cloud = cloud_s <= task.deadline_s and not task.offline
-    margins = {"edge": task.deadline_s / edge_s, "cloud": task.deadline_s / cloud_s}
-    if edge and task.outside:
-        return (
-            "hybrid",
-            margins["edge"],
-            tr(
-                es="calcula aquí, el dato viene de fuera",
-                en="computes here, the data come from outside",
-            ),
-        )
-    if edge and cloud:
-        where = "edge" if edge_share <= cloud_share else "cloud"
-        return (
-            where,
-            margins[where],
-            tr(es="caben los dos: gasta menos batería", en="both fit: it takes less battery"),
-        )
-    if edge:
-        return (
-            "edge",
-            margins["edge"],
-            tr(
-                es="la nube no llega, o no puede faltar",
-                en="the cloud is late, or it must not fail",
-            ),
-        )
-    if cloud:
-        return (
-            "cloud",
-            margins["cloud"],
-            tr(
-                es="no cabe, no llega o agota la batería",
-                en="it does not fit, is late or drains the battery",
-            ),
-        )
-    return (
-        "split",
-        max(margins.values()),
-        tr(
-            es="ni uno ni otro: modelo menor, o repartir",
-            en="neither: a smaller model, or split it",
-        ),
-    )
+    seconds = {"edge": task.server_s * task.slower, "cloud": wire + task.server_s}
+    joules = {
+        "edge": COMPUTE_W * seconds["edge"] * task.a_day,
+        # es: los envíos seguidos comparten la cola de la radio: un día no tiene más segundos
+        # en: sendings in a row share the radio's tail: a day has no more seconds
+        "cloud": RADIO_W * min(86_400, task.a_day * (wire + TAIL_S)),
+    }
+    fits = {"edge": task.model_mb <= task.room_mb, "cloud": not task.offline}
+    good = [
+        place
+        for place in ("edge", "cloud")
+        if fits[place] and seconds[place] <= task.deadline_s and joules[place] <= budget * BATTERY_J
+    ]
+    margin = {place: task.deadline_s / seconds[place] for place in seconds}
+    shares = [100 * joules[place] / BATTERY_J for place in ("edge", "cloud")]
+    if not good:
+        return "neither", max(margin.values()), "neither", shares
+    if task.outside and "edge" in good:
+        return "hybrid", margin["edge"], "outside", shares
+    best = min(good, key=joules.get)
+    reason = "battery" if len(good) == 2 else {"edge": "no cloud", "cloud": "no edge"}[best]
+    return best, margin[best], reason, shares
 
 
 # es: datos supuestos, de órdenes de magnitud razonables. Cámbialos y vuelve a ejecutar
@@ -2890,20 +2882,20 @@ NAMES_OF = {
     "edge": tr(es="borde", en="edge"),
     "cloud": tr(es="nube", en="cloud"),
     "hybrid": tr(es="híbrido", en="hybrid"),
-    "split": tr(es="ni uno ni otro", en="neither"),
+    "neither": tr(es="ni uno ni otro", en="neither"),
 }
 placed = {task.name: place(task) for task in TWELVE}
 tables.show(
     [
         {
             tr(es="tarea", en="task"): task.name,
-            tr(es="sube (kB)", en="up (kB)"): float(task.up_kb),
             tr(es="plazo (s)", en="deadline (s)"): float(task.deadline_s),
             tr(es="modelo (MB)", en="model (MB)"): float(task.model_mb),
-            tr(es="sin red", en="offline"): task.offline,
+            tr(es="batería, calculando (%)", en="battery, computing (%)"): placed[task.name][3][0],
+            tr(es="batería, enviando (%)", en="battery, sending (%)"): placed[task.name][3][1],
             tr(es="va en", en="goes to"): NAMES_OF[placed[task.name][0]],
             tr(es="margen", en="margin"): placed[task.name][1],
-            tr(es="porque", en="because"): placed[task.name][2],
+            tr(es="porque", en="because"): REASONS[placed[task.name][2]],
         }
         for task in TWELVE
     ],
@@ -2926,10 +2918,10 @@ compare(
 #
 # Las diapositivas son de 2021. A noviembre de 2026:
 #
-# - **Los asistentes se han movido en los dos sentidos.** Amazon quitó el 28 de marzo de 2025 la opción de [no enviar la voz a la nube](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) en los pocos Echo que la tenían, para servir Alexa+ con modelos grandes; Google [aplazó a 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) el cambio de Assistant por Gemini. Al revés, Apple abrió a las aplicaciones, con iOS 26 (2025), [un modelo de lenguaje de unos 3000 millones de parámetros](https://developer.apple.com/documentation/foundationmodels) que corre en el teléfono.
+# - **Los asistentes se han movido en los dos sentidos.** Amazon quitó el 28 de marzo de 2025 la opción de [no enviar la voz a la nube](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) en los pocos Echo que la tenían, para servir Alexa+ con modelos grandes; Google [aplazó a 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) el cambio de Assistant por Gemini. Al revés, Apple abrió a las aplicaciones, con iOS 26 (2025), [un modelo de lenguaje de unos 3000 millones de parámetros](https://machinelearning.apple.com/research/apple-foundation-models-2025-updates) que corre en el teléfono.
 # - **El navegador es ya un dispositivo serio.** WebAssembly (lo que has usado) está en todos; WebGPU, que llega a la tarjeta gráfica, está en Chrome desde la versión 113 (2023), en Firefox desde la 141 y en Safari desde la 26 (2025), [según la plataforma](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), que llega a la NPU, es candidata a recomendación del W3C, y aún no está en todos. Chrome trae modelos propios para [traducir y resumir](https://developer.chrome.com/docs/ai/built-in-apis) desde la 138 (2025).
 # - **Los chips de la diapositiva.** El que Google preparaba en 2020 salió en 2021 con el Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Del de Tesla se prometían coches autónomos «el año que viene»: los primeros viajes con clientes y [sin supervisor dentro](https://www.slashgear.com/2086725/tesla-unsupervised-robotaxis-austin-texas/) fueron en enero de 2026, unos pocos coches y en Austin. Hoy un portátil necesita una NPU de [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) para llamarse Copilot+ (2024); ya sabes qué preguntar a esa cifra: ¿con qué memoria?
-# - **«En línea y en el dispositivo»**, el futuro según la diapositiva, se ha cumplido a medias: los modelos más usados hoy son enormes y viven en la nube. Lo que se ha impuesto es la mezcla.
+# - **«En línea y en el dispositivo»**, el futuro según la diapositiva, se ha cumplido a medias: los asistentes más conocidos responden con modelos enormes que viven en la nube, y los pequeños han bajado al aparato. Lo que más se ve es la mezcla.
 # %% [markdown] lang="en" row="33 40" slide="subslide"
 # No row says "phone" or "server" out of habit: the deadline, the bytes, the size, the network and the battery say it. Change one fact (the dictation's deadline to 0.2 s, or the assistant's model to 1500 MB) and the task moves house. And notice that one product appears in several rows: a speaker is edge for its wake word and cloud for your question.
 #
@@ -2937,10 +2929,10 @@ compare(
 #
 # The slides are from 2021. As of November 2026:
 #
-# - **The assistants have moved both ways.** On 28 March 2025 Amazon removed the option of [not sending one's voice to the cloud](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) from the few Echos that had it, to serve Alexa+ by large models; Google [put off to 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) the change from Assistant to Gemini. The other way round, Apple opened to apps, with iOS 26 (2025), [a language model of some 3000 million parameters](https://developer.apple.com/documentation/foundationmodels) that runs on the phone.
+# - **The assistants have moved both ways.** On 28 March 2025 Amazon removed the option of [not sending one's voice to the cloud](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) from the few Echos that had it, to serve Alexa+ by large models; Google [put off to 2026](https://gadgetbond.com/google-assistant-gemini-ai-upgrade-delay-2026) the change from Assistant to Gemini. The other way round, Apple opened to apps, with iOS 26 (2025), [a language model of some 3000 million parameters](https://machinelearning.apple.com/research/apple-foundation-models-2025-updates) that runs on the phone.
 # - **The browser is a serious device by now.** WebAssembly (what you have used) is in all of them; WebGPU, which reaches the graphics card, is in Chrome since version 113 (2023), in Firefox since 141 and in Safari since 26 (2025), [depending on the platform](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), which reaches the NPU, is a W3C candidate recommendation, and not in all of them yet. Chrome brings models of its own to [translate and summarise](https://developer.chrome.com/docs/ai/built-in-apis) since 138 (2025).
 # - **The chips of the slide.** The one that Google was preparing in 2020 came out in 2021 with the Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Tesla's came with the promise of self-driving cars "next year": the first rides with customers and [no supervisor inside](https://www.slashgear.com/2086725/tesla-unsupervised-robotaxis-austin-texas/) were in January 2026, a few cars and in Austin. A laptop needs an NPU of [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) to be called Copilot+ (2024); you know by now what to ask that figure: with which memory?
-# - **"Online and on-device"**, the future according to the slide, has come half true: the most used models today are huge and live in the cloud. What has prevailed is the mixture.
+# - **"Online and on-device"**, the future according to the slide, has come half true: the best-known assistants answer by huge models that live in the cloud, and the small ones have come down to the device. What you see most is the mixture.
 
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
