@@ -956,8 +956,8 @@ ax.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Milisegundos de modelo por fila según el tamaño del lote, en escalas logarítmicas. En los dos modelos bajan al crecer el lote; la red cuesta mucho más por fila que la regresión logística en todos los tamaños.",
-        en="Milliseconds of model per row against batch size, on logarithmic scales. In both models they fall as the batch grows; the network costs much more per row than the logistic regression at every size.",
+        es="Milisegundos de modelo por fila según el tamaño del lote, en escalas logarítmicas. En los dos modelos bajan, en conjunto, al crecer el lote; la red cuesta mucho más por fila que la regresión logística en todos los tamaños.",
+        en="Milliseconds of model per row against batch size, on logarithmic scales. In both models they fall, on the whole, as the batch grows; the network costs much more per row than the logistic regression at every size.",
     ),
 )
 
@@ -1060,8 +1060,8 @@ ax.legend(fontsize=9)
 plots.show(
     fig,
     alt=tr(
-        es="Latencia mediana y p99 a tres cargas, con lotes y sin ellos. Con poca carga la mediana con lotes es mayor, por la espera. Por encima de la capacidad del servicio sin lotes, la latencia de este crece sin freno durante la medida, mientras que la de los lotes es mucho menor.",
-        en="Median latency and p99 at three loads, with and without batches. At low load the median with batches is larger, because of the waiting. Above the capacity of the service without batches its latency grows without a brake during the measure, while that of the batched one is much lower.",
+        es="Latencia mediana y p99 a tres cargas, con lotes y sin ellos. Con poca carga la mediana con lotes suele ser mayor, por la espera. Por encima de la capacidad del servicio sin lotes, la latencia de este crece sin freno durante la medida, mientras que la de los lotes es mucho menor.",
+        en="Median latency and p99 at three loads, with and without batches. At low load the median with batches is usually larger, because of the waiting. Above the capacity of the service without batches its latency grows without a brake during the measure, while that of the batched one is much lower.",
     ),
 )
 
@@ -1761,26 +1761,26 @@ compare(
 # %% [markdown] lang="es" slide="subslide" row="28"
 # Lee la tabla por filas. **Por lotes**: la respuesta más barata en el momento, pero vieja; deja sin contestar todo lo que trae un número propio, y la mayor parte de lo que calculó no lo leyó nadie. **En línea**: lo contesta todo, con el dato al momento, y paga el modelo en cada pregunta. **Streaming**: lo mismo que en línea, por otro camino. **Híbrido**: lo contesta todo, con algo de antigüedad, y el modelo trabaja menos.
 #
-# El AUC cuenta las no contestadas como si se hubiera dicho la frecuencia media: por eso los lotes pierden. Es de un solo día, con vuelos que se repiten: sirve para comparar las filas, no para publicarlo. La CPU del streaming no incluye ni el broker ni el puente que lo uniría a un navegador.
+# El AUC cuenta las no contestadas como si se hubiera dicho la frecuencia media: por eso los lotes salen peor. Es de un solo día y de pocos vuelos, que se repiten: unas milésimas son ruido. La CPU del streaming no incluye ni el broker ni el puente que lo uniría a un navegador.
 #
 # Si los lotes tiran casi todo, ¿por qué alguien los usa? Porque aquí hay más predicciones posibles que preguntas. Con las mismas tablas y mil veces más preguntas, casi nada sobraría. **El desperdicio no es de la técnica: es el cociente entre el espacio de entrada y el tráfico.** Y ojo, desperdicio no es lo mismo que fallo: una predicción sin usar es una que sobra; un fallo, una que falta.
 # %% [markdown] lang="en" slide="subslide" row="28"
 # Read the table by rows. **Batch**: the cheapest answer at the moment of asking, but old; it leaves unanswered all that brings a number of its own, and most of what it computed was read by nobody. **Online**: answers everything, on data of this moment, and pays for the model at each question. **Streaming**: the same as online, by another road. **Hybrid**: answers everything, with some staleness, and the model works less.
 #
-# The AUC counts those unanswered as if the average frequency had been said: that is why the batch loses. It is of a single day, with flights that repeat: good for comparing the rows, not for publishing. The CPU of streaming includes neither the broker nor the bridge that would join it to a browser.
+# The AUC counts those unanswered as if the average frequency had been said: that is why the batch comes out worse. It is of a single day and of few flights, which repeat: some thousandths are noise. The CPU of streaming includes neither the broker nor the bridge that would join it to a browser.
 #
 # If the batch throws nearly everything away, why does anybody use it? Because here there are more possible predictions than questions. With the same tables and a thousand times more questions hardly anything would be left over. **Waste does not belong to the technique: it is the ratio of the input space to the traffic.** And mind, waste is not the same as a miss: an unused prediction is one too many; a miss, one too few.
 
 # %% [markdown] lang="es" slide="slide" row="28"
 # ### El cuadro de mando: mueve los mandos
 #
-# La medida es de un solo punto. Para mover el intervalo, la cabeza y la carga usamos un **modelo** del servicio: la cola se simula con las horas de llegada del día y con los tiempos que acabas de medir (modelo por lote, HTTP por petición), y la antigüedad y el desperdicio salen de recorrer las preguntas, como antes. Comprueba abajo cuánto se aparta de lo medido antes de creerlo.
+# La medida es de un solo punto. Para mover el intervalo, la cabeza y la carga usamos un **modelo** del servicio: la cola se simula con las horas de llegada del día y con los tiempos que acabas de medir (modelo por lote, y CPU por petición), y la antigüedad y el desperdicio salen de recorrer las preguntas, como antes. Comprueba abajo cuánto se aparta de lo medido antes de creerlo.
 #
 # Los precios son **supuestos**, en una celda para que los cambies: 0.04048 USD por vCPU y hora es la tarifa de AWS Fargate en Virginia (Linux/x86) que recogen [Vantage](https://www.vantage.sh/blog/fargate-pricing) (2021) y [Wring](https://www.wring.co/blog/aws-fargate-pricing-guide) (marzo de 2026). El broker, un precio redondo nuestro.
 # %% [markdown] lang="en" slide="slide" row="28"
 # ### The dashboard: move the sliders
 #
-# The measure is a single point. To move the interval, the head and the load we use a **model** of the service: the queue is simulated with the day's arrival times and with the times that you have just measured (model per batch, HTTP per request), and staleness and waste come from walking through the questions, as before. See below how far it is from the measure before you believe it.
+# The measure is a single point. To move the interval, the head and the load we use a **model** of the service: the queue is simulated with the day's arrival times and with the times that you have just measured (model per batch, and CPU per request), and staleness and waste come from walking through the questions, as before. See below how far it is from the measure before you believe it.
 #
 # The prices are **assumptions**, in a cell for you to change: 0.04048 USD per vCPU and hour is the AWS Fargate rate in Virginia (Linux/x86) that [Vantage](https://www.vantage.sh/blog/fargate-pricing) (2021) and [Wring](https://www.wring.co/blog/aws-fargate-pricing-guide) (March 2026) report. The broker, a round price of ours.
 
@@ -1815,14 +1815,17 @@ def model_seconds(rows):
     return float(np.interp(rows, [0, *sizes], [0, *(per_call["v1", size] for size in sizes)]))
 
 
-http_s = max(2e-4, 1 / capacity - per_call["v1", 1])
+# es: lo que gasta de CPU una pregunta en línea, menos el modelo; y la capacidad sin lotes que sale de ahí
+# en: the CPU that an online question spends, less the model; and the capacity without batches that follows from it
+http_s = max(2e-4, results["online"]["cpu"] / 1e3 - per_call["v1", 1])
+ideal_capacity = 1 / (http_s + per_call["v1", 1])
 hop_ms = max(0.0, results["streaming"]["p50"] - results["online"]["p50"])
 
 
 def what_if(interval, head, load):
-    """The four ways with these settings; `load` is the mean rate, relative to the capacity without batches."""
+    """The four ways with these settings; `load` is the mean rate, relative to `ideal_capacity`."""
     arrivals = np.array([at for at, _ in requests])
-    arrivals = arrivals * (len(arrivals) / arrivals[-1]) / (load * capacity)
+    arrivals = arrivals * (len(arrivals) / arrivals[-1]) / (load * ideal_capacity)
     batch = walk(the_day, range(len(today)), interval, math.inf, keep=False)
     mixed = walk(the_day, order[:head], interval, interval)
     every_one, nobody = np.ones(len(arrivals), bool), np.zeros(len(arrivals), bool)
@@ -1890,7 +1893,7 @@ sliders.show(
         "load": tr(es="carga (1 = capacidad sin lotes)", en="load (1 = capacity without batches)"),
     },
 )
-simulated = what_if(4, 100, len(the_day) / day_seconds / capacity)
+simulated = what_if(4, 100, len(the_day) / day_seconds / ideal_capacity)
 tables.show(
     [
         {
@@ -1908,13 +1911,13 @@ tables.show(
 )
 
 # %% [markdown] lang="es" slide="subslide" row="28"
-# Mueve la **carga** más allá de 1: en línea aguanta mientras los lotes se llenan y luego se hunde; la tabla ni se entera. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas de modelo suben en la misma proporción. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más la cola.
+# Mueve la **carga** más allá de 1: en línea aguanta mientras los lotes se llenan y luego se hunde; la tabla ni se entera. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas de modelo suben en la misma proporción. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más la cola. Y mira el **dinero**: casi iguala a todos, porque atender HTTP cuesta aquí más que una fila de modelo dentro de un lote. Con un modelo cien veces más caro mandarían las filas, y el orden sería otro: prueba a multiplicar `row_s`.
 #
-# El p99 simulado suele quedarse por debajo del medido: la simulación no tiene recolector de basura, ni otros procesos en la misma CPU, ni el propio generador de carga. Su orden es de fiar; sus milisegundos, no. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
+# El p99 simulado se queda por debajo del medido: la simulación no tiene recolector de basura, ni otros procesos en la misma CPU, ni el propio generador de carga, ni cambios de hilo. Fíate de en qué sentido se mueve; de sus milisegundos, no. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
 # %% [markdown] lang="en" slide="subslide" row="28"
-# Move the **load** beyond 1: online holds while its batches fill, and then it sinks; the table does not even notice. Lower the **interval**: the batch's staleness falls with it, and the model rows rise in the same proportion. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the tail.
+# Move the **load** beyond 1: online holds while its batches fill, and then it sinks; the table does not even notice. Lower the **interval**: the batch's staleness falls with it, and the model rows rise in the same proportion. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the tail. And look at the **money**: it is nearly the same for all, since serving HTTP costs more here than a row of model inside a batch. With a model a hundred times more expensive the rows would rule, and the order would be another: try to multiply `row_s`.
 #
-# The simulated p99 is usually below the measured one: the simulation has no garbage collector, no other processes on the same CPU, nor the load generator itself. Its order is to be trusted; its milliseconds are not. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
+# The simulated p99 stays below the measured one: the simulation has no garbage collector, no other processes on the same CPU, not the load generator itself, no changes of thread. Trust the direction in which it moves; not its milliseconds. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
 
 # %% [markdown] lang="es" slide="slide" row="32"
 # ## Ordenar en dos etapas
@@ -2125,29 +2128,54 @@ choose(
 # The facts of the table are **our estimates**, to be argued about. Write your decision (`"batch"`, `"online"`, `"hybrid"`) before you see the rule.
 
 # %% slide="fragment"
-# es: nombre: (entradas enumerables: "yes", "head" si solo la cabeza, "no"; minutos que la respuesta aguanta; segundos que se espera)
-# en: name: (enumerable inputs: "yes", "head" if only the head, "no"; minutes that the answer keeps; seconds one waits)
-systems = {
-    "TripAdvisor: ranking hotels of a city": ("yes", 1440, 0.5),
-    "Netflix: titles for each member": ("yes", 1440, 0.5),
-    "Netflix: order of the rows, for each member": ("yes", 5, 0.3),
-    "Google Assistant: speech recognition": ("no", 0, 0.5),
-    "Twitter: feed of each user": ("yes", 1, 0.5),
-    "DoorDash: restaurants for each customer": ("yes", 240, 0.5),
-    "DoorDash: items, given the basket": ("no", 1, 0.3),
-    "Card payment: fraud": ("no", 0, 0.1),
-    "Weekly list of songs": ("yes", 10080, 60),
-    "Search box: completion of the query": ("head", 60, 0.1),
-    "Customers likely to leave, for a campaign": ("yes", 10080, 86400),
-    "Ride: time of arrival": ("no", 1, 0.5),
-    "Warehouse: demand of each product tomorrow": ("yes", 720, 86400),
-    "Mail: spam": ("no", 0, 5),
-    "Translation of a web page": ("head", 43200, 1),
-    "Radiology: which scan to read first": ("no", 0, 300),
+inputs_words = {
+    "yes": tr(es="enumerables", en="enumerable"),
+    "head": tr(es="solo la cabeza", en="the head only"),
+    "no": tr(es="no enumerables", en="not enumerable"),
 }
-my_decisions = dict.fromkeys(systems)
+# es: (nombre, ¿se pueden enumerar las entradas?, minutos que la respuesta aguanta, segundos que se espera)
+# en: (name, can the inputs be enumerated?, minutes that the answer keeps, seconds one waits)
+systems = {
+    "a": (tr(es="TripAdvisor: ordenar los hoteles de una ciudad", en="TripAdvisor: ranking the hotels of a city"), "yes", 1440, 0.5),
+    "b": (tr(es="Netflix: títulos para cada abonado", en="Netflix: titles for each member"), "yes", 1440, 0.5),
+    "c": (tr(es="Netflix: orden de las filas de cada abonado", en="Netflix: order of the rows of each member"), "yes", 5, 0.3),
+    "d": (tr(es="Google Assistant: reconocer la voz", en="Google Assistant: speech recognition"), "no", 0, 0.5),
+    "e": (tr(es="Twitter: el feed de cada usuario", en="Twitter: the feed of each user"), "yes", 1, 0.5),
+    "f": (tr(es="DoorDash: restaurantes para cada cliente", en="DoorDash: restaurants for each customer"), "yes", 240, 0.5),
+    "g": (tr(es="DoorDash: platos, según la cesta", en="DoorDash: items, given the basket"), "no", 1, 0.3),
+    "h": (tr(es="Pago con tarjeta: fraude", en="Card payment: fraud"), "no", 0, 0.1),
+    "i": (tr(es="Lista semanal de canciones", en="Weekly list of songs"), "yes", 10080, 60),
+    "j": (tr(es="Buscador: completar la consulta", en="Search box: completing the query"), "head", 60, 0.1),
+    "k": (tr(es="Clientes que se irán, para una campaña", en="Customers likely to leave, for a campaign"), "yes", 10080, 86400),
+    "l": (tr(es="Viaje: hora de llegada", en="Ride: time of arrival"), "no", 1, 0.5),
+    "m": (tr(es="Almacén: demanda de mañana, por producto", en="Warehouse: tomorrow's demand, by product"), "yes", 720, 86400),
+    "n": (tr(es="Correo: basura o no", en="Mail: spam or not"), "no", 0, 5),
+    "o": (tr(es="Traducir una página web", en="Translating a web page"), "head", 43200, 1),
+    "p": (tr(es="Radiología: qué prueba mirar antes", en="Radiology: which scan to read first"), "no", 0, 300),
+}
+facts_of = {letter: facts[1:] for letter, facts in systems.items()}
+tables.show(
+    [
+        {
+            "": letter,
+            tr(es="sistema", en="system"): name,
+            tr(es="entradas", en="inputs"): inputs_words[enumerable],
+            tr(es="aguanta (min)", en="keeps (min)"): keeps,
+            tr(es="espera (s)", en="waits (s)"): waits,
+        }
+        for letter, (name, enumerable, keeps, waits) in systems.items()
+    ],
+    caption=tr(es="Los datos: estimaciones nuestras", en="The facts: our estimates"),
+)
+
+# %%
+# es: escribe "batch", "online" o "hybrid"
+# en: write "batch", "online" or "hybrid"
+my_decisions = dict(a=None, b=None, c=None, d=None, e=None, f=None, g=None, h=None)
+my_decisions |= dict(i=None, j=None, k=None, l=None, m=None, n=None, o=None, p=None)
 
 
+# %% slide="fragment"
 def decide(enumerable, keeps_minutes, waits_s, refresh_minutes=60):
     """(decision, reason). `refresh_minutes`: how often a batch of all the inputs could run, here at best."""
     if keeps_minutes < refresh_minutes:
@@ -2159,28 +2187,21 @@ def decide(enumerable, keeps_minutes, waits_s, refresh_minutes=60):
     return "online", tr(es="no se sabe qué se preguntará", en="what will be asked is not known")
 
 
-inputs_words = {
-    "yes": tr(es="enumerables", en="enumerable"),
-    "head": tr(es="solo la cabeza", en="the head only"),
-    "no": tr(es="no enumerables", en="not enumerable"),
-}
 tables.show(
     [
         {
-            tr(es="sistema", en="system"): name,
-            tr(es="entradas", en="inputs"): inputs_words[facts[0]],
-            tr(es="aguanta (min)", en="keeps (min)"): facts[1],
-            tr(es="espera (s)", en="waits (s)"): facts[2],
+            "": letter,
+            tr(es="sistema", en="system"): systems[letter][0],
             tr(es="regla", en="rule"): decide(*facts)[0],
             tr(es="porque", en="because"): decide(*facts)[1],
-            tr(es="tú", en="you"): my_decisions[name],
+            tr(es="tú", en="you"): my_decisions[letter],
         }
-        for name, facts in systems.items()
+        for letter, facts in facts_of.items()
     ],
     caption=tr(es="Dieciséis sistemas, por razones", en="Sixteen systems, by reasons"),
 )
 changed = {
-    minutes: sum(decide(*facts)[0] != decide(*facts, refresh_minutes=minutes)[0] for facts in systems.values())
+    minutes: sum(decide(*facts)[0] != decide(*facts, refresh_minutes=minutes)[0] for facts in facts_of.values())
     for minutes in (1, 5, 30, 240, 1440, 20160)
 }
 tables.show(
@@ -2507,9 +2528,15 @@ compare(
 stopped = {}
 
 
-def send_signal(service, name, at, moments):
-    """In a thread: the signal, and when it was sent."""
-    sleep(max(0.0, at - monotonic()))
+def send_signal(service, name, moments):
+    """In a thread: as soon as the service has answered 40, the signal; and when it was sent."""
+    with services.http_client(service.address) as client:
+        answered = 0.0
+        while answered < 40:
+            sleep(0.05)
+            families = text_string_to_metric_families(client.get("/metrics").text)
+            samples = [sample for family in families for sample in family.samples]
+            answered = sum(each.value for each in samples if each.name == "predict_seconds_count")
     moments.append(monotonic())
     service.terminate() if name == "SIGTERM" else service.kill()
 
@@ -2517,9 +2544,8 @@ def send_signal(service, name, at, moments):
 with processes.group() as group:
     for name in ("SIGTERM", "SIGKILL"):
         service, moments = start_online(group, **SINGLE), []
-        order_to_stop = (service, name, monotonic() + 1.5, moments)
-        threading.Thread(target=send_signal, args=order_to_stop, daemon=True).start()
-        answers = replay.closed_loop(service.address, asked_at, concurrency=24, seconds=1.8)
+        threading.Thread(target=send_signal, args=(service, name, moments), daemon=True).start()
+        answers = replay.closed_loop(service.address, asked_at, concurrency=24, seconds=1.5)
         service.wait(timeout=10)
         inside = [each for each in answers if each.sent < moments[0] <= each.done]
         stopped[name] = {

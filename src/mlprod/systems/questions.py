@@ -1,4 +1,4 @@
-"""A day of questions from travellers: a popular head and a long tail (Zipf), a daily shape, some with numbers of their own.
+"""A day of questions from travellers: popular head and long tail (Zipf), a daily shape, some with their own numbers.
 
 Synthetic, and seeded: which flight is asked about, when, and whether the traveller adds the delay on the screen. The
 flights themselves, and what became of them, are the caller's (real ones).
@@ -49,8 +49,8 @@ def day(
 ) -> list[Question]:
     """`how_many` questions in order of time, about flights that depart at `departures` (hours) and have these delays.
 
-    `popularity` is each flight's weight among those that can be asked about at that moment. A share `own_numbers` of the
-    questions states the delay on the screen (`delays`, in minutes). Raises ValueError when there is nothing to ask about.
+    `popularity` is each flight's weight among those that can be asked about at that moment. A share `own_numbers` of
+    the questions states the delay on the screen (`delays`, in minutes). Raises ValueError when there is nothing to ask.
     """
     if how_many < 1 or len(departures) == 0:
         raise ValueError("a day needs flights and questions")

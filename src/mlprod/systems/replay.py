@@ -1,4 +1,4 @@
-"""Send requests to an HTTP service from a process of its own: a trace at its own times (open loop), or in a closed loop.
+"""Send requests to an HTTP service from a process of its own: a trace at its times (open loop), or in a closed loop.
 
     answers = replay.open_loop(service.address, [(0.00, {"flight": 7}), (0.03, {"flight": 9})])
 
@@ -56,7 +56,7 @@ def open_loop(
     """POST each body at its time: `requests` are (seconds from the start, JSON body), in order of time.
 
     A request waits for nobody: each takes a free connection, or opens another one (up to `connections`). Shows a bar
-    when the trace lasts longer than 2 s. `begin` (monotonic seconds) is when the trace starts: soon after now by default.
+    when the trace lasts longer than 2 s. `begin` (monotonic seconds) is when the trace starts: soon, by default.
     Raises ChildFailed if the sending process fails.
     """
     sender = processes.start(_send_all, address, path, list(requests), connections, timeout, begin, name="load")

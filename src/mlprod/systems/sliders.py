@@ -1,7 +1,7 @@
 """A figure that moves with sliders; where there are none (a run by papermill, a page on the web), the figure alone.
 
-    def draw(interval, load): ...; return fig, "what the figure shows"
-    sliders.show(draw, interval=[0.5, 1, 4], load=[1, 2], labels={"interval": "refresh every (h)"})
+def draw(interval, load): ...; return fig, "what the figure shows"
+sliders.show(draw, interval=[0.5, 1, 4], load=[1, 2], labels={"interval": "refresh every (h)"})
 """
 
 from __future__ import annotations
