@@ -1092,9 +1092,7 @@ class MicroBatcher:
             self.clock.at(self.clock.now() + self.max_wait_ms, lambda: self.expire(batch))
         if len(self.waiting) == self.max_size:
             self.flush()
-        ### END SOLUTION
 
-    ### BEGIN SOLUTION
     def expire(self, batch):
         # es: el vencimiento de un lote que ya salió no dice nada del siguiente
         # en: the expiry of a batch that has already left says nothing about the next one
@@ -1115,8 +1113,7 @@ class MicroBatcher:
             if len(rows) == 1:
                 return [None]
             return [value for row in rows for value in self.values([row])]
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% test="batcher/wait" points=2 row="26 28" objective="4.3"
 import random
@@ -1580,9 +1577,7 @@ class Service:
     def metrics(self):
         ### BEGIN SOLUTION
         return {**self.counts, "in_flight": len(self.queue)}
-        ### END SOLUTION
 
-    ### BEGIN SOLUTION
     def begin(self):
         # es: el resultado y su versión se deciden juntos, al empezar
         # en: the result and its version are decided together, at the beginning
@@ -1603,8 +1598,7 @@ class Service:
             self.begin()
         elif self.stopping:
             self.done()
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% test="service/shed" points=2 row="26" objective="4.10"
 import random
@@ -2769,13 +2763,10 @@ class Hybrid:
         if len(self.cache) > self.cache_size:
             self.cache.popitem(last=False)
         return {"value": value, "source": "online", "version": self.version, "age_s": 0}
-        ### END SOLUTION
 
-    ### BEGIN SOLUTION
     def key(self, features):
         return tuple(sorted(features.items()))
-
-    ### END SOLUTION
+        ### END SOLUTION
 
 # %% test="hybrid/sources" points=2 row="31" objective="4.8"
 import random
