@@ -13,6 +13,7 @@ import pytest
 from mlprod import course
 from mlprod.systems import processes, replay, services
 
+pytestmark = pytest.mark.slow
 NEEDED = (
     *("import asyncio", "class Features", "recipes = {", "class Model", "class Shedder", "def online("),
     *("class HybridStore", "def swappable(", "def in_place(", "def torn("),
@@ -107,11 +108,7 @@ def test_a_swap_under_load_drops_nothing_and_mixes_nothing(lesson):
 
         def orders():
             with services.http_client(service.address) as client:
-                for order in (
-                    {"phase": "shadow", "version": "v2"},
-                    {"phase": "canary", "share": 20},
-                    {"phase": "promoted"},
-                ):
+                for order in ORDERS:
                     time.sleep(0.6)
                     said.append(client.post("/admin", json=order).json())
 
