@@ -241,12 +241,12 @@ device_name, at_the_edge = list(device_times.items())[-1]
 
 # %% [markdown] lang="es" row="33" slide="subslide"
 # Cuenta de qué se compone cada cifra: la de Python y la del navegador incluyen partir el texto en palabras, la inferencia y ordenar las candidatas. El navegador es un dispositivo de verdad, con su arranque (descargar el programa que ejecuta modelos y el modelo), que se paga una vez.
-# El «dispositivo lento» no lo es: es tu procesador con pausas, para tener algo lento que medir.
+# Si el navegador sale tan rápido como Python, o más, no es magia: con un modelo tan pequeño, lo de alrededor (partir el texto, ordenar candidatas) pesa tanto como la red neuronal, y eso en Python es lento. El «dispositivo lento» no es de verdad: es tu procesador con pausas, para tener algo lento que medir.
 #
 # Escribe tú en la página: cada pulsación pregunta al modelo de tu navegador y, además, a la nube, a través de una red 4G simulada. Fíjate en cuál de las dos respuestas llega antes de que pulses la letra siguiente.
 # %% [markdown] lang="en" row="33" slide="subslide"
 # Mind what each figure contains: Python's and the browser's include splitting the text into words, the inference, and ranking the candidates. The browser is a real device, with its start-up (fetching the program that runs models, and the model), which is paid once.
-# The "slow device" is not: it is your processor with pauses, to have something slow to measure.
+# If the browser comes out as fast as Python, or faster, there is no magic in it: with so small a model, what is around it (splitting the text, ranking candidates) weighs as much as the neural network, and that is slow in Python. The "slow device" is not real: it is your processor with pauses, to have something slow to measure.
 #
 # Type in the page yourself: each keystroke asks the model in your browser and also the cloud, over a simulated 4G network. Watch which of the two answers arrives before you press the next letter.
 
@@ -1224,13 +1224,13 @@ compare(
 #
 # «Cuanto más calculas en el borde, menos pagas de servidores.» Cierto; falta saber cuánto. Y la otra mitad de la diapositiva: un error en la nube puede arruinar una empresa. En 2020, la *startup* Milkie Way gastó [72 000 dólares en unas horas](https://blog.tomilkieway.com/72k-1/) de pruebas, con un presupuesto avisado de 7: su programa se llamaba a sí mismo, y la nube crecía para atenderlo.
 #
-# Nuestro contador cobra lo que cobran las nubes: **cómputo** (GB de memoria por segundo), **peticiones**, **bytes que salen** y **horas de máquinas encendidas**. Los precios son supuestos con fuente y fecha; la duración y los bytes de cada petición los acabamos de medir.
+# Nuestro contador cobra lo que cobran las nubes: **cómputo** (GB de memoria por segundo), **peticiones**, **bytes que salen** y **horas de máquinas encendidas**. Los precios son supuestos con fuente y fecha (los de hoy, en [su página](https://aws.amazon.com/lambda/pricing/)); la duración y los bytes de cada petición los acabamos de medir.
 # %% [markdown] lang="en" row="37" slide="slide"
 # ## The bill
 #
 # "The more you compute at the edge, the less you pay for servers." True; how much is the question. And the other half of the slide: a mistake in the cloud can ruin a company. In 2020 the startup Milkie Way spent [72 000 dollars in a few hours](https://blog.tomilkieway.com/72k-1/) of testing, with a budget alert set at 7: its program called itself, and the cloud grew in order to serve it.
 #
-# Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out** and **hours of machines switched on**. The prices are assumptions with a source and a date; the duration and the bytes of each request we have just measured.
+# Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out** and **hours of machines switched on**. The prices are assumptions with a source and a date (today's, on [their page](https://aws.amazon.com/lambda/pricing/)); the duration and the bytes of each request we have just measured.
 
 # %% slide="subslide"
 # es: dólares; precios de lista de AWS en us-east-1, tomados en noviembre de 2026 de páginas de terceros, sin descuentos ni capa gratuita: compruébalos
@@ -2440,7 +2440,7 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="41" slide="subslide"
-# «Más grande es mejor» acaba pronto: los primeros peldaños ganan mucho, y los últimos, nada que se distinga de cambiar la semilla (con unas 600 imágenes, un punto son seis imágenes). «Más grande es más lento» tarda en empezar: hasta cierto ancho la latencia es el coste fijo de llamar a la red, y solo después mandan los parámetros. Mira también lo que no son redes: la regresión logística (una sola capa) pesa y tarda menos que cualquiera de ellas, así que déjala siempre en la tabla; y los 3 vecinos llevan dentro **todas las imágenes de entrenamiento**: en un aparato robado, ese modelo *es* los datos. (Los que llama scikit-learn pagan además el coste de su propia llamada.)
+# «Más grande es mejor» acaba pronto: los primeros peldaños ganan mucho, y los últimos, poco: compara esa ganancia con lo que ya cambia al cambiar la semilla (con unas 600 imágenes, un punto son seis imágenes). «Más grande es más lento» tarda en empezar: hasta cierto ancho la latencia es el coste fijo de llamar a la red, y solo después mandan los parámetros. Mira también lo que no son redes: la regresión logística (una sola capa) pesa y tarda menos que cualquiera de ellas, así que déjala siempre en la tabla; y los 3 vecinos llevan dentro **todas las imágenes de entrenamiento**: en un aparato robado, ese modelo *es* los datos. (Los que llama scikit-learn pagan además el coste de su propia llamada.)
 #
 # Con tareas mayores el codo está más lejos, no desaparece. Lo que eliges es un **punto del frente**, no «el mejor modelo».
 #
@@ -2450,7 +2450,7 @@ plots.show(
 #
 # **Predice:** con las cifras, ¿qué porcentaje hay que enviar a la nube para quedar a menos de un punto de la exactitud del grande?
 # %% [markdown] lang="en" row="41" slide="subslide"
-# "Bigger is better" soon ends: the first rungs gain a lot, and the last ones nothing that can be told from changing the seed (with some 600 images, a point is six images). "Bigger is slower" takes time to begin: up to some width the latency is the fixed cost of calling the network, and only then do the parameters rule. Look also at what is no network: logistic regression (a single layer) is smaller and faster than any of them, so always leave it in the table; and the 3 neighbours carry **all training images** inside: on a stolen device, that model *is* the data. (Those called through scikit-learn also pay for the cost of its own call.)
+# "Bigger is better" soon ends: the first rungs gain a lot, and the last ones little: compare that gain with what changing the seed changes already (with some 600 images, a point is six images). "Bigger is slower" takes time to begin: up to some width the latency is the fixed cost of calling the network, and only then do the parameters rule. Look also at what is no network: logistic regression (a single layer) is smaller and faster than any of them, so always leave it in the table; and the 3 neighbours carry **all training images** inside: on a stolen device, that model *is* the data. (Those called through scikit-learn also pay for the cost of its own call.)
 #
 # With larger tasks the elbow is further away, it does not vanish. What you choose is a **point of the front**, not "the best model".
 #
@@ -2581,13 +2581,13 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="40" slide="subslide"
-# Compara la curva con la recta de **enviar al azar**: lo que la cascada gana por encima es lo que vale la seguridad del modelo pequeño. Con las cifras es mucho: los errores se concentran donde duda. Con el teclado, mira tu figura: «no sé qué palabra viene» suele ser verdad para el pequeño **y** para el grande, y enviar lo dudoso compra poco.
+# Compara la curva con la recta de **enviar al azar**: lo que la cascada gana por encima es lo que vale la seguridad del modelo pequeño. Con las cifras es mucho: los errores se concentran donde duda. Con el teclado, mira tu figura: «no sé qué palabra viene» suele ser verdad para el pequeño **y** para el grande, así que enviar lo dudoso compra menos.
 #
 # Dos avisos. El umbral se elige con datos que no son los de juzgar; si los usuarios cambian, la fracción enviada cambia con ellos, y con ella la factura. Y «0.9 de probabilidad» no significa que acierte el 90 %: la cascada solo necesita que el **orden** sea bueno, pero quien lea ese número como una promesa se equivocará.
 #
 # **Dónde va cada parte.** El pequeño, donde está la pregunta. El grande, donde quepa y llegue a tiempo: en la nube si el plazo lo permite, en un servidor local si no. Y sin red, la cascada **sigue respondiendo** con el pequeño, y debe decirlo.
 # %% [markdown] lang="en" row="40" slide="subslide"
-# Compare the curve with the straight line of **sending at random**: what the cascade gains above it is what the sureness of the small model is worth. With the digits it is a lot: the errors are concentrated where it doubts. With the keyboard, look at your figure: "I do not know which word comes" tends to be true for the small one **and** for the big one, and sending what is doubtful buys little.
+# Compare the curve with the straight line of **sending at random**: what the cascade gains above it is what the sureness of the small model is worth. With the digits it is a lot: the errors are concentrated where it doubts. With the keyboard, look at your figure: "I do not know which word comes" tends to be true for the small one **and** for the big one, so sending what is doubtful buys less.
 #
 # Two warnings. The threshold is chosen on data that are not those of judging; if the users change, the share sent changes with them, and the bill too. And "a probability of 0.9" does not mean that it is right 90 % of the time: the cascade only needs the **order** to be good, but whoever reads that number as a promise will be mistaken.
 #
@@ -2912,7 +2912,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="33 40" slide="subslide"
-# Ninguna fila dice «móvil» o «servidor» por costumbre: lo dicen el plazo, los bytes, el tamaño, la red y la batería. Cambia un dato (el plazo del dictado a 0.2 s, o el modelo del asistente a 1500 MB) y la tarea se muda. Y fíjate en que un mismo producto aparece en varias filas: un altavoz es borde para su palabra clave y nube para tu pregunta.
+# Ninguna fila dice «móvil» o «servidor» por costumbre: lo dicen el plazo, los bytes, el tamaño, la red y la batería. Cambia un dato (el plazo del dictado a 0.2 s, o el modelo del par raro a 50 MB) y la tarea se muda. Y fíjate en que un mismo producto aparece en varias filas: un altavoz es borde para su palabra clave y nube para tu pregunta.
 #
 # ### Dónde está hoy el borde
 #
@@ -2923,7 +2923,7 @@ compare(
 # - **Los chips de la diapositiva.** El que Google preparaba en 2020 salió en 2021 con el Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Del de Tesla se prometían coches autónomos «el año que viene»: los primeros viajes con clientes y [sin supervisor dentro](https://www.slashgear.com/2086725/tesla-unsupervised-robotaxis-austin-texas/) fueron en enero de 2026, unos pocos coches y en Austin. Hoy un portátil necesita una NPU de [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) para llamarse Copilot+ (2024); ya sabes qué preguntar a esa cifra: ¿con qué memoria?
 # - **«En línea y en el dispositivo»**, el futuro según la diapositiva, se ha cumplido a medias: los asistentes más conocidos responden con modelos enormes que viven en la nube, y los pequeños han bajado al aparato. Lo que más se ve es la mezcla.
 # %% [markdown] lang="en" row="33 40" slide="subslide"
-# No row says "phone" or "server" out of habit: the deadline, the bytes, the size, the network and the battery say it. Change one fact (the dictation's deadline to 0.2 s, or the assistant's model to 1500 MB) and the task moves house. And notice that one product appears in several rows: a speaker is edge for its wake word and cloud for your question.
+# No row says "phone" or "server" out of habit: the deadline, the bytes, the size, the network and the battery say it. Change one fact (the dictation's deadline to 0.2 s, or the rare pair's model to 50 MB) and the task moves house. And notice that one product appears in several rows: a speaker is edge for its wake word and cloud for your question.
 #
 # ### Where the edge stands today
 #
