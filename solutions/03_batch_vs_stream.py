@@ -3886,9 +3886,8 @@ def _streamed(*parts):
                 en=f"On a stream your function fails: {type(error).__name__}: {_first_line(error)}\n  A stream is never complete: do you ask for something that needs all the rows?",
             )
         ) from None
-    ended = query.awaitTermination(25)
+    query.awaitTermination(100)
     query.stop()
-    assert ended, tr(es="La consulta no ha acabado en 25 s.", en="The query has not ended within 25 s.")
     return _session().table(name).collect()
 
 
@@ -3924,7 +3923,7 @@ def features(df):
     made = hours.agg(F.count(F.lit(1)).alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean("delay_min").alias("mean_delay"))
     return made.withColumn("window_start", F.col("window").start).drop("window")
 
-# %% wrong="features" score=0 says_es="su retraso no es 0" says_en="its delay is not 0"
+# %% wrong="features" score=1 says_es="su retraso no es 0" says_en="its delay is not 0"
 # es: Si no hay retraso, es 0.
 # en: If there is no delay, it is 0.
 def features(df):
@@ -3933,7 +3932,7 @@ def features(df):
     made = hours.agg(F.count(F.lit(1)).alias("flights"), F.sum(cancelled).alias("cancelled"), F.mean(F.coalesce("delay_min", F.lit(0.0))).alias("mean_delay"))
     return made.withColumn("window_start", F.col("window").start).drop("window")
 
-# %% wrong="features" score=0 says_es="es un vuelo" says_en="is a flight"
+# %% wrong="features" score=1 says_es="es un vuelo" says_en="is a flight"
 # es: Contar una columna es contar filas.
 # en: Counting a column is counting rows.
 def features(df):
@@ -4082,7 +4081,7 @@ _measures = [
     ("JFK", _clock("10:00"), _clock("10:01"), 4.0), ("JFK", _clock("10:20"), _clock("10:21"), 9.0), ("JFK", _clock("10:40"), _clock("11:10"), 30.0), ("LGA", _clock("10:30"), _clock("10:30"), 1.0), ("JFK", _clock("11:20"), _clock("11:21"), 50.0),
 ]
 _check_join([("before", "JFK", _clock("10:30")), ("other", "LGA", _clock("10:45"))], _measures, 60, tr(es="Lo que se midió después de la petición no se conocía.", en="What was measured after the request was not known."))
-_check_join([("late", "JFK", _clock("11:00")), ("written", "JFK", _clock("11:10"))], _measures, 60, tr(es="Lo que se midió antes y se escribió después tampoco se conocía; la anterior, sí.", en="What was measured before and written afterwards was not known either; the previous one was."))
+_check_join([("late", "JFK", _clock("11:00")), ("written", "JFK", _clock("11:10"))], _measures, 60, tr(es="Lo que se midió antes y se escribió después tampoco se conocía; la anterior, sí. Y desde el mismo segundo en que se escribe, se conoce.", en="What was measured before and written afterwards was not known either; the previous one was. And from the very second in which it is written, it is known."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _edge = [("JFK", _clock("09:00"), _clock("09:00"), 2.0), ("JFK", _clock("10:00"), _clock("10:00"), 7.0), ("EWR", _clock("10:00"), _clock("10:00:01"), 8.0), ("EWR", _clock("09:30"), _clock("10:00"), 3.0)]
@@ -4159,7 +4158,7 @@ def point_in_time(requests, measures, ttl_min):
     chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
     return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
 
-# %% wrong="point_in_time" score=1 says_es="Faltan peticiones" says_en="Requests are missing"
+# %% wrong="point_in_time" score=2 says_es="Faltan peticiones" says_en="Requests are missing"
 # es: Con una unión interna salen las mismas filas.
 # en: An inner join gives the same rows.
 def point_in_time(requests, measures, ttl_min):
@@ -4172,7 +4171,7 @@ def point_in_time(requests, measures, ttl_min):
     chosen = pairs.groupBy("request_id", "airport", "at").agg(newest.alias("best"))
     return chosen.select("request_id", "airport", "at", "best.measured_at", "best.mean_delay")
 
-# %% wrong="point_in_time" score=1 says_es="En los bordes" says_en="At the edges"
+# %% wrong="point_in_time" score=1 says_es="desde el mismo segundo" says_en="from the very second"
 # es: Lo de ese mismo segundo aún no se conocía.
 # en: What is of that very second was not known yet.
 def point_in_time(requests, measures, ttl_min):
