@@ -666,6 +666,7 @@ def make_app(answer, tasks, is_ready, flights_today, limit=None, admin=None):
         buckets=[0.001 * 2**n for n in range(12)],
         registry=registry,
     )
+    by_version = Count("predict_answers", "Answers, by model version", ["version"], registry=registry)
     inside = Gauge("predict_in_flight", "Requests being attended", registry=registry)
     structlog.configure(
         processors=[
@@ -713,6 +714,7 @@ def make_app(answer, tasks, is_ready, flights_today, limit=None, admin=None):
         found = await answer(question)
         if found is None:
             raise HTTPException(404, "no stored prediction for this input")
+        by_version.labels(found["version"]).inc()
         return found
 
     @app.get("/healthz")
@@ -1068,11 +1070,11 @@ plots.show(
 # %% [markdown] lang="es" slide="subslide" row="26 28"
 # A la derecha de 1, el servicio sin lotes no tiene p99: la cola crece mientras dure la prueba, y el número solo dice cuánto duró. Por eso hay que **rechazar** a tiempo (al final). A la izquierda, la espera de los lotes es puro coste: quien la ponga a 0 agrupa solo lo que ya estaba en la cola, que suele ser un buen comienzo.
 #
-# Los mismos dos números, `max_size` y `max_wait`, están en [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) y en Ray Serve (`batch_wait_timeout_s`). En una GPU la ganancia es mucho mayor, y en los modelos de lenguaje el lote cambia a cada token (*continuous batching*): la idea es esta.
+# Los mismos dos números, `max_size` y `max_wait`, están en [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) y en Ray Serve (`batch_wait_timeout_s`). En una GPU la ganancia suele ser mayor, y en los modelos de lenguaje el lote cambia a cada token (*continuous batching*): la idea es esta.
 # %% [markdown] lang="en" slide="subslide" row="26 28"
 # To the right of 1 the service without batches has no p99: the queue grows for as long as the test lasts, and the number only says how long that was. That is why one must **refuse** in time (at the end). To the left, the batches' waiting is pure cost: set to 0, it puts together only what was already in the queue, which is often a good start.
 #
-# The same two numbers, `max_size` and `max_wait`, are in [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) and in Ray Serve (`batch_wait_timeout_s`). On a GPU the gain is much larger, and in language models the batch changes at every token (*continuous batching*): this is the idea.
+# The same two numbers, `max_size` and `max_wait`, are in [Triton](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/batcher.html) (`max_queue_delay_microseconds`) and in Ray Serve (`batch_wait_timeout_s`). On a GPU the gain is usually larger, and in language models the batch changes at every token (*continuous batching*): this is the idea.
 
 # %% [markdown] lang="es" slide="slide" row="27"
 # ## Predicción en streaming: la pregunta es un mensaje
@@ -1253,13 +1255,13 @@ compare(
 # %% [markdown] lang="es" slide="slide" row="29"
 # ## Espacio de entrada: finito, infinito y casi siempre con cabeza
 #
-# «Lotes» exige saber **qué** predicciones generar. Si las entradas son los vuelos de hoy, se pueden tener todas. Si incluyen un número que teclea el usuario, no. Y aunque se pueda, ¿hace falta? Con una popularidad de Zipf, unas pocas entradas reciben casi todas las preguntas.
+# «Lotes» exige saber **qué** predicciones generar. Si las entradas son los vuelos de hoy, se pueden tener todas. Si incluyen un número que teclea el usuario, no. Y aunque se pueda, ¿hace falta? Con una popularidad de Zipf, unas pocas entradas reciben una gran parte de las preguntas; cuánta, depende del exponente.
 #
 # **Predice:** con un millón de entradas y exponente $s = 1$, ¿qué porcentaje de las preguntas va al 1 % más popular? ¿Y con $s = 0.8$?
 # %% [markdown] lang="en" slide="slide" row="29"
 # ## Input space: finite, infinite, and nearly always with a head
 #
-# "Batch" demands to know **which** predictions to make. If the inputs are today's flights you can have them all. If they include a number that the user types, you cannot. And even if you can, do you need to? With a Zipf popularity, a few inputs get almost all the questions.
+# "Batch" demands to know **which** predictions to make. If the inputs are today's flights you can have them all. If they include a number that the user types, you cannot. And even if you can, do you need to? With a Zipf popularity, a few inputs get a large part of the questions; how large depends on the exponent.
 #
 # **Predict:** with a million inputs and exponent $s = 1$, what percentage of the questions goes to the most popular 1 %? And with $s = 0.8$?
 
@@ -1911,13 +1913,13 @@ tables.show(
 )
 
 # %% [markdown] lang="es" slide="subslide" row="28"
-# Mueve la **carga** más allá de 1: en línea aguanta mientras los lotes se llenan y luego se hunde; la tabla ni se entera. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas de modelo suben en la misma proporción. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más la cola. Y mira el **dinero**: casi iguala a todos, porque atender HTTP cuesta aquí más que una fila de modelo dentro de un lote. Con un modelo cien veces más caro mandarían las filas, y el orden sería otro: prueba a multiplicar `row_s`.
+# Mueve la **carga** más allá de 1: en línea aguanta mientras los lotes se llenan, y luego se hunde; la tabla aguanta más, hasta que se llena el propio HTTP. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas de modelo suben en la misma proporción. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más la cola. Y mira el **dinero**: casi iguala a todos, porque atender HTTP cuesta aquí más que una fila de modelo dentro de un lote. Con un modelo cien veces más caro mandarían las filas, y el orden sería otro: prueba a multiplicar `row_s`.
 #
-# El p99 simulado se queda por debajo del medido: la simulación no tiene recolector de basura, ni otros procesos en la misma CPU, ni el propio generador de carga, ni cambios de hilo. Fíate de en qué sentido se mueve; de sus milisegundos, no. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
+# El p99 simulado suele quedarse por debajo del medido: la simulación no tiene recolector de basura, ni otros procesos en la misma CPU, ni el propio generador de carga, ni cambios de hilo. Fíate de en qué sentido se mueve; de sus milisegundos, no. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
 # %% [markdown] lang="en" slide="subslide" row="28"
-# Move the **load** beyond 1: online holds while its batches fill, and then it sinks; the table does not even notice. Lower the **interval**: the batch's staleness falls with it, and the model rows rise in the same proportion. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the tail. And look at the **money**: it is nearly the same for all, since serving HTTP costs more here than a row of model inside a batch. With a model a hundred times more expensive the rows would rule, and the order would be another: try to multiply `row_s`.
+# Move the **load** beyond 1: online holds while its batches fill, and then it sinks; the table holds longer, until HTTP itself is full. Lower the **interval**: the batch's staleness falls with it, and the model rows rise in the same proportion. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the tail. And look at the **money**: it is nearly the same for all, since serving HTTP costs more here than a row of model inside a batch. With a model a hundred times more expensive the rows would rule, and the order would be another: try to multiply `row_s`.
 #
-# The simulated p99 stays below the measured one: the simulation has no garbage collector, no other processes on the same CPU, not the load generator itself, no changes of thread. Trust the direction in which it moves; not its milliseconds. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
+# The simulated p99 is usually below the measured one: the simulation has no garbage collector, no other processes on the same CPU, not the load generator itself, no changes of thread. Trust the direction in which it moves; not its milliseconds. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
 
 # %% [markdown] lang="es" slide="slide" row="32"
 # ## Ordenar en dos etapas
@@ -2346,6 +2348,9 @@ tables.show(
         {
             tr(es="contestadas (200)", en="answered (200)"): int(counted["200"]),
             tr(es="rechazadas (503)", en="refused (503)"): int(counted.get("503", 0)),
+            tr(es="versiones que contestan", en="versions that answer"): ", ".join(
+                labels["version"] for name, labels, _ in samples if name == "predict_answers_total"
+            ),
             tr(es="p99 según Prometheus: menos de (ms)", en="p99 by Prometheus: less than (ms)"): 1e3 * p99_bucket,
             tr(es="p99 visto por el cliente (ms)", en="p99 seen by the client (ms)"): milliseconds(accepted["limited"], 99),
         }
@@ -2356,24 +2361,24 @@ for line in logs.splitlines()[:4]:
     print(line)
 
 # %% [markdown] lang="es" slide="subslide" row="26"
-# Tres cosas que miran tres públicos. **Métricas**: contadores e histogramas que Prometheus recoge cada pocos segundos; se **suman** entre máquinas, y por eso son cubos y no percentiles (el p99 sale con la resolución del cubo, y no ve la espera **antes** de entrar en el servicio: si el cliente y el servidor no coinciden, la cola está fuera). **Registros** estructurados: una línea de JSON, con versión y estado, que se filtra sin expresiones regulares. **Salud**: `/healthz` dice «no me mates» y `/readyz` «mándame tráfico»; confundirlas reinicia en bucle un servicio que solo estaba cargando el modelo.
+# Tres cosas que miran tres públicos. **Métricas**: contadores e histogramas que Prometheus recoge cada pocos segundos; se **suman** entre máquinas, y por eso son cubos y no percentiles (el p99 sale con la resolución del cubo, y no ve la espera **antes** de entrar en el servicio: si el cliente y el servidor no coinciden, la cola está fuera). **Registros** estructurados: una línea de JSON, con servicio, estado y milisegundos, que se filtra sin expresiones regulares. **Salud**: `/healthz` dice «no me mates» y `/readyz` «mándame tráfico»; confundirlas reinicia en bucle un servicio que solo estaba cargando el modelo.
 #
 # Lo que estas métricas no ven: si las predicciones son **buenas**. Para eso hay que guardar versión, entradas y respuesta, y esperar a la verdad.
 # %% [markdown] lang="en" slide="subslide" row="26"
-# Three things, looked at by three audiences. **Metrics**: counters and histograms that Prometheus scrapes every few seconds; they **add up** over machines, and that is why they are buckets and not percentiles (the p99 comes with the resolution of the bucket, and does not see the wait **before** entering the service: if client and server disagree, the queue is outside). Structured **logs**: one line of JSON, with version and status, that is filtered without regular expressions. **Health**: `/healthz` says "do not kill me" and `/readyz` "send me traffic"; to confuse them restarts in a loop a service that was only loading its model.
+# Three things, looked at by three audiences. **Metrics**: counters and histograms that Prometheus scrapes every few seconds; they **add up** over machines, and that is why they are buckets and not percentiles (the p99 comes with the resolution of the bucket, and does not see the wait **before** entering the service: if client and server disagree, the queue is outside). Structured **logs**: one line of JSON, with service, status and milliseconds, that is filtered without regular expressions. **Health**: `/healthz` says "do not kill me" and `/readyz` "send me traffic"; to confuse them restarts in a loop a service that was only loading its model.
 #
 # What these metrics do not see: whether the predictions are **good**. For that one stores version, inputs and answer, and waits for the truth.
 
 # %% [markdown] lang="es" slide="slide" row="26 31"
 # ### Cambiar de modelo sin parar
 #
-# La versión 2 pasa por tres fases mientras el servicio contesta: **sombra** (recibe una copia de cada pregunta y nadie ve su respuesta), **canario** (contesta ella a una parte de los vuelos, siempre los mismos) y **relevo**. Comprobamos cada respuesta contra los dos modelos: una **mezclada** es la que dice una versión y trae la probabilidad de la otra.
+# La versión 2 pasa por tres fases mientras el servicio contesta: **sombra** (recibe una copia de cada pregunta que llega al modelo, y nadie ve su respuesta), **canario** (contesta ella a una parte de los vuelos, siempre los mismos) y **relevo**. Comprobamos cada respuesta contra los dos modelos: una **mezclada** es la que dice una versión y trae la probabilidad de la otra.
 #
 # **Predice:** de todas las peticiones durante el cambio, ¿cuántas se pierden? ¿Y cuántas respuestas vienen mezcladas?
 # %% [markdown] lang="en" slide="slide" row="26 31"
 # ### Changing the model without stopping
 #
-# Version 2 goes through three phases while the service answers: **shadow** (it gets a copy of each question and nobody sees its answer), **canary** (it answers for a part of the flights, always the same ones) and **takeover**. We check each answer against both models: a **mixed** one says one version and brings the probability of the other.
+# Version 2 goes through three phases while the service answers: **shadow** (it gets a copy of each question that reaches the model, and nobody sees its answer), **canary** (it answers for a part of the flights, always the same ones) and **takeover**. We check each answer against both models: a **mixed** one says one version and brings the probability of the other.
 #
 # **Predict:** of all the requests during the change, how many are dropped? And how many answers are mixed?
 
@@ -2607,7 +2612,7 @@ tables.show(
 #
 # Las diapositivas avisan, con un artículo de De Langhe y Fernbach (*Harvard Business Review*, 2019): clasificamos en cajones, y los cajones estorban. Lo que has medido lo dice con números:
 #
-# - los modos son **puntos de un mando**. Con `max_size` se va de una petición cada vez a un lote; con el intervalo, de ayer a ahora; con la cabeza, de tabla a servicio. Ninguna curva tiene un escalón;
+# - los modos son **puntos de un mando**. Con `max_size` se va de una petición cada vez a un lote; con el intervalo, de ayer a ahora; con la cabeza, de tabla a servicio. Ninguna de las curvas que has dibujado tiene un escalón;
 # - la mejor elección **cambia con el tiempo**: con mil veces más tráfico el desperdicio desaparece, con un modelo ligero el motivo del lote también;
 # - no son excluyentes: el híbrido y las dos etapas usan varios a la vez, y «en línea» por dentro agrupa.
 #
@@ -2622,7 +2627,7 @@ tables.show(
 #
 # The slides warn, with an article by De Langhe and Fernbach (*Harvard Business Review*, 2019): we sort into boxes, and boxes get in the way. What you have measured says it in numbers:
 #
-# - modes are **points on a dial**. With `max_size` one goes from a request at a time to a batch; with the interval, from yesterday to now; with the head, from table to service. No curve has a step;
+# - modes are **points on a dial**. With `max_size` one goes from a request at a time to a batch; with the interval, from yesterday to now; with the head, from table to service. None of the curves that you have drawn has a step;
 # - the best choice **changes over time**: with a thousand times more traffic the waste disappears, with a light model so does the reason for batches;
 # - they do not exclude each other: the hybrid and the two stages use several at once, and "online", inside, makes batches.
 #
