@@ -3749,7 +3749,7 @@ import os
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from mlprod.systems import flights, spark
+from mlprod.systems import spark
 
 # es: siempre el Spark de este ordenador, aunque haya un clúster; con ajustes para tablas de unas pocas filas
 # en: always this computer's Spark, even if there is a cluster; with settings for tables of a few rows
@@ -3787,6 +3787,7 @@ import tempfile
 from datetime import datetime, timedelta
 
 from mlprod import checks
+from mlprod.systems import flights
 
 _SCHEMA = "airport string, at timestamp, delay_min double"
 
