@@ -2431,7 +2431,7 @@ def swappable(folder, features, ready, stopping):
             # en: one assignment: those already in the old one's queue are answered by the old one
             places["current"] = places["candidate"]
         state.update(phase=order["phase"], share=order.get("share", 0))
-        mean = float(np.mean(compared)) if compared else None
+        mean = float(np.mean(compared)) if compared else 0.0
         return {"compared": len(compared), "mean_difference": mean}
 
     app = make_app(answer, [places["current"].run], lambda: places["current"].model is not None, len(features), admin=admin)
@@ -2534,11 +2534,11 @@ stopped = {}
 
 
 def send_signal(service, name, moments):
-    """In a thread: as soon as the service has answered 40, the signal; and when it was sent."""
+    """In a thread: as soon as the service has answered ten, the signal; and when it was sent."""
     with services.http_client(service.address) as client:
         answered = 0.0
-        while answered < 40:
-            sleep(0.05)
+        while answered < 10:
+            sleep(0.03)
             families = text_string_to_metric_families(client.get("/metrics").text)
             samples = [sample for family in families for sample in family.samples]
             answered = sum(each.value for each in samples if each.name == "predict_seconds_count")
