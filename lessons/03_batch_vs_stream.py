@@ -403,36 +403,38 @@ def scores(model, features):
 # %% tags=["hide-input"] slide="skip"
 test_day = pd.factorize(test.sched_dep_local.dt.date)[0]
 n_days = test_day.max() + 1
+late_flight = test.late.to_numpy()
+positive = np.bincount(test_day[late_flight], minlength=n_days)
+negative = np.bincount(test_day[~late_flight], minlength=n_days)
 draws = np.random.default_rng(seed).multinomial(n_days, [1 / n_days] * n_days, size=2000)
 
 
 def wins(score):
     """[i, j]: how often a late flight of day i scores above an on-time one of day j; a tie is half a win."""
-    table, late = np.zeros((n_days, n_days)), test.late.to_numpy()
+    order = np.flatnonzero(late_flight)[np.argsort(score[late_flight])]
+    found = np.zeros((n_days, n_days))
     for j in range(n_days):
-        on_time = np.sort(score[~late & (test_day == j)])
-        below = np.searchsorted(on_time, score[late], "left") + np.searchsorted(
-            on_time, score[late], "right"
-        )
-        table[:, j] = np.bincount(test_day[late], weights=below / 2, minlength=n_days)
-    return table
+        on_time = np.sort(score[~late_flight & (test_day == j)])
+        below = np.searchsorted(on_time, score[order]) + np.searchsorted(on_time, score[order], "right")
+        found[:, j] = np.bincount(test_day[order], weights=below / 2, minlength=n_days)
+    return found
 
 
-def auc(score, weights=None):
-    """The AUC over the test flights; with `weights` (resamples x days), that of each resample."""
-    weights = np.ones((1, n_days)) if weights is None else weights
-    late = test.late.to_numpy()
-    positive = np.bincount(test_day[late], minlength=n_days)
-    negative = np.bincount(test_day[~late], minlength=n_days)
-    won = np.einsum("ri,ij,rj->r", weights, wins(score), weights)
-    values = won / ((weights @ positive) * (weights @ negative))
-    return float(values[0]) if len(values) == 1 else values
+def auc_of(won, weights):
+    """The AUC of each resample (resamples x days) from the table of wins."""
+    return ((weights @ won) * weights).sum(axis=1) / ((weights @ positive) * (weights @ negative))
+
+
+def auc(score):
+    """The AUC over all the test flights."""
+    return float(auc_of(wins(score), np.ones((1, n_days)))[0])
 
 
 def against(score, reference):
     """The difference in AUC to `reference`, and its 95 % interval over resampled days."""
-    differences = auc(score, draws) - auc(reference, draws)
-    return auc(score) - auc(reference), *np.percentile(differences, [2.5, 97.5])
+    ours, theirs = wins(score), wins(reference)
+    point, *resampled = (auc_of(ours, weights) - auc_of(theirs, weights) for weights in (np.ones((1, n_days)), draws))
+    return float(point[0]), *np.percentile(resampled, [2.5, 97.5])
 
 
 # %% [markdown] lang="es" row="15" slide="fragment"
@@ -1210,7 +1212,7 @@ choose(
     options,
     chosen=worst_skew,
     right=min(single, key=lambda name: single[name][1]),
-    why=tr(es="No es el que más filas cambia, sino el que cambia lo que más usa el modelo.", en="It is not the one that changes most rows, but the one that changes what the model uses most."),
+    why=tr(es="Lo que cuenta no es cuántas filas cambian, sino si cambia lo que más usa el modelo.", en="What counts is not how many rows change, but whether what the model uses most does."),
 )
 choose(
     tr(es="el que adorna el AUC al entrenar", en="the one that flatters the offline AUC"),
