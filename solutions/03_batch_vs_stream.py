@@ -62,7 +62,7 @@ import heapq
 import json
 import math
 from collections import defaultdict, deque
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from mlprod import start, tr
@@ -1404,7 +1404,7 @@ def initial():
 def update(state, event):
     key, now = event["airport"], event["at_s"]
     day, count, *recent = state["by_airport"].get(key, [0, 0])
-    today = datetime.fromtimestamp(now, tz=timezone.utc).astimezone(ZoneInfo(ZONES[key])).toordinal()
+    today = datetime.fromtimestamp(now, tz=UTC).astimezone(ZoneInfo(ZONES[key])).toordinal()
     recent = [*recent, now, event["delay_min"]]
     while recent[0] + 3600 <= now:
         recent = recent[2:]
@@ -1552,7 +1552,7 @@ def cases():
             for ago, lag, delay in flights
         ]
 
-    noon = int(datetime(2013, 7, 1, 16, tzinfo=timezone.utc).timestamp())
+    noon = int(datetime(2013, 7, 1, 16, tzinfo=UTC).timestamp())
     found = [
         flights(noon, *some)
         for some in (
@@ -1579,11 +1579,11 @@ def cases():
     # es: la hora no depende de los vuelos, sino de la época del año y de la hora del día
     # en: the hour does not depend on the flights but on the time of the year and of the day
     times = [
-        datetime(2013, month, day, hour, tzinfo=timezone.utc)
+        datetime(2013, month, day, hour, tzinfo=UTC)
         for month, day in [(1, 15), (3, 20), (7, 1), (10, 30), (12, 1)]
         for hour in (3, 15)
     ]
-    times += [datetime(2013, 3, 10, 8, tzinfo=timezone.utc), datetime(2013, 11, 3, 7, tzinfo=timezone.utc)]
+    times += [datetime(2013, 3, 10, 8, tzinfo=UTC), datetime(2013, 11, 3, 7, tzinfo=UTC)]
     return [(events, "JFK", noon) for events in found] + [([], "JFK", int(time.timestamp())) for time in times]
     ### END SOLUTION
 
@@ -1612,7 +1612,7 @@ def smallest(pipeline, other, case):
 import itertools
 import math
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from mlprod import checks
@@ -1645,7 +1645,7 @@ _check_differ(_RIGHT | {"mean_delay": 1_000_000.5}, _RIGHT | {"mean_delay": 1_00
 ### END HIDDEN TESTS
 
 # %% test="skew/values" points=1 row="19" objective="3.6"
-_YEAR = int(datetime(2013, 1, 1, tzinfo=timezone.utc).timestamp()), int(datetime(2014, 1, 1, tzinfo=timezone.utc).timestamp())
+_YEAR = int(datetime(2013, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
 
 
 def _differ(one, other):
@@ -1745,7 +1745,7 @@ for _bad in (
 
 # %% test="skew/zone" points=1 row="19" objective="3.6"
 _ZONE = tr(es="zona horaria", en="time zone")
-_check_found(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone.utc).hour), _ZONE)
+_check_found(_pipeline(hour=lambda at: datetime.fromtimestamp(at, UTC).hour), _ZONE)
 _check_found(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone(timedelta(hours=-5))).hour), _ZONE)
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -1786,10 +1786,10 @@ def _check_smallest(other, case, about):
         )
 
 
-_noon = int(datetime(2013, 7, 1, 16, tzinfo=timezone.utc).timestamp())
+_noon = int(datetime(2013, 7, 1, 16, tzinfo=UTC).timestamp())
 _crowd = [("JFK", 100 * n + 50, 0, 2 * n) for n in range(9)]
 _check_smallest(_pipeline(low=lambda t, at: t >= at - 3600), (_made(_noon, *_crowd, ("JFK", 3600, 0, 10)), "JFK", _noon), tr(es="El error está en un borde.", en="The error is at an edge."))
-_check_smallest(_pipeline(hour=lambda at: datetime.fromtimestamp(at, timezone.utc).hour), (_made(_noon, *_crowd), "JFK", _noon), tr(es="El error está en la hora: no hace falta ningún evento.", en="The error is in the hour: no event is needed."))
+_check_smallest(_pipeline(hour=lambda at: datetime.fromtimestamp(at, UTC).hour), (_made(_noon, *_crowd), "JFK", _noon), tr(es="El error está en la hora: no hace falta ningún evento.", en="The error is in the hour: no event is needed."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_smallest(_pipeline(mean=lambda delays: round(sum(delays) / len(delays)) if delays else None), (_made(_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(10)]), "JFK", _noon), tr(es="El error es un redondeo: hacen falta dos vuelos.", en="The error is a rounding: two flights are needed."))
@@ -1819,7 +1819,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -1859,7 +1859,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -1896,7 +1896,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -1937,7 +1937,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -1976,7 +1976,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2017,7 +2017,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2058,7 +2058,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2099,7 +2099,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2135,7 +2135,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2174,7 +2174,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
@@ -2220,14 +2220,14 @@ def cases():
     chance, found = random.Random(3), []
     for number in range(40):
         month, day = [(1, 9), (3, 12), (7, 4), (10, 28), (11, 20)][number % 5]
-        now = int(datetime(2013, month, day, chance.choice([0, 4, 5, 13, 20]), tzinfo=timezone.utc).timestamp())
+        now = int(datetime(2013, month, day, chance.choice([0, 4, 5, 13, 20]), tzinfo=UTC).timestamp())
         events = []
         for _ in range([0, 1, 1, 2, 3, 2, 3][number % 7]):
             t = now - chance.choice([-1, 0, 3599, 3600, 700, -900])
             known = max(t, now + chance.choice([-500, 0, 1, 2, 4000]))
             events.append({"airport": "EWR", "at_s": t, "known_s": known, "delay_min": chance.choice([None, 1, 2, 5, -2, -3])})
         found.append((tuple(events), "EWR", now))
-    quiet = int(datetime(2013, 7, 4, 13, tzinfo=timezone.utc).timestamp())
+    quiet = int(datetime(2013, 7, 4, 13, tzinfo=UTC).timestamp())
     extra = [[(-1, -1)], [(3600, 0)], [(3599, 0)], [(0, 0)], [(30, 0)], [(30, 1)]]
     for number, places in enumerate(extra):
         events = [{"airport": "EWR", "at_s": quiet - ago, "known_s": quiet + max(late, -ago), "delay_min": 7} for ago, late in places]
@@ -2262,7 +2262,7 @@ def differ(one, other):
 
 
 def at(month, day, hour):
-    return int(datetime(2013, month, day, hour, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2013, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def flight(t, known, delay):
