@@ -84,7 +84,8 @@ def wait_for_kernel(lab) -> None:
     """Until the page's kernel is idle: a command given before makes JupyterLab ask which kernel is wanted."""
     for _ in range(60):
         kernels = httpx.get(f"{lab.base}/api/kernels", params={"token": lab.token}, timeout=10).json()
-        if any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels):
+        # while one is starting the server may answer with an error, which is no list
+        if isinstance(kernels, list) and any(k["execution_state"] == "idle" and k["connections"] for k in kernels):
             return
         time.sleep(0.5)
     pytest.fail(f"no kernel: {kernels}")
