@@ -1016,7 +1016,7 @@ key, salt = AESGCM.generate_key(256), os.urandom(16)
 (phone / "wrapped.key").write_bytes(salt + lock(from_pin(PIN, salt), key))
 # es: el modelo tiene que estar en el aparato para poder usarse sin red
 # en: the model has to be on the device, to be usable without a network
-(phone / "model.onnx").write_bytes(Path(main_model.path).read_bytes())
+_ = (phone / "model.onnx").write_bytes(Path(main_model.path).read_bytes())
 
 # %% [markdown] lang="es" row="36" slide="subslide"
 # Y ahora somos el ladrón: no tenemos más que esa carpeta.
