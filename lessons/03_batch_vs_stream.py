@@ -1653,7 +1653,7 @@ def driver(topic, sink, checkpoint, die_in_batch):
             os.kill(os.getpid(), signal.SIGKILL)
 
     query = (
-        features(from_kafka(own.readStream, topic, maxOffsetsPerTrigger=500))
+        features(from_kafka(own.readStream, topic, maxOffsetsPerTrigger=800))
         .writeStream.outputMode("append")
         .foreachBatch(each)
         .option("checkpointLocation", checkpoint)
@@ -1673,14 +1673,14 @@ publish(topic, as_messages(three_days))
 checkpoint = str(workspace() / "killed-checkpoint")
 bar = tqdm(total=2, leave=False, desc=tr(es="vidas del proceso", en="lives of the process"))
 with processes.group() as group:
-    first_life = group.start(driver, topic, str(sink), checkpoint, 3, name="driver-1")
-    exit_code = first_life.wait(timeout=120)
+    first_life = group.start(driver, topic, str(sink), checkpoint, 2, name="driver-1")
+    exit_code = first_life.wait(timeout=240)
     first_life.kill()
     bar.update()
     with closing(open_sink(sink)) as db:
         at_the_crash = db.execute("SELECT count(*) FROM appended").fetchone()[0]
     second_life = group.start(driver, topic, str(sink), checkpoint, None, name="driver-2")
-    replayed = second_life.result(timeout=120)
+    replayed = second_life.result(timeout=240)
     bar.update()
 bar.close()
 in_stream(topic, undisturbed := workspace() / "undisturbed.db", "undisturbed", per_trigger=1500)
@@ -1841,10 +1841,10 @@ compare(
 
 # %% [markdown] lang="es" row="23" slide="subslide"
 # «Python no sirve para flujos» es falso, y también que no cueste nada. Lo caro no es la operación, sino **cruzar una frontera por cada evento**: la llamada, la conversión, el JSON. Por eso las soluciones son siempre la misma: cruzarla por lotes (Arrow en `pandas_udf` y en PyFlink), o no cruzarla (la expresión se escribe en Python y se ejecuta en la JVM, como `features`).
-# De un lote por evento a lotes de cientos se gana casi todo; lo que se paga es la espera a llenarlos, el dial otra vez. Y casi ningún problema está en ese límite: mira el eje, y cuenta cuántos eventos por segundo tienes **tú**.
+# De un lote por evento a lotes de cientos o miles se gana casi todo; lo que se paga es la espera a llenarlos, el dial otra vez. Y casi ningún problema está en ese límite: mira el eje, y cuenta cuántos eventos por segundo tienes **tú**.
 # %% [markdown] lang="en" row="23" slide="subslide"
 # "Python cannot stream" is false, and so is that it costs nothing. What is dear is not the operation but **crossing a border for each event**: the call, the conversion, the JSON. That is why the solutions are always the same: crossing it by batches (Arrow in `pandas_udf` and in PyFlink), or not crossing it (the expression is written in Python and runs in the JVM, like `features`).
-# From one batch per event to batches of hundreds nearly everything is gained; what you pay is the wait to fill them, the dial once more. And hardly any problem is at that limit: look at the axis, and count how many events a second **you** have.
+# From one batch per event to batches of hundreds or thousands nearly everything is gained; what you pay is the wait to fill them, the dial once more. And hardly any problem is at that limit: look at the axis, and count how many events a second **you** have.
 
 # %% [markdown] lang="es" row="22" slide="slide"
 # ## ¿Compensa?
