@@ -103,6 +103,23 @@ def test_a_message_shows_pairs_as_they_are(monkeypatch):
     assert checks.plain([(1, "a")]) == [[1, "a"]]
 
 
+def test_what_was_observed_is_not_said_to_be_returned(monkeypatch):
+    for language, said, unsaid in (
+        ("es", "se ha obtenido: [2]", "has devuelto"),
+        ("en", "observed: [2]", "you returned"),
+    ):
+        monkeypatch.setattr(sys.modules["mlprod.language"], "_chosen", language)
+        with pytest.raises(AssertionError) as failure:
+            checks.same([2], [1], "calls", observed=True)
+        assert said in str(failure.value) and unsaid not in str(failure.value)
+        with pytest.raises(AssertionError) as failure:
+            checks.same([0] * 9, [1] * 8, "calls", observed=True)
+        assert "9" in str(failure.value) and unsaid not in str(failure.value)
+        with pytest.raises(AssertionError) as failure:
+            checks.same([2], [1], "calls")
+        assert unsaid in str(failure.value)
+
+
 def test_what_does_not_end_is_interrupted():
     with pytest.raises(AssertionError, match="goes round for ever"), checks.ends("goes round for ever", 0.05):
         while True:

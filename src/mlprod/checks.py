@@ -85,23 +85,28 @@ def _copy(value: Any, sequence: type, about: str) -> Any:
     raise AssertionError(f"{about}\n  {what}" if about else what)
 
 
-def same(got: Any, want: Any, about: str, *, tolerance: float = _TOLERANCE) -> None:
+def same(got: Any, want: Any, about: str, *, tolerance: float = _TOLERANCE, observed: bool = False) -> None:
     """Assert that `got` holds the values of `want`; `about` (already translated) opens the failure's message.
+
+    `observed`: the answer did not return `got`; the test saw it (calls, instants, an order), and the message says so.
 
     Floats are compared within `tolerance` (relative, and absolute near zero). A list, tuple or array will do for
     one another; where `want` is a set, so will a list without repetitions. True is not 1.
     """
     got, want = _copy(got, tuple, about), _copy(want, tuple, "")  # the message shows pairs as the pairs they are
     if not _alike(got, want, tolerance):
-        where, got, want = _first_difference(got, want, tolerance)
-        raise AssertionError(
-            about
-            + where
-            + tr(
+        where, got, want = _first_difference(got, want, tolerance, observed)
+        if observed:
+            both = tr(
+                es=f"\n  se esperaba:    {_short.repr(want)}\n  se ha obtenido: {_short.repr(got)}",
+                en=f"\n  expected: {_short.repr(want)}\n  observed: {_short.repr(got)}",
+            )
+        else:
+            both = tr(
                 es=f"\n  se esperaba: {_short.repr(want)}\n  has devuelto: {_short.repr(got)}",
                 en=f"\n  expected:     {_short.repr(want)}\n  you returned: {_short.repr(got)}",
             )
-        )
+        raise AssertionError(about + where + both)
 
 
 def number(got: Any, about: str) -> float:
@@ -181,15 +186,20 @@ def _alike(got: Any, want: Any, tolerance: float) -> bool:
     return type(got) is type(want) and got == want
 
 
-def _first_difference(got: Any, want: Any, tolerance: float) -> tuple[str, Any, Any]:
+def _first_difference(got: Any, want: Any, tolerance: float, observed: bool) -> tuple[str, Any, Any]:
     """What to show of two values that differ: of long lists only the first item that does, and where it is."""
     if not (isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)) and max(len(got), len(want)) > _LONG):
         return "", got, want
     pairs = enumerate(zip(got, want, strict=False))
     at = next((i for i, pair in pairs if not _alike(*pair, tolerance)), min(len(got), len(want)))
+    came = (
+        tr(es=f"hay {len(got)}", en=f"there are {len(got)}")
+        if observed
+        else tr(es=f"has devuelto {len(got)}", en=f"you returned {len(got)}")
+    )
     where = tr(
-        es=f"\n  primera diferencia en la posición {at} (de {len(want)} que se esperaban; has devuelto {len(got)})",
-        en=f"\n  first difference at position {at} (of {len(want)} expected; you returned {len(got)})",
+        es=f"\n  primera diferencia en la posición {at} (de {len(want)} que se esperaban; {came})",
+        en=f"\n  first difference at position {at} (of {len(want)} expected; {came})",
     )
     nothing = tr(es="(nada)", en="(nothing)")
     return where, *(values[at] if at < len(values) else nothing for values in (got, want))
