@@ -3,58 +3,60 @@
 #   es: "Nube y borde: ejercicios"
 #   en: "Cloud and edge: exercises"
 # unit: "05"
-# minutes: 180
+# minutes: 232
 # ---
 
 # %% [markdown] lang="es"
 # # Nube y borde: ejercicios
 #
-# Nueve tareas que se corrigen solas y una redacción. Unas tres horas en total; puedes hacerlas en cualquier orden y dejar alguna sin
+# Nueve tareas que se corrigen solas y una redacción. Casi cuatro horas en total; puedes hacerlas en cualquier orden y dejar alguna sin
 # hacer: cada tarea puntúa por separado.
 #
 # | tarea | puntos | minutos |
 # |---|---|---|
-# | 1. Dónde se ejecuta cada cosa | 6 | 20 |
+# | 1. Dónde se ejecuta cada cosa | 6 | 30 |
 # | 2. Contestar antes del plazo | 4 | 15 |
-# | 3. La hora de llegada sin conexión | 5 | 15 |
-# | 4. El servidor del almacén | 6 | 30 |
+# | 3. La hora de llegada sin conexión | 5 | 12 |
+# | 4. El servidor del almacén | 6 | 45 |
 # | 5. Cuánto queda expuesto | 5 | 15 |
-# | 6. La factura y su guarda | 5 | 20 |
-# | 7. Qué se gana con el doble de hardware | 4 | 15 |
-# | 8. Más grandes, mejores, más lentos | 3 | 10 |
-# | 9. La cascada | 5 | 20 |
-# | 10. Redacción: un intérprete de bolsillo | 4 | 20 |
+# | 6. La factura y el tope de gasto | 5 | 22 |
+# | 7. Qué se gana con el doble de hardware | 3 | 10 |
+# | 8. Más grandes, mejores, más lentos | 3 | 8 |
+# | 9. La cascada | 5 | 35 |
+# | 10. Redacción: un intérprete de bolsillo | 4 | 40 |
 #
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
 # los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
 # han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otras redes, fallos provocados, casos raros. Nunca miden cuánto tarda tu
-# código: cuentan respuestas a tiempo, julios, registros expuestos, euros, sucesos perdidos o repetidos.
+# código: cuentan respuestas a tiempo, julios, registros expuestos, euros, sucesos perdidos o repetidos. Los límites justos que se comprueban son exactos también en coma flotante: ningún empate depende del redondeo.
+# Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
 #
 # **Dónde ocurre.** Todo en memoria, en un fichero de SQLite y con un reloj simulado. Las redes son **trazas**: listas de tiempos de ida y vuelta, como
 # los que habrás medido en la lección. Ninguna comprobación depende de tu máquina ni del azar. Puedes escribir funciones auxiliares en la celda de tu respuesta y usar `numpy`.
 # %% [markdown] lang="en"
 # # Cloud and edge: exercises
 #
-# Nine tasks that are graded automatically and one essay. About three hours in all; you may do them in any order and leave some
+# Nine tasks that are graded automatically and one essay. Nearly four hours in all; you may do them in any order and leave some
 # out: each task earns its own points.
 #
 # | task | points | minutes |
 # |---|---|---|
-# | 1. Where each thing runs | 6 | 20 |
+# | 1. Where each thing runs | 6 | 30 |
 # | 2. Answering before the deadline | 4 | 15 |
-# | 3. The arrival time without a connection | 5 | 15 |
-# | 4. The warehouse's rack | 6 | 30 |
+# | 3. The arrival time without a connection | 5 | 12 |
+# | 4. The warehouse's rack | 6 | 45 |
 # | 5. How much is exposed | 5 | 15 |
-# | 6. The bill and its guard | 5 | 20 |
-# | 7. What twice the hardware gains | 4 | 15 |
-# | 8. Bigger, better, slower | 3 | 10 |
-# | 9. The cascade | 5 | 20 |
-# | 10. Essay: a pocket interpreter | 4 | 20 |
+# | 6. The bill and its guard | 5 | 22 |
+# | 7. What twice the hardware gains | 3 | 10 |
+# | 8. Bigger, better, slower | 3 | 8 |
+# | 9. The cascade | 5 | 35 |
+# | 10. Essay: a pocket interpreter | 4 | 40 |
 #
 # **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
 # the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they
 # got. Grading adds **hidden checks**: other data, other networks, faults injected, odd cases. They never measure how long your
-# code takes: they count answers on time, joules, exposed records, euros, events lost or repeated.
+# code takes: they count answers on time, joules, exposed records, euros, events lost or repeated. Exact limits, where they are checked, are exact in floating point, too: no tie depends on rounding.
+# You need not read the test cells: running them is enough.
 #
 # **Where it happens.** All in memory, in an SQLite file and on a simulated clock. Networks are **traces**: lists of round-trip times, like
 # those you will have measured in the lesson. No check depends on your machine or on chance. You may write helper functions in the cell of your answer, and use `numpy`.
@@ -73,31 +75,39 @@ start(LANG)
 # %% [markdown] lang="es" row="33 35 38"
 # ## 1. Dónde se ejecuta cada cosa (6 puntos)
 #
-# «El borde» no es «el móvil»: es cualquier sitio que calcula cerca de donde están los datos, sea un reloj, un navegador, un coche o el servidor de un almacén. Por eso aquí no se
+# «El borde» (*edge*) no es «el móvil»: es cualquier sitio que calcula cerca de donde están los datos, sea un reloj, un navegador, un coche o el servidor de un almacén. Por eso aquí no se
 # decide con nombres, sino con hechos. Un **sitio** (*place*) es un diccionario:
 #
 # | campo | qué es |
 # |---|---|
 # | `name` | cómo se llama; no dice nada de cómo es |
-# | `memory_mb` | lo que ocupa, como mucho, un modelo que cabe en él |
+# | `memory_mb` | memoria disponible para el modelo, en MB |
 # | `gflop_per_s` | miles de millones de operaciones que hace por segundo |
 # | `j_per_gflop` | julios de la batería del usuario que cuesta cada GFLOP; 0 si no se alimenta de ella |
 # | `radio_j` | julios de la batería del usuario que cuesta enviar una petición y recibir la respuesta; 0 si no se envía nada |
 # | `rtts_ms` | las últimas idas y vueltas hasta él, en ms, con `None` por cada una que no volvió; vacía si está en el propio dispositivo |
 # | `internet` | si los datos salen a Internet |
 # | `eur_per_million` | euros por millón de peticiones |
-# | `age_s` | `None` si calcula cuando se le pregunta. Un número si solo guarda respuestas ya hechas (una tabla, una caché): cuántos segundos tiene la que daría |
+# | `age_s` | `None` si calcula cuando se le pregunta. Un número si solo guarda respuestas ya hechas (una tabla, una caché): la antigüedad, en segundos, de la respuesta que daría |
 #
-# Y una **tarea** es otro: `model_mb` (lo que ocupa su modelo), `gflop` (GFLOP por predicción), `deadline_ms` (plazo), `battery_j` (julios de batería que puede gastar cada predicción), `internet_allowed` (si sus datos pueden salir a Internet) y `max_age_s` (la antigüedad que puede tener, como mucho, una respuesta guardada).
+# Una **tarea** es otro diccionario, con `model_mb` (lo que ocupa su modelo), `gflop` (GFLOP por predicción), `deadline_ms` (plazo), `battery_j` (julios de batería que puede gastar cada predicción), `internet_allowed` (si sus datos pueden salir a Internet) y `max_age_s` (la antigüedad que puede tener, como mucho, una respuesta guardada).
 #
-# **a)** `route(task, places)` devuelve el par `(name, margin_ms)` del sitio elegido. Sirve un sitio en el que cabe el modelo, que respeta si los datos pueden salir, que no gasta más batería de la permitida y que contesta dentro del plazo **al menos el
-# 95 % de las veces**: su tiempo es el del cálculo más el percentil 95 de la red. Un sitio que guarda respuestas no calcula (ni importa su memoria, ni hace GFLOP), pero solo sirve si la suya no es demasiado vieja. De los que sirven, el más barato; a igual precio, el de mayor margen. El margen es el plazo menos el tiempo. Si no sirve ninguno (o `places` está vacía), `(None, None)`. Todos los límites son inclusivos: lo que llega justo, sirve.
+# **a)** `route(task, places)` devuelve el par `(name, margin_ms)` del sitio elegido. Un sitio **sirve** si cumple todo esto:
+#
+# - **modelo**: cabe en su memoria;
+# - **datos**: o pueden salir a Internet, o ese sitio no los saca;
+# - **batería**: los julios del cálculo (`gflop` × `j_per_gflop`) más los de la radio (`radio_j`) no pasan de los permitidos;
+# - **plazo**: contesta a tiempo **al menos el 95 % de las veces**. Su tiempo es el del cálculo más el percentil 95 de la red, y su **margen**, el plazo menos ese tiempo.
+#
+# Un sitio que guarda respuestas no calcula: no importa su memoria, no hace ningún GFLOP y `gflop_per_s` puede ser 0. A cambio, su respuesta no puede ser más vieja de lo permitido. La red, la radio, la salida a Internet y el precio cuentan como en los demás.
+#
+# De los sitios que sirven se elige el más barato; a igual precio, el de mayor margen (no se prueban sitios que empaten en las dos cosas). Si no sirve ninguno, o `places` está vacía, `(None, None)`. Todos los límites son inclusivos: un valor justo en el límite se acepta.
 #
 # **b)** `server_budget_ms(deadline_ms, rtts_ms)`: cuántos milisegundos puede tardar como mucho el servidor para que, con esa red, se conteste a tiempo al menos el 95 % de las veces. Si con esa red no llegaría a tiempo ni un servidor instantáneo, `None`.
 #
 # **c)** `edge_wins(edge_ms, server_ms, rtts_ms)`: qué fracción de esas peticiones (de 0 a 1) contesta **antes** el dispositivo, que tarda `edge_ms` sin red, que un servidor que tarda `server_ms`. Una petición que no vuelve la gana el dispositivo; un empate, no. En b) y c), `rtts_ms` no está vacía.
 #
-# La función `p95` ya está hecha: usa esa, que cuenta un `None` como una espera infinita. Las trazas y `PLACES` son para que pruebes; las comprobaciones traen los suyos.
+# La función `p95` ya está hecha: usa esa en a) y en b); cuenta un `None` como una espera infinita. Las trazas, `PLACES` y `TASK` son para que pruebes; las comprobaciones traen los suyos.
 # %% [markdown] lang="en" row="33 35 38"
 # ## 1. Where each thing runs (6 points)
 #
@@ -107,25 +117,33 @@ start(LANG)
 # | field | what it is |
 # |---|---|
 # | `name` | what it is called; it says nothing about what it is like |
-# | `memory_mb` | the size, at most, of a model that fits in it |
+# | `memory_mb` | memory available for the model, in MB |
 # | `gflop_per_s` | billions of operations that it does per second |
 # | `j_per_gflop` | joules of the user's battery that each GFLOP costs; 0 if it does not live on that battery |
 # | `radio_j` | joules of the user's battery that sending a request and receiving its answer cost; 0 if nothing is sent |
 # | `rtts_ms` | the latest round trips to it, in ms, with `None` for each one that did not come back; empty if it is on the device itself |
 # | `internet` | whether the data go out to the Internet |
 # | `eur_per_million` | euros per million requests |
-# | `age_s` | `None` if it computes when asked. A number if it only keeps answers made beforehand (a table, a cache): how many seconds old is the one it would give |
+# | `age_s` | `None` if it computes when asked. A number if it only keeps answers made beforehand (a table, a cache): the age, in seconds, of the answer that it would give |
 #
-# And a **task** is another: `model_mb` (the size of its model), `gflop` (GFLOP per prediction), `deadline_ms` (deadline), `battery_j` (joules of battery that each prediction may spend), `internet_allowed` (whether its data may go out to the Internet) and `max_age_s` (how old, at most, a stored answer may be).
+# A **task** is another dict, with `model_mb` (the size of its model), `gflop` (GFLOP per prediction), `deadline_ms` (deadline), `battery_j` (joules of battery that each prediction may spend), `internet_allowed` (whether its data may go out to the Internet) and `max_age_s` (how old, at most, a stored answer may be).
 #
-# **a)** `route(task, places)` returns the pair `(name, margin_ms)` of the chosen place. A place will do if the model fits in it, it respects whether the data may go out, it spends no more battery than allowed and it answers within the deadline **at least
-# 95% of the time**: its time is that of the computation plus the 95th percentile of the network. A place that keeps answers computes nothing (neither does its memory matter nor does it do any GFLOP), but will do only if its answer is not too old. Of those that will do, the cheapest; at equal price, the one with the larger margin. The margin is the deadline minus the time. If none will do (or `places` is empty), `(None, None)`. All limits are inclusive: what just fits, will do.
+# **a)** `route(task, places)` returns the pair `(name, margin_ms)` of the chosen place. A place **is suitable** if all of this holds:
+#
+# - **model**: it fits in the memory;
+# - **data**: either they may go out to the Internet, or that place does not take them out;
+# - **battery**: the joules of the computation (`gflop` × `j_per_gflop`) plus those of the radio (`radio_j`) do not exceed those allowed;
+# - **deadline**: it answers on time **at least 95% of the time**. Its time is that of the computation plus the 95th percentile of the network, and its **margin**, the deadline minus that time.
+#
+# A place that keeps answers computes nothing: its memory does not matter, it does not do any GFLOP and `gflop_per_s` may be 0. In exchange, its answer must not be older than allowed. Network, radio, Internet and price count as they do for the others.
+#
+# Of the suitable places the cheapest is chosen; at equal price, the one with the larger margin (places that tie in both are not tested). If none is suitable, or `places` is empty, `(None, None)`. All limits are inclusive: a value exactly at the limit is accepted.
 #
 # **b)** `server_budget_ms(deadline_ms, rtts_ms)`: how many milliseconds the server may take at most so that, on that network, at least 95% of the answers are on time. If on that network not even an instantaneous server would be on time, `None`.
 #
 # **c)** `edge_wins(edge_ms, server_ms, rtts_ms)`: which fraction of those requests (from 0 to 1) the device, which takes `edge_ms` without a network, answers **before** a server that takes `server_ms`. A request that does not come back is won by the device; a tie is not. In b) and c), `rtts_ms` is not empty.
 #
-# The function `p95` is there already: use that one, which counts a `None` as an infinite wait. The traces and `PLACES` are for you to try things; the checks bring their own.
+# The function `p95` is there already: use that one in a) and b); it counts a `None` as an infinite wait. The traces, `PLACES` and `TASK` are for you to try things; the checks bring their own.
 
 # %%
 def p95(values):
@@ -150,6 +168,7 @@ PLACES = [
     a_place("cloud", 160_000, 60_000, radio_j=0.9, rtts_ms=MOBILE, internet=True, eur_per_million=15),
     a_place("cache", 0, 0, age_s=40),
 ]
+TASK = {"model_mb": 12, "gflop": 0.05, "deadline_ms": 100, "battery_j": 0.5, "internet_allowed": False, "max_age_s": 30}
 
 # %% answer="route"
 def route(task, places):
@@ -247,7 +266,10 @@ _check_route(
     tr(es="Lector de paquetes de un almacén sin Internet: ¿solo el móvil es borde? Mira los hechos de cada sitio, no su nombre.", en="Parcel reader of a warehouse without Internet: is only the phone edge? Look at each place's facts, not at its name."),
 )
 _check_route(_task(900, 30, 200), _calm, ("cloud", 139.5), tr(es="Traducción de un par de lenguas raro: no cabe en el móvil, y la nube es más barata que el servidor local.", en="Translation of a rare pair of languages: it does not fit in the phone, and the cloud is cheaper than the rack."))
-_check_route(_task(900, 30, 200, internet_allowed=False), _calm[::2], (None, None), tr(es="No cabe en el móvil y los datos no pueden salir: no sirve ninguno.", en="It does not fit in the phone and the data may not go out: none will do."))
+_check_route(_task(900, 30, 200, internet_allowed=False), _calm[::2], (None, None), tr(es="No cabe en el móvil y los datos no pueden salir: no sirve ninguno.", en="It does not fit in the phone and the data may not go out: none is suitable."))
+_twins = [_place("a", eur_per_million=3, gflop_per_s=50), _place("b", eur_per_million=3, gflop_per_s=200), _place("c", eur_per_million=4, gflop_per_s=1000)]
+for _order in (_twins, _twins[::-1]):
+    _check_route(_task(), _order, ("b", 95.0), tr(es="A igual precio, el de mayor margen; nadie pide pagar más por ir más deprisa.", en="At equal price, the one with the larger margin; paying more for speed is not asked for."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _gadgets = [
@@ -258,14 +280,11 @@ _gadgets = [
     _place("far", 300_000, 90_000, rtts_ms=[95] * 20, radio_j=1.5, internet=True, eur_per_million=12),
 ]
 for _number, (_what, _want) in enumerate([
-    (_task(2, 0.004, 200), ("watch", 192.0)), (_task(8, 0.05, 100), ("watch", 0.0)), (_task(9, 0.12, 100), ("browser", 90.0)), (_task(120, 0.6, 60), ("browser", 10.0)),
+    (_task(2, 0.004, 200), ("watch", 192.0)), (_task(8, 0.0625, 125), ("watch", 0.0)), (_task(9, 0.12, 100), ("browser", 90.0)), (_task(120, 0.6, 60), ("browser", 10.0)),
     (_task(121, 0.6, 60), ("van", 50.0)), (_task(3_000, 60, 250), ("van", 42.0)), (_task(3_000, 90, 250), ("far", 154.0)), (_task(3_000, 90, 250, internet_allowed=False), ("depot", 210.0)),
     (_task(20_000, 90, 90), ("depot", 50.0)), (_task(200_000, 90, 100), ("far", 4.0)), (_task(200_000, 90, 95), (None, None)), (_task(200_000, 90, 5000, internet_allowed=False), (None, None)),
 ], 1):
     _check_route(_what, _gadgets, _want, tr(es=f"Tarea {_number} de 12, con otros sitios.", en=f"Task {_number} of 12, with other places."))
-_twins = [_place("a", eur_per_million=3, gflop_per_s=50), _place("b", eur_per_million=3, gflop_per_s=200), _place("c", eur_per_million=4, gflop_per_s=1000)]
-for _order in (_twins, _twins[::-1]):
-    _check_route(_task(), _order, ("b", 95.0), tr(es="A igual precio, el de mayor margen; más caro no compensa.", en="At equal price, the one with the larger margin; a dearer one does not pay."))
 _check_route(_task(), [], (None, None), tr(es="Sin ningún sitio.", en="Without any place."))
 
 
@@ -279,6 +298,8 @@ for _ in range(200):
         for number in range(5)
     ]
     _what = _task(_chance.choice([4, 40, 400]), _chance.uniform(0.01, 9), _chance.uniform(20, 300), internet_allowed=_chance.random() < 0.6)
+    if len({(place["eur_per_million"], place["gflop_per_s"], tuple(place["rtts_ms"])) for place in _some}) < len(_some):
+        continue  # equal price and margin
     _check_route(_what, _some, _expected(_what, _some), tr(es="Otra tarea y otros sitios.", en="Another task and other places."))
 ### END HIDDEN TESTS
 
@@ -313,16 +334,16 @@ _check_route(
     _task(gflop=5, deadline_ms=1000, battery_j=0.5), [_place("phone", j_per_gflop=0.4), _place("rack", rtts_ms=[3] * 20, radio_j=0.05, eur_per_million=40)], ("rack", 947.0),
     tr(es="En el móvil cada predicción gastaría 2 J de batería, y solo puede gastar 0.5.", en="On the phone each prediction would spend 2 J of battery, and it may spend 0.5 only."),
 )
-checks.passed()
-### BEGIN HIDDEN TESTS
 _check_route(
     _task(gflop=1, deadline_ms=1000, battery_j=0.5), [_place("cloud", rtts_ms=[30] * 20, radio_j=0.9, internet=True), _place("phone", gflop_per_s=4, j_per_gflop=0.5, eur_per_million=1)], ("phone", 750.0),
     tr(es="La radio también gasta batería, y aquí más que calcular.", en="The radio spends battery, too, and here more than computing."),
 )
+checks.passed()
+### BEGIN HIDDEN TESTS
 _check_route(_task(gflop=1, battery_j=0.5), [_place("hybrid", j_per_gflop=0.25, radio_j=0.5)], (None, None), tr(es="Radio y cálculo se suman: 0.75 J.", en="Radio and computation add up: 0.75 J."))
 _chance = random.Random(7)
 for _ in range(150):
-    _some = [_place(f"p{number}", 100, _chance.choice([20, 100]), _chance.choice([0, 0.1, 0.7, 3]), _chance.choice([0, 0.2, 1.1]), [12] * 20, False, _chance.choice([1, 2, 3])) for number in range(4)]
+    _some = [_place(f"p{number}", 100, round(_chance.uniform(20, 100), 2), _chance.choice([0, 0.1, 0.7, 3]), _chance.choice([0, 0.2, 1.1]), [12] * 20, False, _chance.choice([1, 2, 3])) for number in range(4)]
     _what = _task(10, _chance.uniform(0.1, 1.5), 90, battery_j=_chance.uniform(0.05, 2))
     _check_route(_what, _some, _expected(_what, _some), tr(es="Otras baterías.", en="Other batteries."))
 ### END HIDDEN TESTS
@@ -331,10 +352,10 @@ for _ in range(150):
 _cached = [_place("cache", 0, 0, age_s=40), _place("cloud", 160_000, 60_000, rtts_ms=[60] * 20, internet=True, eur_per_million=15)]
 _check_route(_task(900, 30, 200, max_age_s=60), _cached, ("cache", 200.0), tr(es="La respuesta guardada tiene 40 s y puede tener 60: no hay que calcular nada.", en="The stored answer is 40 s old and may be 60: nothing need be computed."))
 _check_route(_task(900, 30, 200, max_age_s=30), _cached, ("cloud", 139.5), tr(es="La respuesta guardada tiene 40 s y puede tener 30: una caché no vale para siempre.", en="The stored answer is 40 s old and may be 30: a cache is not good for ever."))
+_check_route(_task(900, 30, 200, max_age_s=0), [_place("new", 0, 50, age_s=0), *_cached], ("new", 200.0), tr(es="Guardada hace 0 s: es una respuesta guardada, y sirve.", en="Stored 0 s ago: it is a stored answer, and it is suitable."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_route(_task(900, 30, 200, max_age_s=40), _cached, ("cache", 200.0), tr(es="Justo 40 s: sirve.", en="Exactly 40 s: it will do."))
-_check_route(_task(900, 30, 200, max_age_s=0), [_place("new", 0, 0, age_s=0), *_cached], ("new", 200.0), tr(es="Guardada hace 0 s: es una respuesta guardada, y sirve.", en="Stored 0 s ago: it is a stored answer, and will do."))
+_check_route(_task(900, 30, 200, max_age_s=40), _cached, ("cache", 200.0), tr(es="Justo 40 s: sirve.", en="Exactly 40 s: it is suitable."))
 _check_route(_task(900, 30, 200, battery_j=0.5, max_age_s=99), [_place("far", 0, 0, radio_j=0.9, age_s=1)], (None, None), tr(es="Una caché lejana también gasta radio.", en="A distant cache spends radio, too."))
 _check_route(_task(900, 30, 50, max_age_s=99), [_place("far", 0, 0, rtts_ms=[60] * 20, age_s=1)], (None, None), tr(es="Una caché lejana también tiene red.", en="A distant cache has a network, too."))
 _chance = random.Random(8)
@@ -378,7 +399,7 @@ def mean(rtts_ms):
 
 
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -405,9 +426,9 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 
 # %% wrong="route" score=4 says_es="2 J de batería" says_en="2 J of battery"
 # es: Si cabe y llega a tiempo, vale: la batería es cosa del usuario.
-# en: If it fits and is on time, it will do: the battery is the user's business.
+# en: If it fits and is on time, it is suitable: the battery is the user's business.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -435,7 +456,7 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 # es: El borde es el móvil, y lo que no cabe en él va a la nube.
 # en: The edge is the phone, and what does not fit in it goes to the cloud.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -466,7 +487,7 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 # es: Lo que cuenta es lo que tarda el modelo, y la red ya se verá.
 # en: What counts is how long the model takes; the network will see to itself.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -495,7 +516,7 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 # es: Con un servidor bastante rápido siempre se llega a tiempo.
 # en: With a server that is fast enough one is always on time.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -523,7 +544,7 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 # es: Las peticiones que no vuelven no se pueden comparar: se quitan.
 # en: Requests that do not come back cannot be compared: they are removed.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -551,9 +572,9 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 
 # %% wrong="route" score=1 says_es="más barata que el servidor local" says_en="cheaper than the rack"
 # es: De los que sirven, el más rápido.
-# en: Of those that will do, the fastest.
+# en: Of the suitable ones, the fastest.
 def work(task, place):
-    """Milliseconds and GFLOP of computing there, and whether the place will do."""
+    """Milliseconds and GFLOP of computing there, and whether the place is suitable."""
     if place["age_s"] is None:
         return 1000 * task["gflop"] / place["gflop_per_s"], task["gflop"], task["model_mb"] <= place["memory_mb"]
     return 0, 0, place["age_s"] <= task["max_age_s"]
@@ -638,15 +659,15 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 #
 # - `clock.now()` dice la hora, en segundos; el tiempo solo pasa dentro de `cloud` y de `device`;
 # - `deadline_s` es la **hora** a la que la respuesta tiene que estar, como muy tarde;
-# - `cloud(timeout_s)` pregunta a la nube y espera como mucho `timeout_s` segundos. Devuelve la respuesta, o lanza `TimeoutError` (ha pasado ese tiempo) o `ConnectionError` (se ha cortado, casi siempre antes);
+# - `cloud(timeout_s)` pregunta a la nube y espera como mucho `timeout_s` segundos. Devuelve la respuesta, o lanza `TimeoutError` (ha pasado ese tiempo) o `ConnectionError` (se ha cortado, por lo general antes de ese tiempo);
 # - `device()` calcula en el dispositivo: tarda `device_s` segundos y devuelve la respuesta. Al empezar siempre hay tiempo para él;
-# - `typical_s` es el percentil 95 de lo que tarda la nube en contestar.
+# - `p95_s` es el percentil 95 de lo que tarda la nube en contestar.
 #
 # `ask` devuelve la respuesta de la nube o la del dispositivo, tal cual. Se exige:
 #
 # 1. **nunca se llega tarde**: pase lo que pase con la nube, queda tiempo para el dispositivo;
-# 2. se pregunta a la nube solo si, reservado el tiempo del dispositivo, le quedan al menos `typical_s` segundos; y entonces se le dan **todos** los que quedan, salvo esa reserva;
-# 3. si falla, se repite con las mismas condiciones, sin esperar entre intentos, y como mucho tres veces en total. Reintentar cuando ya no da tiempo gasta batería, datos y servidores para nada;
+# 2. se pregunta a la nube solo si, descontado el tiempo del dispositivo, quedan al menos `p95_s` segundos; y entonces se le dan **todos** esos segundos que quedan;
+# 3. si falla, se repite con las condiciones del punto 2, sin esperar entre intentos, y como mucho tres veces en total. Reintentar cuando ya no da tiempo gasta batería, datos y servidores para nada;
 # 4. el dispositivo solo calcula si la nube no ha contestado, y una sola vez.
 # %% [markdown] lang="en" row="35"
 # ## 2. Answering before the deadline (4 points)
@@ -655,23 +676,23 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 #
 # - `clock.now()` tells the time, in seconds; time only passes inside `cloud` and `device`;
 # - `deadline_s` is the **moment** at which the answer must be there, at the latest;
-# - `cloud(timeout_s)` asks the cloud and waits at most `timeout_s` seconds. It returns the answer, or raises `TimeoutError` (that time is over) or `ConnectionError` (it was cut, nearly always earlier);
+# - `cloud(timeout_s)` asks the cloud and waits at most `timeout_s` seconds. It returns the answer, or raises `TimeoutError` (that time is over) or `ConnectionError` (it was cut, usually before the timeout);
 # - `device()` computes on the device: it takes `device_s` seconds and returns the answer. At the beginning there is always time for it;
-# - `typical_s` is the 95th percentile of the time that the cloud takes to answer.
+# - `p95_s` is the 95th percentile of the time that the cloud takes to answer.
 #
 # `ask` returns the answer of the cloud or that of the device, as it is. What is required:
 #
 # 1. **it is never late**: whatever happens with the cloud, there is time left for the device;
-# 2. the cloud is asked only if, with the device's time set aside, at least `typical_s` seconds are left for it; and then it gets **all** those that are left, but for that reserve;
-# 3. if it fails, it is asked again on the same conditions, without waiting between tries, and at most three times in all. Trying again when there is no time spends battery, data and servers for nothing;
+# 2. the cloud is asked only if, with the device's time set aside, at least `p95_s` seconds are left; and then it gets **all** those seconds that are left;
+# 3. if it fails, it is asked again in the conditions of point 2, without waiting between tries, and at most three times in all. Trying again when there is no time spends battery, data and servers for nothing;
 # 4. the device computes only if the cloud has not answered, and only once.
 
 # %% answer="ask"
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     ### BEGIN SOLUTION
     for _ in range(3):
         left_s = deadline_s - clock.now() - device_s
-        if left_s < typical_s:
+        if left_s < p95_s:
             break
         try:
             return cloud(left_s)
@@ -690,9 +711,9 @@ from mlprod.systems.clocks import SimulatedClock
 class _Request:
     """One request on a simulated clock. `script`: what the cloud does each time, ("ok" | "cut", after how many seconds)."""
 
-    def __init__(self, script, start=0.0, typical_s=0.08, device_s=0.04, budget_s=0.2):
+    def __init__(self, script, start=0.0, p95_s=0.08, device_s=0.04, budget_s=0.2):
         self.script, self.clock, self.start = list(script), SimulatedClock(start), start
-        self.typical_s, self.device_s, self.deadline_s = typical_s, device_s, start + budget_s
+        self.p95_s, self.device_s, self.deadline_s = p95_s, device_s, start + budget_s
         self.asked, self.computed = [], 0
 
     def cloud(self, timeout_s=None):
@@ -716,7 +737,7 @@ class _Request:
     def run(self, answer_it=None):
         with checks.ends(tr(es="ask no termina.", en="ask does not end.")):
             try:
-                self.got = (answer_it or ask)(self.deadline_s, self.cloud, self.device, self.clock, self.typical_s, self.device_s)
+                self.got = (answer_it or ask)(self.deadline_s, self.cloud, self.device, self.clock, self.p95_s, self.device_s)
             except (TimeoutError, ConnectionError) as error:
                 raise AssertionError(
                     tr(es=f"ask ha lanzado {type(error).__name__}: nadie ha recibido una respuesta, y el dispositivo podía darla.", en=f"ask raised {type(error).__name__}: nobody got an answer, and the device could give one.") + self.story()
@@ -728,8 +749,8 @@ class _Request:
         asked = ", ".join(f"{moment:.3f} s (timeout {timeout:.3f})" for moment, timeout in self.asked) or "-"
         does = ", ".join(f"{what} {after} s" for what, after in self.script) or "-"
         return tr(
-            es=f"\n  plazo {self.deadline_s - self.start:.3f} s, typical_s {self.typical_s}, device_s {self.device_s}; la nube: {does}\n  has preguntado a la nube en: {asked}; has calculado en el dispositivo {self.computed} veces",
-            en=f"\n  deadline {self.deadline_s - self.start:.3f} s, typical_s {self.typical_s}, device_s {self.device_s}; the cloud: {does}\n  you asked the cloud at: {asked}; you computed on the device {self.computed} times",
+            es=f"\n  plazo {self.deadline_s - self.start:.3f} s, p95_s {self.p95_s}, device_s {self.device_s}; la nube: {does}\n  preguntas a la nube en: {asked}; cálculos en el dispositivo: {self.computed}",
+            en=f"\n  deadline {self.deadline_s - self.start:.3f} s, p95_s {self.p95_s}, device_s {self.device_s}; the cloud: {does}\n  the cloud was asked at: {asked}; computations on the device: {self.computed}",
         )
 
 
@@ -743,9 +764,9 @@ def _check_on_time(request):
 
 
 ### BEGIN HIDDEN TESTS
-def _model(deadline_s, cloud, device, clock, typical_s, device_s):
+def _model(deadline_s, cloud, device, clock, p95_s, device_s):
     tries = 0
-    while tries < 3 and deadline_s - device_s - clock.now() >= typical_s:
+    while tries < 3 and deadline_s - device_s - clock.now() >= p95_s:
         tries += 1
         try:
             return cloud(deadline_s - device_s - clock.now())
@@ -760,7 +781,7 @@ def _requests(count, seed):
     while len(found) < count:
         typical, device, budget = (round(chance.uniform(low, high), 3) for low, high in [(0.03, 0.12), (0.01, 0.08), (0.09, 0.4)])
         script = [(chance.choice(["ok", "cut", "cut"]), round(chance.choice([chance.uniform(0.005, 0.3), chance.uniform(0.005, 0.05), 9.0]), 3)) for _ in range(4)]
-        facts = dict(start=chance.choice([0.0, 17.25, 86_400.0]), typical_s=typical, device_s=device, budget_s=budget)
+        facts = dict(start=chance.choice([0.0, 17.25, 86_400.0]), p95_s=typical, device_s=device, budget_s=budget)
         limits, now = [], 0.0
         for what, after in script:
             left = budget - device - now
@@ -787,7 +808,7 @@ def _check_cloud(request, why):
 
 
 _check_cloud(_Request([("ok", 0.05)]), tr(es="La nube contesta enseguida, y acierta más que el dispositivo.", en="The cloud answers at once, and is right more often than the device."))
-_check_cloud(_Request([("ok", 0.13)]), tr(es="La nube ha tardado más de lo habitual, pero había tiempo de sobra: typical_s no es el tiempo límite.", en="The cloud took longer than usual, but there was time enough: typical_s is not the timeout."))
+_check_cloud(_Request([("ok", 0.13)]), tr(es="La nube ha tardado más de lo habitual, pero había tiempo de sobra: p95_s no es el tiempo límite.", en="The cloud took longer than usual, but there was time enough: p95_s is not the timeout."))
 _check_cloud(_Request([("cut", 0.02), ("ok", 0.05)]), tr(es="El primer intento se corta a los 0.02 s y hay tiempo para otro.", en="The first try is cut after 0.02 s and there is time for another."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -801,16 +822,16 @@ for _script, _facts in _requests(400, 2):
 # %% test="ask/attempts" points=1 row="35" objective="5.2"
 def _check_attempts(request, asked, computed, why):
     request.run()
-    checks.same(len(request.asked), asked, tr(es="Veces que se pregunta a la nube. ", en="Times that the cloud is asked. ") + why + request.story())
-    checks.same(request.computed, computed, tr(es="Veces que calcula el dispositivo. ", en="Times that the device computes. ") + why + request.story())
+    checks.same(len(request.asked), asked, tr(es="Veces que se pregunta a la nube. ", en="Times that the cloud is asked. ") + why + request.story(), observed=True)
+    checks.same(request.computed, computed, tr(es="Veces que calcula el dispositivo. ", en="Times that the device computes. ") + why + request.story(), observed=True)
 
 
 _check_attempts(_Request([("ok", 0.05)]), 1, 0, tr(es="La nube ha contestado: calcular además gasta batería en balde.", en="The cloud has answered: computing as well wastes battery."))
 _check_attempts(_Request([("cut", 0.1), ("ok", 0.05)]), 1, 1, tr(es="Tras el corte, quitado el tiempo del dispositivo, quedan 0.06 s, menos de lo que suele tardar la nube.", en="After the cut, with the device's time set aside, 0.06 s are left, less than the cloud usually takes."))
 _check_attempts(_Request([("ok", 0.01)], budget_s=0.1), 0, 1, tr(es="Desde el principio no hay tiempo para la nube y el dispositivo.", en="From the beginning there is no time for both cloud and device."))
+_check_attempts(_Request([("cut", 0.01)] * 9), 3, 1, tr(es="Aunque quede tiempo, como mucho tres veces.", en="Even if there is time left, three times at most."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_attempts(_Request([("cut", 0.01)] * 9), 3, 1, tr(es="Como mucho tres.", en="At most three."))
 for _script, _facts in _requests(400, 3):
     _want = _Request(_script, **_facts).run(_model)
     _check_attempts(_Request(_script, **_facts), len(_want.asked), _want.computed, "")
@@ -819,7 +840,7 @@ for _script, _facts in _requests(400, 3):
 # %% wrong="ask" score=1 says_es="después del plazo" says_en="after the deadline"
 # es: Reintentar tres veces con un tiempo límite fijo es lo prudente.
 # en: Trying three times with a fixed timeout is prudent.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     for _ in range(3):
         try:
             return cloud(1.0)
@@ -830,7 +851,7 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s):
 # %% wrong="ask" score=0 says_es="después del plazo" says_en="after the deadline"
 # es: Se espera a la nube hasta el plazo, y si no llega se calcula en el dispositivo.
 # en: One waits for the cloud until the deadline, and if nothing comes computes on the device.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     try:
         return cloud(deadline_s - clock.now())
     except (TimeoutError, ConnectionError):
@@ -839,17 +860,17 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s):
 # %% wrong="ask" score=2 says_es="acierta más que el dispositivo" says_en="right more often than the device"
 # es: Si el dispositivo no falla nunca, la nube sobra.
 # en: If the device never fails, there is no need for the cloud.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     return device()
 
 # %% wrong="ask" score=3 says_es="en balde" says_en="wastes battery"
 # es: Primero se calcula en el dispositivo, por si acaso, y después se pregunta.
 # en: First compute on the device, just in case, and then ask.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     fallback = device()
     for _ in range(3):
         left_s = deadline_s - clock.now()
-        if left_s < typical_s:
+        if left_s < p95_s:
             break
         try:
             return cloud(left_s)
@@ -860,17 +881,17 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s):
 # %% wrong="ask" score=2 says_es="hay tiempo para otro" says_en="there is time for another"
 # es: Si la nube falla una vez, volverá a fallar.
 # en: If the cloud fails once, it will fail again.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     left_s = deadline_s - clock.now() - device_s
     try:
-        return cloud(left_s) if left_s >= typical_s else device()
+        return cloud(left_s) if left_s >= p95_s else device()
     except (TimeoutError, ConnectionError):
         return device()
 
 # %% wrong="ask" score=3 says_es="menos de lo que suele tardar" says_en="less than the cloud usually takes"
 # es: Mientras quede algo de tiempo, se reintenta.
 # en: As long as there is some time left, one tries again.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     for _ in range(3):
         left_s = deadline_s - clock.now() - device_s
         if left_s <= 0:
@@ -884,27 +905,27 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s):
 # %% wrong="ask" score=2 says_es="no es el tiempo límite" says_en="is not the timeout"
 # es: El tiempo límite de una petición es lo que suele tardar.
 # en: The timeout of a request is how long it usually takes.
-def ask(deadline_s, cloud, device, clock, typical_s, device_s):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     for _ in range(3):
-        if deadline_s - clock.now() - device_s < typical_s:
+        if deadline_s - clock.now() - device_s < p95_s:
             break
         try:
-            return cloud(typical_s)
+            return cloud(p95_s)
         except (TimeoutError, ConnectionError):
             pass
     return device()
 
 # %% right="ask"
-def ask(deadline_s, cloud, device, clock, typical_s, device_s, tries=3):
+def ask(deadline_s, cloud, device, clock, p95_s, device_s, tries=3):
     # es: la recursión en vez del bucle
     # en: recursion instead of a loop
     latest_s = deadline_s - device_s
-    if tries == 0 or clock.now() + typical_s > latest_s:
+    if tries == 0 or clock.now() + p95_s > latest_s:
         return device()
     try:
         answer = cloud(timeout_s=latest_s - clock.now())
     except OSError:
-        return ask(deadline_s, cloud, device, clock, typical_s, device_s, tries - 1)
+        return ask(deadline_s, cloud, device, clock, p95_s, device_s, tries - 1)
     else:
         return answer
 
@@ -915,17 +936,17 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s, tries=3):
 # con un factor de 1.5 dura 900. Completa `OfflineEta`:
 #
 # - `OfflineEta(usual, half_life_s, fresh_s)`: `usual(time_s)` da el factor habitual a esa hora, y está en el dispositivo;
-# - `receive(report)` guarda un informe de tráfico: `{"factor": 1.8, "measured_s": 1000, "received_s": 1030}`, es decir, el factor, cuándo se midió y cuándo ha llegado al teléfono. Los informes pueden llegar tarde, repetidos y en desorden: vale **el medido más tarde**;
+# - `receive(report)` guarda un informe de tráfico: `{"factor": 1.8, "measured_s": 1000, "received_s": 1030}`, es decir, el factor, cuándo se midió y cuándo ha llegado al teléfono. Los informes pueden llegar tarde, repetidos y en desorden: vale **el de medición más reciente** (no hay dos informes distintos con el mismo `measured_s`);
 # - `estimate(free_flow_s, now_s)` devuelve siempre un diccionario con tres claves:
 #     - `"seconds"`: la duración estimada del trayecto, que sin tráfico dura `free_flow_s`;
 #     - `"age_s"`: cuánto hace que **se midió** el tráfico que se ha usado, o `None` si no ha llegado nunca un informe;
 #     - `"fresh"`: `True` solo si hay informe y tiene como mucho `fresh_s` segundos.
 #
-# Un atasco se deshace poco a poco: lo que el tráfico se aparta de lo habitual **a la hora en que se midió** se reduce a la mitad cada `half_life_s`. Con un informe de antigüedad $a$, medido en el instante $m$, el factor que mejor se puede estimar es
-# $$u(\text{now}) + (f - u(m)) \cdot 2^{-a/h}$$
-# con $f$ el factor del informe, $u$ el habitual y $h$ la vida media. Sin ningún informe, el habitual. `estimate` no se llama nunca con una hora anterior a la de los informes recibidos.
+# Un atasco se deshace poco a poco: la diferencia entre el factor medido y el habitual **a la hora en que se midió** se reduce a la mitad cada `half_life_s`. Con un informe de antigüedad $a$, medido en el instante $m$, la mejor estimación del factor en el instante $t$ es
+# $$u(t) + (f - u(m)) \cdot 2^{-a/h}$$
+# con $f$ el factor del informe, $u$ el habitual y $h$ la vida media. Sin ningún informe, el habitual. `estimate` no se llama nunca con una hora anterior al `received_s` de un informe ya recibido.
 #
-# Se comprueba con días simulados, con túneles y apagones: se compara tu estimación con la mejor posible y se mira si la antigüedad que declaras es la verdadera.
+# Se comprueba con días simulados, con túneles y cortes de cobertura: se compara tu estimación con la mejor posible y se mira si la antigüedad que declaras es la verdadera.
 # %% [markdown] lang="en" row="34"
 # ## 3. The arrival time without a connection (5 points)
 #
@@ -933,15 +954,15 @@ def ask(deadline_s, cloud, device, clock, typical_s, device_s, tries=3):
 # takes 900 with a factor of 1.5. Complete `OfflineEta`:
 #
 # - `OfflineEta(usual, half_life_s, fresh_s)`: `usual(time_s)` gives the usual factor at that time, and is on the device;
-# - `receive(report)` keeps a traffic report: `{"factor": 1.8, "measured_s": 1000, "received_s": 1030}`, that is, the factor, when it was measured and when it reached the phone. Reports may come late, repeated and out of order: the one **measured last** is the one that counts;
+# - `receive(report)` keeps a traffic report: `{"factor": 1.8, "measured_s": 1000, "received_s": 1030}`, that is, the factor, when it was measured and when it reached the phone. Reports may come late, repeated and out of order: the one **measured last** is the one that counts (no two different reports have the same `measured_s`);
 # - `estimate(free_flow_s, now_s)` always returns a dict with three keys:
 #     - `"seconds"`: the estimated duration of the trip, which takes `free_flow_s` without traffic;
 #     - `"age_s"`: how long ago the traffic that was used **was measured**, or `None` if no report ever came;
 #     - `"fresh"`: `True` only if there is a report and it is at most `fresh_s` seconds old.
 #
-# A jam dissolves little by little: how far the traffic departs from the usual **at the time when it was measured** halves each `half_life_s`. With a report of age $a$, measured at the instant $m$, the best estimate of the factor is
-# $$u(\text{now}) + (f - u(m)) \cdot 2^{-a/h}$$
-# with $f$ the factor of the report, $u$ the usual one and $h$ the half-life. Without any report, the usual one. `estimate` is never called with a time before that of the reports received.
+# A jam dissolves little by little: the difference between the measured factor and the usual factor **of that moment**, when it was measured, halves every `half_life_s`. With a report of age $a$, measured at the instant $m$, the best estimate of the factor at the instant $t$ is
+# $$u(t) + (f - u(m)) \cdot 2^{-a/h}$$
+# with $f$ the factor of the report, $u$ the usual one and $h$ the half-life. Without any report, the usual one. `estimate` is never called with a time before the `received_s` of any report already received.
 #
 # The tests run simulated days, with tunnels and outages: they compare your estimate with the best possible, and look at whether the age that you declare is the true one.
 
@@ -1033,9 +1054,16 @@ for _age, _factor, _why in [
     (24_000, 1.2, tr(es="Siete horas después, del atasco no queda casi nada: lo último que se supo no vale para siempre.", en="Seven hours later nearly nothing is left of the jam: the last thing known does not hold for ever.")),
 ]:
     _got = _estimate(_eta, 600, 1000 + _age, _why)
-    checks.same(_got["seconds"], 600 * _factor, _why + tr(es=f" Duración tras {_age} s sin conexión; habitual 1.2, medido 2.0, vida media de 1200 s.", en=f" Duration after {_age} s offline; usual 1.2, measured 2.0, half-life of 1200 s."), tolerance=1e-4)
+    checks.same(_got["seconds"], 600 * _factor, _why + tr(es=f" Duración (seconds) tras {_age} s sin conexión; habitual 1.2, medido 2.0, vida media de 1200 s.", en=f" Duration (seconds) after {_age} s offline; usual 1.2, measured 2.0, half-life of 1200 s."), tolerance=1e-4)
 _why = tr(es="Nunca ha llegado un informe: queda el tráfico habitual.", en="No report ever came: the usual traffic is what is left.")
-checks.same(_estimate(OfflineEta(_flat, 1200, 120), 600, 5000, _why)["seconds"], 720, _why)
+checks.same(_estimate(OfflineEta(_flat, 1200, 120), 600, 5000, _why)["seconds"], 720, _why + " seconds:")
+_eta = OfflineEta(_usual, half_life_s=1200, fresh_s=120)
+_eta.receive(_report(2.5, 28_800))
+_why = tr(
+    es="A las 8 lo habitual es 1.8 y se mide 2.5; a las 9 lo habitual es 1.525. Lo que se reduce a la mitad es lo que se apartaba de lo habitual a la hora en que se midió. seconds:",
+    en="At 8 the usual is 1.8 and 2.5 is measured; at 9 the usual is 1.525. What halves is how far it departed from the usual at the time when it was measured. seconds:",
+)
+checks.same(_estimate(_eta, 600, 32_400, _why)["seconds"], 967.243, _why, tolerance=1e-4)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _seed, _half in [(1, 1200), (2, 2400), (3, 600)]:
@@ -1064,14 +1092,14 @@ for _seed, _half in [(1, 1200), (2, 2400), (3, 600)]:
 _eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
 _about = tr(es="Nunca ha llegado un informe.", en="No report ever came.")
 _got = _estimate(_eta, 600, 900, _about)
-checks.same(_got["age_s"], None, _about + tr(es=" La antigüedad de lo que no hay es None.", en=" The age of what is not there is None."))
+checks.same(_got["age_s"], None, _about + tr(es=" La antigüedad (age_s) de lo que no hay es None.", en=" The age (age_s) of what is not there is None."))
 checks.same(_got["fresh"], False, _about + " fresh.")
 _eta.receive(_report(2.0, 1000, delay_s=90))
 for _now, _fresh in [(1100, True), (1190, False), (4600, False)]:
     _about = tr(es=f"Medido en 1000, recibido en 1090 y usado en {_now}. ", en=f"Measured at 1000, received at 1090 and used at {_now}. ")
     _got = _estimate(_eta, 600, _now, _about)
-    checks.same(_got["age_s"], _now - 1000, _about + tr(es="La antigüedad se cuenta desde que se midió: decir menos es dar por nuevo lo que no lo es.", en="Age counts from when it was measured: to say less is to pass off as new what is not."))
-    checks.same(_got["fresh"], _fresh, _about + tr(es="¿Es reciente (como mucho 120 s)? No digas que lo es si no lo es.", en="Is it fresh (at most 120 s)? Do not claim that it is when it is not."))
+    checks.same(_got["age_s"], _now - 1000, _about + tr(es="La antigüedad (age_s) se cuenta desde que se midió: decir menos es dar por nuevo lo que no lo es.", en="Age (age_s) counts from when it was measured: to say less is to pass off as new what is not."))
+    checks.same(_got["fresh"], _fresh, _about + tr(es="fresh: ¿es reciente (como mucho 120 s)? No digas que lo es si no lo es.", en="fresh: is it (at most 120 s old)? Do not claim that it is when it is not."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _eta = OfflineEta(_usual, half_life_s=900, fresh_s=300)
@@ -1081,7 +1109,7 @@ for _now, _kind, *_rest in _day(4, 900):
         continue
     _about = tr(es=f"Día simulado, instante {_now} s.", en=f"Simulated day, instant {_now} s.")
     _got = _estimate(_eta, _rest[0], _now, _about)
-    checks.same(_got["age_s"], _rest[3], _about + tr(es=" Antigüedad declarada.", en=" Declared age."))
+    checks.same(_got["age_s"], _rest[3], _about + tr(es=" Antigüedad declarada (age_s).", en=" Declared age (age_s)."))
     checks.same(_got["fresh"], _rest[3] is not None and _rest[3] <= 300, _about + tr(es=f" Con {_rest[3]} s de antigüedad y un límite de 300, ¿es reciente?", en=f" With an age of {_rest[3]} s and a limit of 300, is it fresh?"))
 _one, _other = OfflineEta(_flat, 1200, 120), OfflineEta(_flat, 1200, 120)
 _one.receive(_report(2.0, 10))
@@ -1096,8 +1124,8 @@ _eta.receive(_report(2.0, 1000, delay_s=5))
 _eta.receive(_report(3.0, 400, delay_s=640))
 _about = tr(es="Un informe medido en 400 llega después de otro medido en 1000: el que llega el último no es el más nuevo.", en="A report measured at 400 comes after another measured at 1000: the one that arrives last is not the newest.")
 _got = _estimate(_eta, 600, 1060, _about)
-checks.same(_got["age_s"], 60, _about)
-checks.same(_got["seconds"], 600 * (1.2 + 0.8 * 0.5**0.05), _about, tolerance=1e-6)
+checks.same(_got["age_s"], 60, _about + " age_s:")
+checks.same(_got["seconds"], 600 * (1.2 + 0.8 * 0.5**0.05), _about + " seconds:", tolerance=1e-6)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _chance = random.Random(9)
@@ -1111,8 +1139,8 @@ for _ in range(60):
         _eta.receive({**_one, "received_s": 3000 + _number})
     _newest = max(_reports, key=lambda report: report["measured_s"])
     _got = _estimate(_eta, 100, 3100, _about)
-    checks.same(_got["age_s"], 3100 - _newest["measured_s"], tr(es="Informes en desorden y uno repetido: manda el medido más tarde.", en="Reports out of order and one repeated: the one measured last counts."))
-    checks.same(_got["seconds"], 100 * (1.2 + (_newest["factor"] - 1.2) * 0.5 ** ((3100 - _newest["measured_s"]) / 1200)), tr(es="Duración con informes en desorden.", en="Duration with reports out of order."), tolerance=1e-6)
+    checks.same(_got["age_s"], 3100 - _newest["measured_s"], tr(es="Informes en desorden y uno repetido: manda el de medición más reciente. age_s:", en="Reports out of order and one repeated: the one measured last counts. age_s:"))
+    checks.same(_got["seconds"], 100 * (1.2 + (_newest["factor"] - 1.2) * 0.5 ** ((3100 - _newest["measured_s"]) / 1200)), tr(es="Duración (seconds) con informes en desorden.", en="Duration (seconds) with reports out of order."), tolerance=1e-6)
 _eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
 _eta.receive(_report(2.0, 0))
 checks.same(_estimate(_eta, 600, 60, _about)["age_s"], 60, tr(es="Un informe medido en el instante 0 es un informe.", en="A report measured at instant 0 is a report."))
@@ -1269,24 +1297,24 @@ class OfflineEta:
 # %% [markdown] lang="es" row="38"
 # ## 4. El servidor del almacén (6 puntos)
 #
-# Cada almacén tiene su servidor local, que sigue trabajando cuando se corta la línea y pone al día la nube cuando vuelve. Un **suceso** es la lectura de un lector de estanterías:
+# Cada almacén tiene su servidor local, que sigue trabajando cuando se corta la línea y pone al día la nube cuando la línea se recupera. Un **suceso** es la lectura de un lector de estanterías:
 # `{"event_id": "e7", "shelf": "A3", "version": 4, "count": 12, "picked": 1}`. `version` la pone el lector y crece en cada estantería; `count` es lo que el modelo ha contado en ella, y `picked`, las unidades que se han cogido en ese suceso. El wifi del almacén entrega los sucesos al servidor local tarde, repetidos y
-# en desorden. Completa cinco funciones; `db` es una conexión de `sqlite3`, la del servidor local en las tres primeras y la de la nube en las otras dos. Las tablas son cosa tuya (la primera vez no hay ninguna); quien llama cierra la conexión:
+# en desorden. Completa cinco funciones; `db` es una conexión de `sqlite3`, la del servidor local en las tres primeras y la de la nube en las otras dos. Las tablas son cosa tuya: al principio no hay ninguna, y cualquiera de las cinco funciones puede ser la primera que se ejecute. Quien llama cierra la conexión:
 #
-# - `record(db, event)`, en el servidor local: apunta el suceso. Cuando vuelve, no se pierde aunque el proceso muera. Si muere a medias, el lector lo repetirá;
+# - `record(db, event)`, en el servidor local: apunta el suceso. Una vez que termina, el suceso no se pierde aunque el proceso muera. Si muere a medias, el lector lo repetirá;
 # - `local(db)`, en el servidor local: `{shelf: count}` con el recuento de mayor versión de cada estantería, haya línea o no;
-# - `sync(db, send)`, en el servidor local: manda a la nube lo que falte con `send(event)`. Si se corta la línea, `send` lanza `ConnectionError`, **y no se sabe si el suceso llegó**; entonces `sync` lo deja y vuelve. Devuelve cuántos sucesos quedan por mandar. Se la llama una y otra vez hasta que devuelve 0;
-# - `receive(db, event)`, en la nube: aplica un suceso que ha llegado. Cuando vuelve, está a salvo. Se ejecuta dentro de `send`, en otro proceso; si muere, `send` lanza `ConnectionError`;
+# - `sync(db, send)`, en el servidor local: manda a la nube lo que falte con `send(event)`. Si se corta la línea, `send` lanza `ConnectionError`, **y no se sabe si el suceso llegó**; entonces `sync` lo deja y termina. Devuelve siempre cuántos sucesos quedan por mandar. Se la llama una y otra vez hasta que devuelve 0;
+# - `receive(db, event)`, en la nube: aplica un suceso que ha llegado. Una vez que termina, el suceso está a salvo. Se ejecuta dentro de `send`, en otro proceso; si muere, `send` lanza `ConnectionError`;
 # - `cloud_state(db)`, en la nube: `{shelf: (count, picked)}`, con el recuento de mayor versión y la **suma** de `picked` de todos los sucesos de esa estantería.
 #
 # Lo que se exige:
 #
-# 1. **nada se pierde y nada se cuenta dos veces**, se corte la línea donde se corte y muera quien muera. Un suceso es su `event_id`;
+# 1. **nada se pierde y nada se cuenta dos veces**, se corte la línea donde se corte y muera quien muera. Dos entregas con el mismo `event_id` son el mismo suceso;
 # 2. los sucesos de **una misma estantería** llegan a la nube en el orden en que `record` los apuntó (el de la primera vez, si se repiten);
 # 3. gana la mayor **versión**, no lo último que llega; y un suceso de versión vieja también suma su `picked`;
-# 4. lo que la nube ya ha confirmado (porque `send` volvió y `sync` también) no se vuelve a mandar.
+# 4. una vez que `sync` ha terminado, no se vuelve a mandar ningún suceso cuyo `send` terminara sin excepción (si `sync` muere después de `send`, ese sí puede repetirse).
 #
-# No hay dos sucesos distintos con la misma estantería y versión. Las variables globales no sobreviven a una llamada: cada una ocurre en un proceso nuevo.
+# No hay dos sucesos distintos con la misma estantería y versión. Cada llamada ocurre en un proceso nuevo: lo que se guarde en una variable global se pierde al terminar (las constantes y las funciones auxiliares sí pueden ser globales).
 #
 # Se comprueba cortando la línea antes y después de que llegue **cada** suceso, y matando al servidor local y a la nube antes y después de **cada** sentencia y cada commit.
 # %% [markdown] lang="en" row="38"
@@ -1294,22 +1322,22 @@ class OfflineEta:
 #
 # Each warehouse has its rack of servers, which goes on working when the line is cut and brings the cloud up to date when it comes back. An **event** is a reading of a shelf scanner:
 # `{"event_id": "e7", "shelf": "A3", "version": 4, "count": 12, "picked": 1}`. The scanner sets `version`, which grows on each shelf; `count` is what the model has counted on it, and `picked` the units taken in that event. The warehouse's wifi delivers events to the rack late, repeated and
-# out of order. Complete five functions; `db` is an `sqlite3` connection, the rack's in the first three and the cloud's in the other two. The tables are up to you (the first time there are none); whoever calls closes the connection:
+# out of order. Complete five functions; `db` is an `sqlite3` connection, the rack's in the first three and the cloud's in the other two. The tables are up to you: at first there are none, and any of the five functions may be the first to run. Whoever calls closes the connection:
 #
-# - `record(db, event)`, on the rack: notes the event. When it returns, the event is not lost even if the process dies. If it dies halfway, the scanner will repeat it;
+# - `record(db, event)`, on the rack: notes the event. Once it has finished, the event is not lost even if the process dies. If it dies halfway, the scanner will repeat it;
 # - `local(db)`, on the rack: `{shelf: count}` with the count of the highest version of each shelf, with or without a line;
-# - `sync(db, send)`, on the rack: sends the cloud what is missing with `send(event)`. If the line is cut, `send` raises `ConnectionError`, **and it is not known whether the event arrived**; `sync` then gives up and returns. It returns how many events are still to be sent. It is called again and again until it returns 0;
-# - `receive(db, event)`, in the cloud: applies an event that has arrived. When it returns, the event is safe. It runs inside `send`, in another process; if that dies, `send` raises `ConnectionError`;
+# - `sync(db, send)`, on the rack: sends the cloud what is missing with `send(event)`. If the line is cut, `send` raises `ConnectionError`, **and it is not known whether the event arrived**; `sync` then gives up and ends. It always returns how many events are still to be sent. It is called again and again until it returns 0;
+# - `receive(db, event)`, in the cloud: applies an event that has arrived. Once it has finished, the event is safe. It runs inside `send`, in another process; if that dies, `send` raises `ConnectionError`;
 # - `cloud_state(db)`, in the cloud: `{shelf: (count, picked)}`, with the count of the highest version and the **sum** of `picked` over all events of that shelf.
 #
 # What is required:
 #
-# 1. **nothing is lost and nothing is counted twice**, wherever the line is cut and whoever dies. An event is its `event_id`;
+# 1. **nothing is lost and nothing is counted twice**, wherever the line is cut and whoever dies. Two deliveries with the same `event_id` are the same event;
 # 2. the events of **one shelf** reach the cloud in the order in which `record` noted them (that of the first time, if they are repeated);
 # 3. the highest **version** wins, not what arrives last; and an event of an old version adds its `picked`, too;
-# 4. what the cloud has confirmed (because `send` returned, and `sync` as well) is not sent again.
+# 4. once `sync` has finished, no event whose `send` finished without an exception is sent again (if `sync` dies after `send`, that one may be).
 #
-# No two different events have the same shelf and version. Global variables do not survive a call: each one happens in a new process.
+# No two different events have the same shelf and version. Each call happens in a new process: what is kept in a global variable is lost when it ends (constants and helper functions may be global).
 #
 # The tests cut the line before and after **each** event arrives, and kill the rack and the cloud before and after **each** statement and each commit.
 
@@ -1358,6 +1386,7 @@ def receive(db, event):
 
 def cloud_state(db):
     ### BEGIN SOLUTION
+    db.execute("CREATE TABLE IF NOT EXISTS events (event_id TEXT PRIMARY KEY, shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     # es: con MAX, SQLite toma las demás columnas de la fila que tiene el máximo
     # en: with MAX, SQLite takes the other columns from the row that has the maximum
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
@@ -1440,23 +1469,24 @@ class _Warehouse:
             raise ConnectionError("cut")
 
     def sync(self, die_at=None):
-        """Once: what sync returned, None if it died."""
+        """Once: how many are left, or None if sync died."""
         try:
             left, died = self.call("rack", "sync", self.send, die_at=die_at)
         except ConnectionError:
-            raise AssertionError(tr(es="sync ha dejado escapar el ConnectionError: cuando se corta la línea vuelve, y dice cuántos quedan.", en="sync let the ConnectionError out: when the line is cut it returns, and says how many are left.")) from None
-        return None if died else left
+            raise AssertionError(tr(es="sync ha dejado escapar el ConnectionError: cuando se corta la línea, sync termina y dice cuántos quedan.", en="sync let the ConnectionError out: when the line is cut, sync ends and says how many are left.")) from None
+        if died:
+            return None
+        left = checks.plain(left, "sync")
+        assert isinstance(left, (int, float)) and not isinstance(left, bool), tr(es=f"sync devuelve cuántos sucesos quedan por mandar; ha devuelto {left!r}.", en=f"sync returns how many events are still to be sent; it returned {left!r}.")
+        return left
 
     def sync_all(self, about, die_at=None):
         """Until nothing is left to be sent."""
         for _ in range(30):
             left = self.sync(die_at=die_at)
             die_at = None
-            if left is not None:
-                left = checks.plain(left, about)
-                assert isinstance(left, (int, float)) and not isinstance(left, bool), about + tr(es=f"\n  sync devuelve cuántos sucesos quedan por mandar; ha devuelto {left!r}.", en=f"\n  sync returns how many events are still to be sent; it returned {left!r}.")
-                if left == 0:
-                    return
+            if left == 0:
+                return
         raise AssertionError(about + tr(es="\n  Con la línea ya arreglada, después de llamar 30 veces a sync siguen quedando sucesos por mandar.", en="\n  With the line mended, after 30 calls of sync there are still events to be sent."))
 
     def check_cloud(self, events, about):
@@ -1482,7 +1512,7 @@ class _Warehouse:
         arrived = list(dict.fromkeys(self.arrived))
         for shelf in dict.fromkeys(event["shelf"] for event in events):
             own = list(dict.fromkeys(event["event_id"] for event in events if event["shelf"] == shelf))
-            checks.same([one for one in arrived if one in own], own, about + tr(es=f"\n  Orden en que llegan a la nube los sucesos de {shelf}: el de apuntarlos.", en=f"\n  Order in which the events of {shelf} reach the cloud: that of recording."))
+            checks.same([one for one in arrived if one in own], own, about + tr(es=f"\n  Orden en que llegan a la nube los sucesos de {shelf}: el de apuntarlos.", en=f"\n  Order in which the events of {shelf} reach the cloud: that of recording."), observed=True)
 
     def check_local(self, events, about):
         want = {}
@@ -1502,6 +1532,7 @@ checks.passed()
 ### BEGIN HIDDEN TESTS
 with _Warehouse() as _w:
     checks.same(_w.call("rack", "local")[0], {}, tr(es="Recién instalado, local(db) está vacío.", en="Just installed, local(db) is empty."))
+    checks.same(_w.call("cloud", "cloud_state")[0], {}, tr(es="Recién instalada, cloud_state(db) está vacío.", en="Just installed, cloud_state(db) is empty."))
     _some = _events(("A1", 3), ("A1", 1), ("B2", 9), ("A1", 2), ("B2", 12), ("B2", 10))
     for _number, _event in enumerate(_some, 1):
         _w.record(_event)
@@ -1532,6 +1563,13 @@ def _check_cuts(cuts, events, about):
 _check_cuts({}, _some, tr(es="La línea no se corta.", en="The line is not cut."))
 _check_cuts({1: "before"}, _some, tr(es="La línea se corta antes de que llegue el segundo suceso, y vuelve.", en="The line is cut before the second event arrives, and comes back."))
 _check_cuts({1: "after"}, _some, tr(es="La línea se corta después de que llegue el segundo suceso y antes de que el servidor local lo sepa, y vuelve.", en="The line is cut after the second event has arrived and before the rack knows, and comes back."))
+with _Warehouse({1: "after"}) as _w:
+    for _event in _some[:3]:
+        _w.record(_event)
+    checks.same(_w.sync(), 2, tr(es="Tres sucesos, y la línea se corta en el segundo: sync devuelve cuántos quedan por mandar, y del segundo no se sabe si llegó.", en="Three events, and the line is cut at the second: sync returns how many are still to be sent, and of the second it is not known whether it arrived."))
+    checks.same(_w.sync(), 0, tr(es="La línea ya funciona y sync ha mandado lo que faltaba: quedan por mandar 0.", en="The line works again and sync has sent what was missing: 0 are still to be sent."))
+    _w.sync()
+    checks.same(_w.sent, 4, tr(es="Envíos en total, con tres llamadas a sync: dos la primera vez (el segundo suceso se corta), dos la segunda y ninguno la tercera. Lo que la nube confirmó no se vuelve a mandar.", en="Sendings in all, with three calls of sync: two the first time (the second event is cut), two the second time and none the third. What the cloud has confirmed is not sent again."), observed=True)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _number in range(len(_some)):
@@ -1551,7 +1589,7 @@ with _Warehouse({2: "after"}) as _w:
     checks.same(_w.sync(), 0, tr(es="No queda nada que mandar.", en="Nothing is left to be sent."))
     _w.record(_some[1])
     checks.same(_w.sync(), 0, tr(es="Un suceso repetido que ya se mandó.", en="A repeated event that was sent already."))
-    checks.same(_w.sent - _before, 0, tr(es="Lo que la nube confirmó no se vuelve a mandar: envíos de más.", en="What the cloud has confirmed is not sent again: sendings too many."))
+    checks.same(_w.sent - _before, 0, tr(es="Lo que la nube confirmó no se vuelve a mandar: envíos de más.", en="What the cloud has confirmed is not sent again: sendings too many."), observed=True)
 with _Warehouse() as _w:
     checks.same(_w.sync(), 0, tr(es="Sin sucesos apuntados.", en="Without recorded events."))
 ### END HIDDEN TESTS
@@ -1573,18 +1611,36 @@ with _Warehouse() as _w:
     for _event in _three:
         _w.record(_event)
     _w.sync()
-    _steps = {name: len(names) for name, names in _w.steps.items()}
+    assert _w.sent, tr(es="sync no ha mandado nada: ¿siguen ahí los sucesos que record apuntó?", en="sync has sent nothing: are the events that record noted still there?")
+    _names = dict(_w.steps)
+    _steps = {name: len(names) for name, names in _names.items()}
 for _name in ("record", "sync", "receive"):
     assert _steps.get(_name), tr(es=f"{_name} no usa la base de datos que recibe.", en=f"{_name} does not use the database that it gets.")
+
+
+def _at(name, step):
+    """Which step that is, as far as is known: "6 (after INSERT INTO …)"."""
+    if step > _steps[name]:
+        return str(step)
+    what = " ".join(_names[name][step - 1].split())
+    after = what.endswith(": done")
+    what = what.removesuffix(": done")
+    what = what if len(what) <= 70 else what[:69] + "…"
+    return tr(es=f"{step} (después de {what})", en=f"{step} (after {what})") if after else tr(es=f"{step} (antes de {what})", en=f"{step} (before {what})")
+
+
 for _step in range(1, _steps["record"] + 1):
-    _check_crashes(tr(es=f"record muere en su paso {_step} con el segundo suceso, y el lector lo repite.", en=f"record dies at its step {_step} with the second event, and the scanner repeats it."), record_dies=(1, _step))
+    _check_crashes(tr(es=f"record muere en su paso {_at('record', _step)} con el segundo suceso, y el lector lo repite.", en=f"record dies at its step {_at('record', _step)} with the second event, and the scanner repeats it."), record_dies=(1, _step))
+for _step in range(1, _steps["receive"] + 1):
+    _check_crashes(tr(es=f"La nube muere en el paso {_at('receive', _step)} de receive con el segundo suceso, y sync lo repite.", en=f"The cloud dies at step {_at('receive', _step)} of receive with the second event, and sync repeats it."), cloud_dies=(1, _step))
+_check_crashes(tr(es=f"sync muere en su último paso, el {_at('sync', _steps['sync'])}, y se la vuelve a llamar.", en=f"sync dies at its last step, {_at('sync', _steps['sync'])}, and is called again."), sync_dies=_steps["sync"])
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _step in range(1, _steps["sync"] + 1):
-    _check_crashes(tr(es=f"sync muere en su paso {_step}.", en=f"sync dies at its step {_step}."), sync_dies=_step)
+    _check_crashes(tr(es=f"sync muere en su paso {_at('sync', _step)}.", en=f"sync dies at its step {_at('sync', _step)}."), sync_dies=_step)
 for _number in range(3):
     for _step in range(1, _steps["receive"] + 3):
-        _check_crashes(tr(es=f"La nube muere en el paso {_step} de receive, en el envío {_number}.", en=f"The cloud dies at step {_step} of receive, at sending {_number}."), cloud_dies=(_number, _step))
+        _check_crashes(tr(es=f"La nube muere en el paso {_at('receive', _step)} de receive, en el envío {_number}.", en=f"The cloud dies at step {_at('receive', _step)} of receive, at sending {_number}."), cloud_dies=(_number, _step))
         if _step % 3 == 0:
             _check_crashes(tr(es=f"Mueren record, sync y la nube (pasos {_step}).", en=f"record, sync and the cloud die (steps {_step})."), (0, _step), _step, (_number, _step))
 ### END HIDDEN TESTS
@@ -1647,6 +1703,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (event_id TEXT PRIMARY KEY, shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1688,6 +1745,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (event_id TEXT, shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1729,6 +1787,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, event_id TEXT UNIQUE, shelf TEXT, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(number), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1771,6 +1830,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (event_id TEXT PRIMARY KEY, shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1816,6 +1876,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (event_id TEXT PRIMARY KEY, shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1860,6 +1921,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS events (shelf TEXT, version INTEGER, count INTEGER, picked INTEGER)")
     query = "SELECT shelf, count, MAX(version), SUM(picked) FROM events GROUP BY shelf"
     return {shelf: (count, picked) for shelf, count, _, picked in db.execute(query)}
 
@@ -1904,6 +1966,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    db.execute("CREATE TABLE IF NOT EXISTS shelves (shelf TEXT PRIMARY KEY, version INTEGER, count INTEGER, picked INTEGER)")
     return {shelf: (count, picked) for shelf, count, picked in db.execute("SELECT shelf, count, picked FROM shelves")}
 
 # %% right="rack"
@@ -1959,6 +2022,7 @@ def receive(db, event):
 
 
 def cloud_state(db):
+    prepare(db)
     return {shelf: [count, picked] for shelf, count, picked in db.execute("SELECT shelf, count, picked FROM totals")}
 
 # %% right="rack"
@@ -2017,7 +2081,7 @@ def cloud_state(db):
 # %% [markdown] lang="es" row="36"
 # ## 5. Cuánto queda expuesto (5 puntos)
 #
-# Los datos pueden estar en el servidor, en el dispositivo de cada usuario o en los dos sitios, y los dos tienen su accidente: entran en el servidor (*breach*) o roban un dispositivo. Un **diseño** dice dónde están:
+# Los datos pueden estar en el servidor, en el dispositivo de cada usuario o en los dos sitios, y los dos tienen su riesgo: que entren en el servidor (*breach*) o que roben un dispositivo. Un **diseño** dice dónde están:
 #
 # | campo | qué es |
 # |---|---|
@@ -2025,15 +2089,24 @@ def cloud_state(db):
 # | `server_records`, `device_records` | registros **de cada usuario** que hay en el servidor y en su dispositivo |
 # | `server_key`, `device_key` | dónde está la clave con que se cifran: `None`, sin cifrar; `"beside"`, en el mismo disco o fichero que los datos; `"apart"`, en otro sistema o en un chip aparte |
 #
-# y unos **riesgos** dicen qué se espera: `breaches_per_year` (intrusiones en el servidor al año, de media; cada una se lleva lo de **todos** los usuarios), `thefts_per_device_year` (robos al año **por dispositivo**; cada uno se lleva lo de un usuario) y `key_too` (probabilidad de que quien se ha llevado datos
+# y unos **riesgos** dicen qué se espera: `breaches_per_year` (intrusiones en el servidor al año, de media; cada una se lleva los datos de **todos** los usuarios), `thefts_per_device_year` (robos al año **por dispositivo**; cada uno se lleva los datos de un usuario) y `key_too` (probabilidad de que quien se ha llevado datos
 # cifrados consiga además una clave que está aparte). Un registro está **expuesto** si se puede leer.
 #
 # **a)** `expected_records(design, risks)`: cuántos registros quedan expuestos al año, de media (si un registro se expone dos veces, cuenta dos veces).
 #
-# **b)** `worst_incident(design, risks)`: cuántos registros puede exponer, en el peor de los casos, **un solo** incidente (una intrusión o el robo de un dispositivo) de los que pueden ocurrir: lo que tiene probabilidad cero no ocurre.
+# **b)** `worst_incident(design, risks)`: cuántos registros puede exponer, en el peor de los casos, **un solo** incidente (una intrusión o el robo de un dispositivo) de los que pueden ocurrir. Lo que tiene probabilidad cero no ocurre: tampoco que se lean datos cifrados con la clave aparte si `key_too` es 0. Si no puede ocurrir ninguno, 0.
 #
-# **c)** `duties(incident)`: qué obliga a hacer el RGPD, el Reglamento (UE) 2016/679, en sus artículos 33 y 34, aquí simplificados. El incidente es un diccionario con `where` (`"server"` o `"device"`; el dispositivo es de la empresa, como el móvil de un repartidor), `key` (como arriba), `key_taken` (si se han llevado también una clave que estaba aparte),
-# `high_risk` (si leer esos datos supone un riesgo alto para las personas: salud, ubicación, documentos…) y tres horas: `happened_h` (cuándo ocurrió), `aware_h` (cuándo se enteró la empresa) y `now_h`. Hay copia de todo, de modo que no se pierde nada. Devuelve un diccionario:
+# **c)** `duties(incident)`: qué obliga a hacer el RGPD, el Reglamento (UE) 2016/679, en sus artículos 33 y 34, aquí simplificados. Hay copia de seguridad de todo: quedarse sin los datos no es un problema aquí. El incidente es un diccionario:
+#
+# | campo | qué es |
+# |---|---|
+# | `where` | `"server"` o `"device"`; el dispositivo es de la empresa, como el móvil de un repartidor |
+# | `key` | dónde está la clave, como arriba |
+# | `key_taken` | si se han llevado también una clave que estaba aparte |
+# | `high_risk` | si leer esos datos supone un riesgo alto para las personas: salud, ubicación, documentos… |
+# | `happened_h`, `aware_h`, `now_h` | tres horas: cuándo ocurrió, cuándo se enteró la empresa y qué hora es |
+#
+# Devuelve otro diccionario:
 #
 # - `"authority"`: si hay que notificarlo a la autoridad de control. Hay que hacerlo si los datos se pueden leer;
 # - `"people"`: si hay que comunicarlo a las personas afectadas. Hay que hacerlo si, además, el riesgo es alto;
@@ -2041,7 +2114,7 @@ def cloud_state(db):
 # %% [markdown] lang="en" row="36"
 # ## 5. How much is exposed (5 points)
 #
-# The data may be on the server, on each user's device or on both, and either has its accident: the server is broken into (a *breach*), or a device is stolen. A **design** says where they are:
+# The data may be on the server, on each user's device or on both, and either has its risk: that the server is broken into (a *breach*), or that a device is stolen. A **design** says where they are:
 #
 # | field | what it is |
 # |---|---|
@@ -2054,10 +2127,19 @@ def cloud_state(db):
 #
 # **a)** `expected_records(design, risks)`: how many records are exposed per year, on average (a record that is exposed twice counts twice).
 #
-# **b)** `worst_incident(design, risks)`: how many records **a single** incident (a break-in or the theft of one device) may expose, in the worst case, among those that can happen: what has probability zero does not happen.
+# **b)** `worst_incident(design, risks)`: how many records **a single** incident (a break-in or the theft of one device) may expose, in the worst case, among those that can happen. What has probability zero does not happen: neither does reading data encrypted with the key apart if `key_too` is 0. If none can happen, 0.
 #
-# **c)** `duties(incident)`: what the GDPR, Regulation (EU) 2016/679, demands in its articles 33 and 34, simplified here. The incident is a dict with `where` (`"server"` or `"device"`; the device belongs to the company, like a courier's phone), `key` (as above), `key_taken` (whether a key that was apart was taken, too),
-# `high_risk` (whether reading those data means a high risk to people: health, location, documents…) and three times in hours: `happened_h` (when it happened), `aware_h` (when the company became aware) and `now_h`. There is a copy of everything, so that nothing is lost. It returns a dict:
+# **c)** `duties(incident)`: what the GDPR, Regulation (EU) 2016/679, demands in its articles 33 and 34, simplified here. Everything is backed up: losing access to the data is not an issue here. The incident is a dict:
+#
+# | field | what it is |
+# |---|---|
+# | `where` | `"server"` or `"device"`; the device belongs to the company, like a courier's phone |
+# | `key` | where the key is, as above |
+# | `key_taken` | whether a key that was apart was taken, too |
+# | `high_risk` | whether reading those data means a high risk to people: health, location, documents… |
+# | `happened_h`, `aware_h`, `now_h` | three times in hours: when it happened, when the company became aware and what time it is |
+#
+# It returns another dict:
 #
 # - `"authority"`: whether the supervisory authority must be notified. It must if the data can be read;
 # - `"people"`: whether the people affected must be told. They must if, besides, the risk is high;
@@ -2111,10 +2193,10 @@ def _check_expected(design, risks, want, why):
     checks.same(checks.number(expected_records(dict(design), dict(risks)), about), want, about, tolerance=1e-6)
 
 
-_check_expected(_design(server_records=300), _risks(), 300_000.0, tr(es="Todo en el servidor: una intrusión cada diez años, y se lleva lo de los 10 000.", en="All on the server: a break-in every ten years, and it takes the data of all 10,000."))
+_check_expected(_design(server_records=300), _risks(), 300_000.0, tr(es="Todo en el servidor: una intrusión cada diez años, y se lleva los datos de los 10 000.", en="All on the server: a break-in every ten years, and it takes the data of all 10,000."))
 _check_expected(
     _design(device_records=300), _risks(), 60_000.0,
-    tr(es="Todo en los dispositivos: no se entra en ningún servidor, pero se roban 200 al año, y cada uno lleva lo de un usuario. En el borde el riesgo no es cero, ni un robo se lleva lo de todos.", en="All on the devices: no server is broken into, but 200 are stolen per year, and each carries one user's data. At the edge the risk is not zero, nor does one theft take everybody's."),
+    tr(es="Todo en los dispositivos: no se entra en ningún servidor, pero se roban 200 al año, y cada uno lleva los datos de un usuario. En el borde el riesgo no es cero, ni un robo se lleva los datos de todos.", en="All on the devices: no server is broken into, but 200 are stolen per year, and each carries one user's data. At the edge the risk is not zero, nor does one theft take everybody's."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -2189,6 +2271,7 @@ def _check_duties(incident, authority, people, hours_left, why):
 
 _check_duties(_incident(happened_h=0, aware_h=100, now_h=110), True, False, 62, tr(es="Entraron en la hora 0 y la empresa se enteró en la 100: ¿desde cuándo cuentan las 72 horas?", en="They broke in at hour 0 and the company became aware at 100: from when do the 72 hours count?"))
 _check_duties(_incident("device", None, high_risk=True), True, True, 62, tr(es="Roban el móvil de un repartidor con datos de salud sin cifrar. Que estuvieran en un dispositivo no los hace menos personales.", en="A courier's phone is stolen, with health data in clear. That they were on a device does not make them less personal."))
+_check_duties(_incident("device", "apart", high_risk=True), False, False, None, tr(es="Los datos de salud iban cifrados, con la clave aparte, y la clave no se la han llevado.", en="The health data were encrypted, with the key apart, and the key was not taken."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _where in ("server", "device"):
@@ -2357,9 +2440,9 @@ def duties(incident):
     return dict(authority=True, people=bool(incident["high_risk"]), hours_left=incident["aware_h"] + 72 - incident["now_h"])
 
 # %% [markdown] lang="es" row="37"
-# ## 6. La factura y su guarda (5 puntos)
+# ## 6. La factura y el tope de gasto (5 puntos)
 #
-# Un error en la nube puede arruinar una empresa: un cliente que reintenta sin fin, una máquina que nadie ha apagado. Escribe el contador, la alarma y la guarda.
+# Un error en la nube puede arruinar una empresa: un cliente que reintenta sin fin, una máquina que nadie ha apagado. Escribe el contador, la alarma y el freno: lo que se deja de atender para no pasar del tope de gasto.
 #
 # **a)** `cost_eur(hour, prices)`: lo que cuesta una hora, en euros. `hour` tiene:
 #
@@ -2372,17 +2455,17 @@ def duties(incident):
 # **b)** `alert_hour(hourly_eur, budget_eur, month_h=720)`: `hourly_eur[i]` es lo que ha costado la hora `i` de un mes de `month_h` horas. Al acabar cada hora se hace una previsión del mes: lo gastado hasta entonces, esa hora incluida, más lo que costarían las horas que quedan a la media de las últimas 24 (o de las que haya, si son menos).
 # Devuelve el índice de la primera hora cuya previsión **supera** el presupuesto, o `None` si no ocurre. La lista no pasa de `month_h` horas, y puede ser más corta o estar vacía.
 #
-# **c)** `keep(kinds, room_eur)`: quedan `room_eur` euros para esta hora y no alcanza para todo. `kinds` es una lista, quizá vacía, de clases de tráfico, cada una con `kind`, `count` (más de 0), `eur_each` (lo que cuesta atender una petición, más de 0) y `value_eur` (lo que vale atenderla). Devuelve `{kind: fraction}`: qué fracción de cada clase se atiende, de 0 a 1, para que lo atendido valga **lo máximo posible** sin gastar más de
-# `room_eur`. Las peticiones son tantas que valen fracciones cualesquiera. Si alcanza para todo, se atiende todo. Lo primero que se deja es lo que menos vale **por cada euro que cuesta**.
+# **c)** `keep(kinds, room_eur)`: quedan `room_eur` euros (0 o más) para esta hora, y puede que no alcance para todo. `kinds` es una lista, quizá vacía, de clases de tráfico, cada una con `kind`, `count` (más de 0), `eur_each` (lo que cuesta atender **una** petición, más de 0) y `value_eur_each` (lo que vale atender **una**, 0 o más). Devuelve `{kind: fraction}`, con todas las clases, también las que se quedan en 0: qué fracción de cada clase se atiende, de 0 a 1, para que lo atendido valga **lo máximo posible** sin gastar más de
+# `room_eur`. Las peticiones son tantas que vale cualquier fracción. Si alcanza para todo, se atiende todo. Lo primero que se descarta es lo que menos vale **por cada euro que cuesta**.
 # %% [markdown] lang="en" row="37"
 # ## 6. The bill and its guard (5 points)
 #
-# A mistake in the cloud can ruin a company: a client that retries without end, a machine that nobody has turned off. Write the meter, the alarm and the guard.
+# A mistake in the cloud can ruin a company: a client that retries without end, a machine that nobody has turned off. Write the meter, the alarm and the guard: what is no longer served so as to stay within the budget.
 #
 # **a)** `cost_eur(hour, prices)`: what an hour costs, in euros. `hour` has:
 #
-# - `"requests"`: a list of kinds of requests, each with `kind`, `count` (distinct requests), `attempts` (attempts per request, on average: with retries, more than 1), `seconds` (seconds of computation per attempt) and `kb` (kB that go out per attempt). One pays by attempt, and an attempt that fails is paid all the same;
-# - `"instances"`: machines that are on for the whole hour, each with `name`, `eur_per_h` and `busy` (`True` if anybody uses it). One pays for what is on;
+# - `"requests"`: a list of kinds of requests, each with `kind`, `count` (distinct requests), `attempts` (attempts per request, on average: with retries, more than 1), `seconds` (seconds of computation per attempt) and `kb` (kB that go out per attempt). You pay by attempt, and an attempt that fails is paid all the same;
+# - `"instances"`: machines that are on for the whole hour, each with `name`, `eur_per_h` and `busy` (`True` if anybody uses it). You pay for what is on;
 # - `"stored_gb"`: GB stored.
 #
 # `prices` has `eur_per_compute_s` (per second of computation: the service adds as many machines as needed, without limit), `eur_per_gb_out` (per GB that goes out, with 1 GB = 1,000,000 kB) and `eur_per_gb_month` (per GB stored for a month of 720 hours).
@@ -2390,8 +2473,8 @@ def duties(incident):
 # **b)** `alert_hour(hourly_eur, budget_eur, month_h=720)`: `hourly_eur[i]` is what hour `i` of a month of `month_h` hours has cost. At the end of each hour the month is forecast: what has been spent so far, that hour included, plus what the hours left would cost at the mean of the last 24 (or of those there are, if fewer).
 # Return the index of the first hour whose forecast **exceeds** the budget, or `None` if that does not happen. The list has at most `month_h` hours, and may be shorter or empty.
 #
-# **c)** `keep(kinds, room_eur)`: `room_eur` euros are left for this hour, and there is not enough for everything. `kinds` is a list, perhaps empty, of kinds of traffic, each with `kind`, `count` (more than 0), `eur_each` (what serving one request costs, more than 0) and `value_eur` (what serving it is worth). Return `{kind: fraction}`: which fraction of each kind is served, from 0 to 1, so that what is served is worth **as much as possible** without spending more than
-# `room_eur`. Requests are so many that any fraction will do. If there is enough for everything, everything is served. The first to be dropped is what is worth least **for each euro that it costs**.
+# **c)** `keep(kinds, room_eur)`: `room_eur` euros (0 or more) are left for this hour, and that may not be enough for everything. `kinds` is a list, perhaps empty, of kinds of traffic, each with `kind`, `count` (more than 0), `eur_each` (what serving **one** request costs, more than 0) and `value_eur_each` (what serving **one** is worth, 0 or more). Return `{kind: fraction}`, with all kinds, also those that stay at 0: which fraction of each kind is served, from 0 to 1, so that what is served is worth **as much as possible** without spending more than
+# `room_eur`. Requests are so many that any fraction is possible. If there is enough for everything, everything is served. The first to be dropped is what is worth least **for each euro that it costs**.
 
 # %% answer="bill"
 def cost_eur(hour, prices):
@@ -2420,7 +2503,7 @@ def alert_hour(hourly_eur, budget_eur, month_h=720):
 def keep(kinds, room_eur):
     ### BEGIN SOLUTION
     kept = {}
-    for kind in sorted(kinds, key=lambda kind: kind["value_eur"] / kind["eur_each"], reverse=True):
+    for kind in sorted(kinds, key=lambda kind: kind["value_eur_each"] / kind["eur_each"], reverse=True):
         whole_eur = kind["count"] * kind["eur_each"]
         kept[kind["kind"]] = min(1, room_eur / whole_eur) if whole_eur else 1
         room_eur -= kept[kind["kind"]] * whole_eur
@@ -2460,10 +2543,10 @@ _check_cost(
     _hour([_requests_of("search", seconds=0.01, kb=0), _requests_of("video", seconds=30, kb=0)]), 3.001,
     tr(es="Dos clases con las mismas peticiones: una cuesta tres mil veces más que la otra. Se cobra por segundo de cálculo.", en="Two kinds with the same requests: one costs three thousand times as much as the other. One is charged by the second of computation."),
 )
+_check_cost(_hour(stored_gb=10_000), 0.3, tr(es="10 000 GB guardados, una hora de las 720 del mes.", en="10,000 GB stored, one hour of the month's 720."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_cost(_hour(), 0.0, tr(es="Una hora sin nada.", en="An hour with nothing."))
-_check_cost(_hour(stored_gb=10_000), 0.3, tr(es="10 000 GB guardados, una hora de las 720 del mes.", en="10,000 GB stored, one hour of the month's 720."))
 _chance = random.Random(11)
 for _ in range(40):
     _some = _hour(
@@ -2495,6 +2578,7 @@ _check_alert(
     _spans((300, 1), (420, 10)), 1_000, 301,
     tr(es="En la hora 300 empieza una tormenta de reintentos, a 10 € la hora. En la 370 el dinero ya está gastado; la previsión avisa mucho antes.", en="At hour 300 a retry storm begins, at 10 € an hour. At hour 370 the money is spent already; the forecast warns long before."),
 )
+_check_alert(_spans((10, 1)), 10, None, tr(es="Diez horas a 1 €, y 10 € de presupuesto: la previsión es de 10 € siempre, y no lo supera. Cuenta cuántas horas quedan al acabar cada una.", en="Ten hours at 1 €, and a budget of 10 €: the forecast is 10 € all along, and does not exceed it. Count how many hours are left at the end of each."), 10)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _first(hours, budget, month_h=720):
@@ -2524,7 +2608,7 @@ for _ in range(60):
 ### END HIDDEN TESTS
 
 # %% test="bill/drop" points=1 row="37" objective="5.5"
-def _kind(kind, count, eur_each, value_eur):
+def _kind(kind, count, eur_each, value_eur_each):
     return dict(locals())
 
 
@@ -2535,30 +2619,30 @@ def _check_keep(kinds, room_eur, want_eur, why):
     checks.same(set(got), {kind["kind"] for kind in kinds}, about)
     fractions = {name: checks.number(value, about) for name, value in got.items()}
     assert all(-1e-9 <= one <= 1 + 1e-9 for one in fractions.values()), about + tr(es=f"\n  Las fracciones van de 0 a 1; has devuelto {fractions}.", en=f"\n  Fractions go from 0 to 1; you returned {fractions}.")
-    spent, worth = (sum(fractions[kind["kind"]] * kind["count"] * kind[field] for kind in kinds) for field in ("eur_each", "value_eur"))
+    spent, worth = (sum(fractions[kind["kind"]] * kind["count"] * kind[field] for kind in kinds) for field in ("eur_each", "value_eur_each"))
     assert spent <= room_eur + 1e-6 * max(1, room_eur), about + tr(es=f"\n  Se gastan {spent:.4f} €, más de lo que queda: {fractions}.", en=f"\n  {spent:.4f} € are spent, more than is left: {fractions}.")
     assert worth >= want_eur * (1 - 1e-6) - 1e-9, about + tr(
-        es=f"\n  Lo atendido vale {worth:.2f} €, y podía valer {want_eur:.2f} con el mismo gasto: has dejado tráfico que paga más por cada euro que cuesta. Has devuelto {fractions}.",
-        en=f"\n  What is served is worth {worth:.2f} €, and could be worth {want_eur:.2f} for the same money: you dropped traffic that pays more for each euro it costs. You returned {fractions}.",
+        es=f"\n  Lo atendido vale {worth:.2f} €, y podía valer {want_eur:.2f} con ese presupuesto: has descartado tráfico que vale más por cada euro que cuesta. Has devuelto {fractions}.",
+        en=f"\n  What is served is worth {worth:.2f} €, and could be worth {want_eur:.2f} with that budget: you dropped traffic that is worth more for each euro it costs. You returned {fractions}.",
     )
     return fractions
 
 
 _three_kinds = [_kind("free", 10_000, 0.001, 0.0005), _kind("crawler", 50_000, 0.0004, 0), _kind("premium", 1_000, 0.01, 0.3)]
 _check_keep(_three_kinds, 15, 302.5, tr(es="Las de pago son las más caras de atender, y las que más valen.", en="The paying ones are the dearest to serve, and those worth most."))
+_check_keep([_kind("long", 10, 5, 20), _kind("short", 100, 0.1, 1)], 12, 108, tr(es="La que más vale por petición no es la que más vale por euro.", en="The one worth most per request is not the one worth most per euro."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _best(kinds, room_eur):
     worth, left = 0.0, room_eur
-    for kind in sorted(kinds, key=lambda kind: -kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         count = min(kind["count"], left / kind["eur_each"])
-        worth, left = worth + count * kind["value_eur"], left - count * kind["eur_each"]
+        worth, left = worth + count * kind["value_eur_each"], left - count * kind["eur_each"]
     return worth
 
 
-checks.same(_check_keep(_three_kinds, 100, 305, tr(es="Alcanza para todo.", en="There is enough for everything.")), {"free": 1.0, "crawler": 1.0, "premium": 1.0}, tr(es="Alcanza para todo: no se deja nada.", en="There is enough for everything: nothing is dropped."))
+checks.same(_check_keep(_three_kinds, 100, 305, tr(es="Alcanza para todo.", en="There is enough for everything.")), {"free": 1.0, "crawler": 1.0, "premium": 1.0}, tr(es="Alcanza para todo: no se descarta nada.", en="There is enough for everything: nothing is dropped."))
 _check_keep(_three_kinds, 0, 0, tr(es="No queda nada.", en="Nothing is left."))
-_check_keep([_kind("long", 10, 5, 20), _kind("short", 100, 0.1, 1)], 12, 108, tr(es="La que más vale por petición no es la que más vale por euro.", en="The one worth most per request is not the one worth most per euro."))
 _check_keep([], 5, 0, tr(es="Sin tráfico.", en="Without traffic."))
 _chance = random.Random(13)
 for _ in range(80):
@@ -2586,7 +2670,7 @@ def alert_hour(hourly_eur, budget_eur, month_h=720):
 
 def keep(kinds, room_eur):
     kept = {}
-    for kind in sorted(kinds, key=lambda kind: -kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         kept[kind["kind"]] = min(1, room_eur / (kind["count"] * kind["eur_each"]))
         room_eur -= kept[kind["kind"]] * kind["count"] * kind["eur_each"]
     return kept
@@ -2610,7 +2694,7 @@ def alert_hour(hourly_eur, budget_eur, month_h=720):
 
 def keep(kinds, room_eur):
     kept = {}
-    for kind in sorted(kinds, key=lambda kind: -kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         kept[kind["kind"]] = min(1, room_eur / (kind["count"] * kind["eur_each"]))
         room_eur -= kept[kind["kind"]] * kind["count"] * kind["eur_each"]
     return kept
@@ -2634,7 +2718,7 @@ def alert_hour(hourly_eur, budget_eur, month_h=720):
 
 def keep(kinds, room_eur):
     kept = {}
-    for kind in sorted(kinds, key=lambda kind: -kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         kept[kind["kind"]] = min(1, room_eur / (kind["count"] * kind["eur_each"]))
         room_eur -= kept[kind["kind"]] * kind["count"] * kind["eur_each"]
     return kept
@@ -2657,13 +2741,13 @@ def alert_hour(hourly_eur, budget_eur, month_h=720):
 
 def keep(kinds, room_eur):
     kept = {}
-    for kind in sorted(kinds, key=lambda kind: -kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         kept[kind["kind"]] = min(1, room_eur / (kind["count"] * kind["eur_each"]))
         room_eur -= kept[kind["kind"]] * kind["count"] * kind["eur_each"]
     return kept
 
 # %% wrong="bill" score=4 says_es="por cada euro que cuesta" says_en="for each euro it costs"
-# es: Para ahorrar se deja primero lo más caro de atender.
+# es: Para ahorrar se descarta primero lo más caro de atender.
 # en: To save, the dearest to serve is dropped first.
 def cost_eur(hour, prices):
     seconds = sum(kind["count"] * kind["attempts"] * kind["seconds"] for kind in hour["requests"])
@@ -2733,7 +2817,7 @@ def keep(kinds, room_eur):
     # en: from the one worth least per euro to the one worth most, removing until it is enough
     kept = {kind["kind"]: 1.0 for kind in kinds}
     over_eur = sum(kind["count"] * kind["eur_each"] for kind in kinds) - room_eur
-    for kind in sorted(kinds, key=lambda kind: kind["value_eur"] / kind["eur_each"]):
+    for kind in sorted(kinds, key=lambda kind: kind["value_eur_each"] / kind["eur_each"]):
         whole_eur = kind["count"] * kind["eur_each"]
         cut_eur = min(max(over_eur, 0), whole_eur)
         kept[kind["kind"]] = 1 - cut_eur / whole_eur
@@ -2741,27 +2825,27 @@ def keep(kinds, room_eur):
     return kept
 
 # %% [markdown] lang="es" row="39"
-# ## 7. Qué se gana con el doble de hardware (4 puntos)
+# ## 7. Qué se gana con el doble de hardware (3 puntos)
 #
-# «Un chip con el doble de TOPS es el doble de rápido» solo es verdad si lo que falta es cálculo. Usa el modelo *roofline* de la lección. Una **máquina** es un diccionario con `gflop_per_s` (su pico de cálculo), `gb_per_s` (su ancho de banda de memoria) y `overhead_s` (segundos fijos que cuesta lanzar cada kernel). Un **kernel** es otro con
+# «Un chip con el doble de TOPS (billones de operaciones por segundo, de pico) es el doble de rápido» solo es verdad si lo que falta es cálculo. Usa el modelo *roofline* de la lección. Una **máquina** es un diccionario con `gflop_per_s` (su pico de cálculo), `gb_per_s` (su ancho de banda de memoria) y `overhead_s` (segundos fijos que cuesta lanzar cada kernel). Un **kernel** es otro con
 # `gflop` (los GFLOP que hace) y `gb` (los GB que mueve entre memoria y procesador, más de 0).
 #
 # - `dense(batch, inputs, outputs, bytes_each)`: el kernel de una capa densa, que multiplica una matriz de `batch` × `inputs` por otra de `inputs` × `outputs`. Cada elemento del resultado cuesta `inputs` multiplicaciones y otras tantas sumas; cada elemento de las dos matrices se lee una vez y cada elemento del resultado se
 #   escribe una vez, y cada uno ocupa `bytes_each` bytes. No hay sesgo. Aquí 1 GFLOP y 1 GB son $10^9$;
-# - `kernel_s(kernel, machine)`: lo que tarda. Calcular y mover datos ocurren **a la vez**, así que dura lo que la más lenta de las dos cosas, y al final se suma `overhead_s`;
+# - `kernel_s(kernel, machine)`: lo que tarda. Calcular y mover datos ocurren **a la vez**, así que dura lo que tarde la más lenta de las dos, y al final se suma `overhead_s`;
 # - `limit(kernel, machine)`: `"compute"` o `"bandwidth"`, según lo que tarde más de las dos (aquí no se comprueban empates);
 # - `speedup(kernels, machine, compute=1, bandwidth=1)`: cuántas veces más rápido se ejecuta un modelo, que es una lista de kernels, uno detrás de otro, en una máquina igual pero con `compute` veces el pico de cálculo y `bandwidth` veces el ancho de banda. El coste de lanzar no cambia. La lista no está vacía.
 # %% [markdown] lang="en" row="39"
-# ## 7. What twice the hardware gains (4 points)
+# ## 7. What twice the hardware gains (3 points)
 #
-# "A chip with twice the TOPS is twice as fast" is true only if computation is what is missing. Use the lesson's *roofline* model. A **machine** is a dict with `gflop_per_s` (its peak of computation), `gb_per_s` (its memory bandwidth) and `overhead_s` (fixed seconds that launching each kernel costs). A **kernel** is another with
+# "A chip with twice the TOPS (tera-operations per second, at peak) is twice as fast" is true only if computation is what is missing. Use the lesson's *roofline* model. A **machine** is a dict with `gflop_per_s` (its peak of computation), `gb_per_s` (its memory bandwidth) and `overhead_s` (fixed seconds that launching each kernel costs). A **kernel** is another with
 # `gflop` (the GFLOP it does) and `gb` (the GB it moves between memory and processor, more than 0).
 #
 # - `dense(batch, inputs, outputs, bytes_each)`: the kernel of a dense layer, which multiplies a matrix of `batch` × `inputs` by another of `inputs` × `outputs`. Each element of the result costs `inputs` multiplications and as many additions; each element of the two matrices is read once and each element of the result is
 #   written once, and each takes `bytes_each` bytes. There is no bias. Here 1 GFLOP and 1 GB are $10^9$;
 # - `kernel_s(kernel, machine)`: how long it takes. Computing and moving data happen **at the same time**, so it lasts as long as the slower of the two, and `overhead_s` is added at the end;
 # - `limit(kernel, machine)`: `"compute"` or `"bandwidth"`, whichever of the two takes longer (ties are not tested here);
-# - `speedup(kernels, machine, compute=1, bandwidth=1)`: how many times faster a model, which is a list of kernels, one after another, runs on a machine that is equal but for `compute` times the peak of computation and `bandwidth` times the bandwidth. The cost of launching does not change. The list is not empty.
+# - `speedup(kernels, machine, compute=1, bandwidth=1)`: how many times faster a model, which is a list of kernels, one after another, runs on a machine that is identical except that its peak is `compute` times as large and its bandwidth `bandwidth` times. The cost of launching does not change. The list is not empty.
 
 # %% answer="roofline"
 def dense(batch, inputs, outputs, bytes_each):
@@ -2841,7 +2925,7 @@ for _ in range(60):
 _check_kernel(_kernel(0, 0.5), _machine(), 0.05, "bandwidth", tr(es="Copiar: ningún cálculo.", en="Copying: no computation."))
 ### END HIDDEN TESTS
 
-# %% test="roofline/speedup" points=2 row="39" objective="5.7"
+# %% test="roofline/speedup" points=1 row="39" objective="5.7"
 def _check_speedup(kernels, machine, factors, want, why):
     about = why + tr(es=f" Con {factors}.", en=f" With {factors}.") + f"\n  {machine}\n  - " + "\n  - ".join(map(str, kernels))
     checks.same(checks.number(speedup([dict(kernel) for kernel in kernels], dict(machine), **factors), about), want, about, tolerance=1e-6)
@@ -2929,7 +3013,7 @@ def speedup(kernels, machine, compute=1, bandwidth=1):
     better = {**machine, "gflop_per_s": machine["gflop_per_s"] * compute, "gb_per_s": machine["gb_per_s"] * bandwidth}
     return sum(kernel_s(kernel, machine) for kernel in kernels) / sum(kernel_s(kernel, better) for kernel in kernels)
 
-# %% wrong="roofline" score=3 says_es="una sola vez" says_en="only once"
+# %% wrong="roofline" score=2 says_es="una sola vez" says_en="only once"
 # es: Cada ejemplo del lote vuelve a leer todos los pesos.
 # en: Each example of the batch reads all weights again.
 def dense(batch, inputs, outputs, bytes_each):
@@ -2997,17 +3081,17 @@ def speedup(kernels, machine, compute=1, bandwidth=1):
 # %% [markdown] lang="es" row="41"
 # ## 8. Más grandes, mejores, más lentos (3 puntos)
 #
-# Un modelo es un diccionario: `{"name": "m", "accuracy": 0.91, "latency_ms": 12.0, "mb": 40}`. Uno **domina** a otro si no es peor en nada (ni menos exacto, ni más lento, ni más grande) y es mejor en algo. Quien elige un modelo dominado paga por nada.
+# Un modelo es un diccionario: `{"name": "m", "accuracy": 0.91, "latency_ms": 12.0, "mb": 40}`. Uno **domina** a otro si no es peor en ninguna de las tres cosas (ni menos exacto, ni más lento, ni más grande) y es mejor en alguna. Quien elige un modelo dominado paga más a cambio de nada.
 #
 # - `front(models)` devuelve el conjunto de nombres de los modelos que ninguno de la lista domina. Dos modelos con los tres números iguales no se dominan el uno al otro. Los nombres son distintos, los números se comparan tal cual y la lista puede estar vacía;
-# - `pick(models, max_latency_ms, max_mb)` devuelve el nombre del modelo más exacto de los que tardan como mucho `max_latency_ms` y ocupan como mucho `max_mb`; a igual exactitud, el más rápido, y después el más pequeño. `None` si no cabe ninguno.
+# - `pick(models, max_latency_ms, max_mb)` devuelve el nombre del modelo más exacto de los que tardan como mucho `max_latency_ms` y ocupan como mucho `max_mb`; a igual exactitud, el más rápido, y después el más pequeño. `None` si ninguno cumple los dos límites.
 # %% [markdown] lang="en" row="41"
 # ## 8. Bigger, better, slower (3 points)
 #
-# A model is a dict: `{"name": "m", "accuracy": 0.91, "latency_ms": 12.0, "mb": 40}`. One **dominates** another if it is worse at nothing (neither less accurate, nor slower, nor bigger) and better at something. Whoever chooses a dominated model pays for nothing.
+# A model is a dict: `{"name": "m", "accuracy": 0.91, "latency_ms": 12.0, "mb": 40}`. One **dominates** another if it is no worse in any of the three (neither less accurate, nor slower, nor bigger) and better in at least one. Whoever chooses a dominated model pays more in exchange for nothing.
 #
 # - `front(models)` returns the set of names of the models that no other in the list dominates. Two models whose three numbers are equal do not dominate each other. Names are distinct, numbers are compared as they are and the list may be empty;
-# - `pick(models, max_latency_ms, max_mb)` returns the name of the most accurate of the models that take at most `max_latency_ms` and are at most `max_mb` in size; at equal accuracy the fastest, and then the smallest. `None` if none fits.
+# - `pick(models, max_latency_ms, max_mb)` returns the name of the most accurate of the models that take at most `max_latency_ms` and are at most `max_mb` in size; at equal accuracy the fastest, and then the smallest. `None` if none is within both limits.
 
 # %% answer="front"
 def front(models):
@@ -3175,40 +3259,40 @@ def pick(models, max_latency_ms, max_mb):
 #
 # Un modelo pequeño contesta en el dispositivo y, cuando duda, pregunta a la nube. ¿Cuándo duda? Para cada petición el pequeño da unos **logits**, uno por clase; su respuesta es la clase del mayor. Su **confianza** es la mayor probabilidad de `softmax(logits / temperature)`, y la petición va a la nube si la confianza es **menor** que `threshold`.
 #
-# **a)** `fit(validation, target)` ajusta la cascada con datos de validación, y con nada más. `validation` es un diccionario de arrays de numpy: `"logits"` (una fila por petición), `"cloud"` (lo que contestó la nube a cada una) y `"label"` (la respuesta correcta). Devuelve un diccionario:
+# **a)** `fit(validation, target)` ajusta la cascada con datos de validación, y con nada más. `validation` es un diccionario de arrays de numpy: `"logits"` (siempre de dos dimensiones, una fila por petición), `"cloud"` (lo que contestó la nube a cada una) y `"label"` (la respuesta correcta). Devuelve un diccionario:
 #
-# - `"temperature"`: la que **calibra** la confianza, es decir, la que hace mínima la entropía cruzada media (menos el logaritmo de la probabilidad que el pequeño da a la respuesta correcta, de media en validación). Está entre 0.1 y 10, y buscarla de 0.1 en 0.1 basta. Una red suele estar demasiado segura: cuando dice 0.95 acierta menos del 95 % de las veces, y entonces la temperatura es mayor que 1;
-# - `"threshold"`: el que manda **menos** peticiones a la nube de entre los que hacen que la cascada **entera** (las que se quedan y las que suben) acierte en validación una fracción `target` o más;
+# - `"temperature"`: la que **calibra** la confianza, es decir, la que hace mínima la entropía cruzada media en validación, $-\frac{1}{n}\sum_i \log p_i(y_i)$, donde $p_i(y_i)$ es la probabilidad que el pequeño da a la respuesta correcta de la petición $i$. Está entre 0.1 y 10; basta con buscarla de 0.1 en 0.1 por encima de 1 y de 0.01 en 0.01 por debajo. Una red suele estar demasiado segura: cuando dice 0.95 acierta menos del 95 % de las veces, y entonces la temperatura es mayor que 1;
+# - `"threshold"`: el que manda **menos** peticiones a la nube de entre los que hacen que la cascada **entera** (lo que se contesta en el dispositivo y lo que va a la nube) acierte en validación una fracción `target` o más. Puede ser mayor que 1: `math.inf` manda todas;
 # - `"cloud_fraction"`: la fracción de peticiones que se espera mandar a la nube con ese umbral.
 #
 # Si con ningún umbral se llega a `target` en validación, lanza `ValueError`. Si el pequeño basta, no se manda nada.
 #
-# **b)** `answer(fitted, logits, ask_cloud)` contesta peticiones nuevas, de las que solo se conocen los logits. `fitted` es lo que devolvió `fit`. `ask_cloud(indices)` pregunta a la nube por esas filas de `logits` y devuelve un array con sus respuestas, en el mismo orden; cada fila preguntada se paga. Devuelve la clase de cada petición, en orden. Pueden llegar muchas juntas o una sola.
+# **b)** `answer(fitted, logits, ask_cloud)` contesta peticiones nuevas, de las que solo se conocen los logits. `fitted` es lo que devolvió `fit`. `ask_cloud(indices)` pregunta a la nube por esas filas de `logits` y devuelve un array con sus respuestas, en el mismo orden; cada fila preguntada se paga. Se la puede llamar varias veces, y también con ninguna fila. Devuelve la clase de cada petición, en orden. Pueden llegar muchas juntas o una sola; `logits` tiene siempre dos dimensiones.
 #
-# Se admite un poco de holgura: que la entropía cruzada supere a la mínima en 0.002 como mucho, y que el umbral mande hasta un 1 % más del total de lo imprescindible. Con datos nuevos de la misma población la exactitud puede quedar hasta 2 puntos por debajo de `target`, y la fracción mandada, a 3 puntos de la prevista.
+# Se admite un poco de holgura: que la entropía cruzada supere a la mínima en 0.002 como mucho, y que el umbral mande de más, como mucho, un 1 % del total. Con datos nuevos de la misma población la exactitud puede quedar hasta 2 puntos por debajo de `target`, y la fracción mandada, a 3 puntos de la prevista.
 #
-# Los datos de aquí son **sintéticos**: `requests(seed, …)` inventa un servicio, y las pruebas usan otros. La función `softmax(logits)`, por filas, ya está hecha.
+# Los datos de aquí son **sintéticos**: `synthetic_requests(seed, …)` inventa un servicio, y las pruebas usan otros. Las funciones `softmax(logits)` y `log_softmax(logits)`, por filas, ya están hechas. Para la entropía cruzada usa la segunda: con temperaturas pequeñas una probabilidad puede redondearse a 0, y su logaritmo sería infinito.
 # %% [markdown] lang="en" row="40"
 # ## 9. The cascade (5 points)
 #
 # A small model answers on the device and, when it is unsure, asks the cloud. When is it unsure? For each request the small model gives **logits**, one per class; its answer is the class of the largest. Its **confidence** is the largest probability of `softmax(logits / temperature)`, and the request goes to the cloud if the confidence is **less** than `threshold`.
 #
-# **a)** `fit(validation, target)` fits the cascade on validation data, and on nothing else. `validation` is a dict of numpy arrays: `"logits"` (one row per request), `"cloud"` (what the cloud answered to each one) and `"label"` (the right answer). It returns a dict:
+# **a)** `fit(validation, target)` fits the cascade on validation data, and on nothing else. `validation` is a dict of numpy arrays: `"logits"` (always two-dimensional, one row per request), `"cloud"` (what the cloud answered to each one) and `"label"` (the right answer). It returns a dict:
 #
-# - `"temperature"`: the one that **calibrates** the confidence, that is, which makes the mean cross-entropy smallest (minus the logarithm of the probability that the small model gives to the right answer, on average in validation). It lies between 0.1 and 10, and looking for it in steps of 0.1 is enough. A network is often too sure: when it says 0.95 it is right less than 95% of the time, and then the temperature is greater than 1;
-# - `"threshold"`: the one that sends the **fewest** requests to the cloud among those that make the **whole** cascade (those that stay and those that go up) right in validation for a fraction `target` or more;
+# - `"temperature"`: the one that **calibrates** the confidence, that is, which makes the mean cross-entropy in validation smallest, $-\frac{1}{n}\sum_i \log p_i(y_i)$, where $p_i(y_i)$ is the probability that the small model gives to the right answer of request $i$. It lies between 0.1 and 10; looking for it in steps of 0.1 above 1 and of 0.01 below is enough. A network is often too sure: when it says 0.95 it is right less than 95% of the time, and then the temperature is greater than 1;
+# - `"threshold"`: the one that sends the **fewest** requests to the cloud among those that make the **whole** cascade (what is answered on the device and what goes to the cloud) right in validation for a fraction `target` or more. It may be greater than 1: `math.inf` sends all of them;
 # - `"cloud_fraction"`: the fraction of requests that one expects to send to the cloud with that threshold.
 #
 # If no threshold reaches `target` in validation, it raises `ValueError`. If the small model is enough, nothing is sent.
 #
-# **b)** `answer(fitted, logits, ask_cloud)` answers new requests, of which only the logits are known. `fitted` is what `fit` returned. `ask_cloud(indices)` asks the cloud about those rows of `logits` and returns an array of its answers, in the same order; each row asked about is paid for. Return the class of each request, in order. Many may come together, or a single one.
+# **b)** `answer(fitted, logits, ask_cloud)` answers new requests, of which only the logits are known. `fitted` is what `fit` returned. `ask_cloud(indices)` asks the cloud about those rows of `logits` and returns an array of its answers, in the same order; each row asked about is paid for. It may be called several times, and with no rows, too. Return the class of each request, in order. Many may come together, or a single one; `logits` is always two-dimensional.
 #
-# Some slack is allowed: the cross-entropy may exceed the smallest by at most 0.002, and the threshold may send up to 1% more of the total than needed. On new data from the same population the accuracy may be up to 2 points below `target`, and the fraction sent within 3 points of the one expected.
+# Some slack is allowed: the cross-entropy may exceed the smallest by at most 0.002, and the threshold may send at most 1% of the total more than needed. On new data from the same population the accuracy may be up to 2 points below `target`, and the fraction sent within 3 points of the one expected.
 #
-# The data here are **synthetic**: `requests(seed, …)` makes up a service, and the tests use others. The function `softmax(logits)`, by rows, is there already.
+# The data here are **synthetic**: `synthetic_requests(seed, …)` makes up a service, and the tests use others. The functions `softmax(logits)` and `log_softmax(logits)`, by rows, are there already. For the cross-entropy use the second: at small temperatures a probability may be rounded to 0, and its logarithm would be infinite.
 
 # %%
-def requests(seed, count=2000, classes=5, sharpness=3.0, skill=4.0, cloud_errors=0.12):
+def synthetic_requests(seed, count=2000, classes=5, sharpness=3.0, skill=4.0, cloud_errors=0.12):
     """A made-up service: logits of a small model, answers of the cloud, right answers. Harder requests are harder for both."""
     rng = np.random.default_rng(seed)
     label = rng.integers(classes, size=count)
@@ -3220,24 +3304,29 @@ def requests(seed, count=2000, classes=5, sharpness=3.0, skill=4.0, cloud_errors
     return {"logits": logits * sharpness, "cloud": cloud, "label": label}
 
 
+def log_softmax(logits):
+    """Logarithms of the probabilities of each row of `logits`, finite even where a probability rounds to 0."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
 def softmax(logits):
     """Probabilities of each row of `logits`."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.exp(log_softmax(logits))
 
 
-VALIDATION = requests(1)
+VALIDATION = synthetic_requests(1)
 print(
     tr(es="exactitud del pequeño y de la nube:", en="accuracy of the small model and of the cloud:"),
-    np.mean(VALIDATION["logits"].argmax(axis=1) == VALIDATION["label"]).round(3),
-    np.mean(VALIDATION["cloud"] == VALIDATION["label"]).round(3),
+    np.mean(VALIDATION["logits"].argmax(axis=1) == VALIDATION["label"]).round(4),
+    np.mean(VALIDATION["cloud"] == VALIDATION["label"]).round(4),
 )
 
 # %% answer="cascade"
 def fit(validation, target):
     ### BEGIN SOLUTION
     logits, label, count = validation["logits"], validation["label"], len(validation["label"])
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[np.arange(count), label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[np.arange(count), label].mean())
     confidence = softmax(logits / temperature).max(axis=1)
     order = np.argsort(confidence)
     # es: aciertos si suben las 0, 1, 2… de menor confianza y se quedan las demás
@@ -3282,9 +3371,9 @@ def _confidence(logits, temperature):
     return np.exp(_log_softmax(logits / temperature).max(axis=1))
 
 
-def _fit(data, target):
+def _fit(data, target, why=""):
     """fit, and what it returned as plain numbers."""
-    about = tr(es=f"fit con {len(data['label'])} peticiones y target={target}.", en=f"fit with {len(data['label'])} requests and target={target}.")
+    about = why + tr(es=f"fit con {len(data['label'])} peticiones y target={target}.", en=f"fit with {len(data['label'])} requests and target={target}.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -3306,8 +3395,8 @@ def _check_calibrated(data, target):
     sure = confidence >= np.quantile(confidence, 0.5)
     says, does = confidence[sure].mean(), (data["logits"].argmax(axis=1) == data["label"])[sure].mean()
     assert excess <= 0.002, tr(
-        es=f"Con temperature={temperature:.3f} la confianza no está calibrada: en la mitad más segura de la validación dice de media {says:.3f} y acierta {does:.3f}. La entropía cruzada supera en {excess:.4f} a la menor posible.",
-        en=f"With temperature={temperature:.3f} the confidence is not calibrated: in the surer half of the validation data it says {says:.3f} on average and is right {does:.3f} of the time. The cross-entropy exceeds the smallest possible by {excess:.4f}.",
+        es=f"Con temperature={temperature:.3f} la confianza no está calibrada: en la mitad más segura de la validación dice de media {says:.4f} y acierta {does:.4f}. La entropía cruzada supera en {excess:.4f} a la menor posible.",
+        en=f"With temperature={temperature:.3f} the confidence is not calibrated: in the surer half of the validation data it says {says:.4f} on average and is right {does:.4f} of the time. The cross-entropy exceeds the smallest possible by {excess:.4f}.",
     )
 
 
@@ -3315,12 +3404,12 @@ _check_calibrated(VALIDATION, 0.9)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _seed, _sharpness in [(11, 1.2), (12, 1.0), (13, 6.0), (14, 2.0)]:
-    _check_calibrated(requests(_seed, 1000, classes=3 + _seed % 4, sharpness=_sharpness), 0.88)
+    _check_calibrated(synthetic_requests(_seed, 1000, classes=3 + _seed % 4, sharpness=_sharpness), 0.88)
 ### END HIDDEN TESTS
 
 # %% test="cascade/threshold" points=2 row="40" objective="5.8"
-def _check_threshold(data, target):
-    fitted = _fit(data, target)
+def _check_threshold(data, target, why=""):
+    fitted = _fit(data, target, why)
     count, small = len(data["label"]), data["logits"].argmax(axis=1) == data["label"]
     cloud, confidence = data["cloud"] == data["label"], _confidence(data["logits"], fitted["temperature"])
     up = confidence < fitted["threshold"]
@@ -3328,25 +3417,29 @@ def _check_threshold(data, target):
     right = np.array([small.sum(), *(small.sum() + np.cumsum(cloud[order].astype(int) - small[order]))])
     least = np.flatnonzero(right >= target * count)[0]
     reached = np.where(up, cloud, small).mean()
-    about = tr(
-        es=f"En validación, con target={target}, el pequeño acierta {small.mean():.3f} y la nube {cloud.mean():.3f}. Tu umbral, {fitted['threshold']:.4f}, manda a la nube {up.mean():.3f} y la cascada entera acierta {reached:.4f}.",
-        en=f"In validation, with target={target}, the small model is right {small.mean():.3f} of the time and the cloud {cloud.mean():.3f}. Your threshold, {fitted['threshold']:.4f}, sends {up.mean():.3f} to the cloud and the whole cascade is right {reached:.4f} of the time.",
+    about = why + tr(
+        es=f"En validación, con target={target}, el pequeño acierta {small.mean():.4f} y la nube {cloud.mean():.4f}. Tu umbral, {fitted['threshold']:.4f}, manda a la nube {up.mean():.4f} y la cascada entera acierta {reached:.4f}.",
+        en=f"In validation, with target={target}, the small model is right {small.mean():.4f} of the time and the cloud {cloud.mean():.4f}. Your threshold, {fitted['threshold']:.4f}, sends {up.mean():.4f} to the cloud and the whole cascade is right {reached:.4f} of the time.",
     )
     assert reached >= target - 1.5 / count, about + tr(es=" No llega a target.", en=" It does not reach target.")
     assert up.sum() <= least + 0.01 * count, about + tr(
-        es=f" Bastaba con mandar {least / count:.3f}: se paga de más. Cuenta el acierto de la cascada entera, con lo que arregla la nube.", en=f" Sending {least / count:.3f} was enough: one pays too much. What counts is the accuracy of the whole cascade, with what the cloud mends."
+        es=f" Bastaba con mandar {least / count:.4f}: se paga de más. Cuenta el acierto de la cascada entera, con lo que arregla la nube.", en=f" Sending {least / count:.4f} was enough: one pays too much. What counts is the accuracy of the whole cascade, with what the cloud mends."
     )
     assert abs(fitted["cloud_fraction"] - up.mean()) <= 0.005, about + tr(
-        es=f" Y dices que se mandará {fitted['cloud_fraction']:.3f}: la fracción no es el umbral ni los errores del pequeño, hay que contarla.", en=f" And you say that {fitted['cloud_fraction']:.3f} will be sent: the fraction is neither the threshold nor the small model's errors, it has to be counted."
+        es=f" Y dices que se mandará {fitted['cloud_fraction']:.4f}: la fracción no es el umbral ni los errores del pequeño, hay que contarla.", en=f" And you say that {fitted['cloud_fraction']:.4f} will be sent: the fraction is neither the threshold nor the small model's errors, it has to be counted."
     )
 
 
 _check_threshold(VALIDATION, 0.9)
 _check_threshold(VALIDATION, 0.7)
+_check_threshold(
+    synthetic_requests(10, cloud_errors=0.3), 0.876,
+    tr(es="Aquí la nube acierta menos que el pequeño, pero no en lo mismo: la exactitud de la cascada sube con el umbral y después baja. ", en="Here the cloud is right less often than the small model, but not on the same requests: the accuracy of the cascade rises with the threshold and then falls. "),
+)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _seed, _sharpness, _skill, _errors in [(21, 0.5, 4.0, 0.1), (22, 4.0, 3.0, 0.06), (23, 2.0, 2.0, 0.03), (24, 1.0, 5.0, 0.2)]:
-    _data = requests(_seed, 800, 4, _sharpness, _skill, _errors)
+    _data = synthetic_requests(_seed, 800, 4, _sharpness, _skill, _errors)
     _low, _high = (_data["logits"].argmax(axis=1) == _data["label"]).mean(), (_data["cloud"] == _data["label"]).mean()
     for _part in (0.3, 0.9):
         _check_threshold(_data, round(_low + _part * (_high - _low), 4))
@@ -3355,7 +3448,7 @@ for _hopeless in (0.999, 1.0):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _got = fit(requests(25, 800), _hopeless)
+            _got = fit(synthetic_requests(25, 800), _hopeless)
     except ValueError:
         pass
     else:
@@ -3390,19 +3483,19 @@ def _answer(fitted, data):
 def _check_answer(fitted, data, why):
     up = _confidence(data["logits"], fitted["temperature"]) < fitted["threshold"]
     got, asked = _answer(fitted, data)
-    checks.same(len(asked), int(up.sum()), why + tr(es=" Filas por las que se pregunta a la nube, que se pagan.", en=" Rows that the cloud is asked about, which are paid for."))
-    checks.same(set(asked), set(np.flatnonzero(up).tolist()), why + tr(es=" Van a la nube las de menor confianza que el umbral.", en=" Those of less confidence than the threshold go to the cloud."))
+    checks.same(len(asked), int(up.sum()), why + tr(es=" Filas por las que se pregunta a la nube, que se pagan.", en=" Rows that the cloud is asked about, which are paid for."), observed=True)
+    checks.same(set(asked), set(np.flatnonzero(up).tolist()), why + tr(es=" Van a la nube las de menor confianza que el umbral.", en=" Those of less confidence than the threshold go to the cloud."), observed=True)
     checks.same(got, np.where(up, data["cloud"], data["logits"].argmax(axis=1)).tolist(), why + tr(es=" Respuestas, en orden.", en=" Answers, in order."))
 
 
 _fitted = {"temperature": 2.0, "threshold": 0.8, "cloud_fraction": 0.5}
-_check_answer(_fitted, requests(31, 12), tr(es="Doce peticiones.", en="Twelve requests."))
+_check_answer(_fitted, synthetic_requests(31, 12), tr(es="Doce peticiones.", en="Twelve requests."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _number in range(12):
-    _check_answer({"temperature": 1.5, "threshold": 0.6 + 0.03 * _number, "cloud_fraction": 0.2}, requests(40 + _number, 1), tr(es="Una sola petición.", en="A single request."))
+    _check_answer({"temperature": 1.5, "threshold": 0.6 + 0.03 * _number, "cloud_fraction": 0.2}, synthetic_requests(40 + _number, 1), tr(es="Una sola petición.", en="A single request."))
 for _temperature, _threshold in [(1.0, 0.9), (5.0, 0.5), (0.5, 0.99), (2.0, 0.0), (2.0, 1.5)]:
-    _check_answer({"temperature": _temperature, "threshold": _threshold, "cloud_fraction": 0.1}, requests(60, 300), f"temperature={_temperature}, threshold={_threshold}.")
+    _check_answer({"temperature": _temperature, "threshold": _threshold, "cloud_fraction": 0.1}, synthetic_requests(60, 300), f"temperature={_temperature}, threshold={_threshold}.")
 ### END HIDDEN TESTS
 
 # %% test="cascade/fresh" points=1 row="40" objective="5.8"
@@ -3410,20 +3503,20 @@ def _check_fresh(validation, fresh, target):
     fitted = _fit(validation, target)
     got, asked = _answer(fitted, fresh)
     reached, fraction = np.mean(np.array(got) == fresh["label"]), len(asked) / len(fresh["label"])
-    about = tr(es=f"Con datos nuevos y target={target}: acierta {reached:.3f} y manda a la nube {fraction:.3f}; preveías {fitted['cloud_fraction']:.3f}.", en=f"On new data and target={target}: it is right {reached:.3f} of the time and sends {fraction:.3f} to the cloud; you expected {fitted['cloud_fraction']:.3f}.")
-    assert reached >= target - 0.02, about + tr(es=" Se queda corta.", en=" It falls short.")
+    about = tr(es=f"Con datos nuevos y target={target}: acierta {reached:.4f} y manda a la nube {fraction:.4f}; preveías {fitted['cloud_fraction']:.4f}.", en=f"On new data and target={target}: it is right {reached:.4f} of the time and sends {fraction:.4f} to the cloud; you expected {fitted['cloud_fraction']:.4f}.")
+    assert reached >= target - 0.02, about + tr(es=" No llega a la exactitud pedida.", en=" It does not reach the accuracy asked for.")
     assert abs(fraction - fitted["cloud_fraction"]) <= 0.03, about + tr(es=" La previsión no vale fuera de la validación.", en=" What was expected does not hold outside validation.")
     return about
 
 
-_check_fresh(VALIDATION, requests(7), 0.9)
+_check_fresh(VALIDATION, synthetic_requests(7), 0.9)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _seed, _sharpness, _skill, _errors in [(74, 0.5, 4.0, 0.1), (76, 4.0, 3.0, 0.06), (72, 2.0, 2.5, 0.04)]:
-    _data = requests(_seed, 4000, 4, _sharpness, _skill, _errors)
+    _data = synthetic_requests(_seed, 4000, 4, _sharpness, _skill, _errors)
     _low, _high = (_data["logits"].argmax(axis=1) == _data["label"]).mean(), (_data["cloud"] == _data["label"]).mean()
     for _part in (0.4, 0.8):
-        _check_fresh(_data, requests(_seed + 100, 4000, 4, _sharpness, _skill, _errors), round(_low + _part * (_high - _low), 3))
+        _check_fresh(_data, synthetic_requests(_seed + 100, 4000, 4, _sharpness, _skill, _errors), round(_low + _part * (_high - _low), 3))
 ### END HIDDEN TESTS
 
 # %% wrong="cascade" score=4 says_es="no está calibrada" says_en="is not calibrated"
@@ -3448,7 +3541,7 @@ def answer(fitted, logits, ask_cloud):
 # en: What stays on the device must be as accurate as the cascade is asked to be.
 def fit(validation, target):
     logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[rows, label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
     confidence, small = softmax(logits / temperature).max(axis=1), logits.argmax(axis=1) == label
     for threshold in np.quantile(confidence, np.linspace(0, 1, 1001)):
         if small[confidence >= threshold].mean() >= target:
@@ -3466,7 +3559,7 @@ def answer(fitted, logits, ask_cloud):
 # en: With calibrated confidence, the threshold is the accuracy that one wants.
 def fit(validation, target):
     logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[rows, label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
     confidence = softmax(logits / temperature).max(axis=1)
     return {"temperature": temperature, "threshold": target, "cloud_fraction": np.mean(confidence < target)}
 
@@ -3481,7 +3574,7 @@ def answer(fitted, logits, ask_cloud):
 # en: What the small model gets wrong will go to the cloud.
 def fit(validation, target):
     logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[rows, label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
     confidence, small = softmax(logits / temperature).max(axis=1), logits.argmax(axis=1) == label
     for threshold in [0.0, *np.quantile(confidence, np.linspace(0, 1, 1001)), 1.1]:
         if np.where(confidence < threshold, validation["cloud"] == label, small).mean() >= target:
@@ -3499,7 +3592,7 @@ def answer(fitted, logits, ask_cloud):
 # en: Everything is asked to the cloud and compared: that shows where the small model is wrong.
 def fit(validation, target):
     logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[rows, label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
     confidence, small = softmax(logits / temperature).max(axis=1), logits.argmax(axis=1) == label
     for threshold in [0.0, *np.quantile(confidence, np.linspace(0, 1, 1001)), 1.1]:
         up = confidence < threshold
@@ -3517,7 +3610,7 @@ def answer(fitted, logits, ask_cloud):
 # en: From each lot, the expected fraction goes up: the part with least confidence.
 def fit(validation, target):
     logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
-    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -np.log(softmax(logits / t)[rows, label]).mean())
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
     confidence, small = softmax(logits / temperature).max(axis=1), logits.argmax(axis=1) == label
     for threshold in [0.0, *np.quantile(confidence, np.linspace(0, 1, 1001)), 1.1]:
         up = confidence < threshold
@@ -3538,6 +3631,33 @@ def answer(fitted, logits, ask_cloud):
 def fit(validation, target):
     confidence = softmax(validation["logits"]).max(axis=1)
     return {"temperature": 1.0, "threshold": 0.5, "cloud_fraction": np.mean(confidence < 0.5)}
+
+
+def answer(fitted, logits, ask_cloud):
+    labels, unsure = logits.argmax(axis=1), np.flatnonzero(softmax(logits / fitted["temperature"]).max(axis=1) < fitted["threshold"])
+    labels[unsure] = ask_cloud(unsure)
+    return labels
+
+# %% wrong="cascade" score=3 says_es="sube con el umbral y después baja" says_en="rises with the threshold and then falls"
+# es: Cuanto más se manda, más se acierta: el umbral se busca por bisección.
+# en: The more is sent, the more is right: the threshold is found by bisection.
+def fit(validation, target):
+    logits, label, rows = validation["logits"], validation["label"], np.arange(len(validation["label"]))
+    temperature = min(np.geomspace(0.1, 10, 150), key=lambda t: -log_softmax(logits / t)[rows, label].mean())
+    confidence, small = softmax(logits / temperature).max(axis=1), logits.argmax(axis=1) == label
+
+    def right(threshold):
+        return np.where(confidence < threshold, validation["cloud"] == label, small).mean()
+
+    if right(0.0) >= target:
+        return {"temperature": temperature, "threshold": 0.0, "cloud_fraction": 0.0}
+    low, high = 0.0, 1.1
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if right(middle) >= target else (middle, high)
+    if right(high) < target:
+        raise ValueError(target)
+    return {"temperature": temperature, "threshold": high, "cloud_fraction": np.mean(confidence < high)}
 
 
 def answer(fitted, logits, ask_cloud):
@@ -3614,43 +3734,47 @@ def answer(fitted, logits, ask_cloud):
 # Una empresa vende una aplicación que traduce lo que se dice en voz alta, entre el español y otras veinte lenguas. La usan 200 000 personas: turistas, la mitad del tiempo sin cobertura o pagando itinerancia; hospitales, que graban conversaciones con pacientes y
 # no dejan que nada salga del edificio; y un servicio de atención telefónica, con 3000 llamadas a la vez en hora punta. El modelo grande ocupa 4 GB y acierta el 94 % de las frases; uno pequeño, de 120 MB, el 88 %. Una conversación se hace incómoda si la traducción tarda más de un segundo.
 #
-# Hay cuatro colocaciones posibles: todo en el dispositivo; todo en la nube; un servidor local en cada edificio; o una cascada (el pequeño en el dispositivo y la nube cuando duda). Defiende en 300 o 400 palabras:
+# Hay cuatro despliegues posibles: todo en el dispositivo; todo en la nube; un servidor local en cada edificio; o una cascada (el pequeño en el dispositivo y la nube cuando duda). Defiende en 400 o 500 palabras:
 #
-# 1. qué colocación, o combinación, le darías a **cada** uno de los tres grupos, y qué hecho descarta las demás;
+# 1. qué despliegue, o combinación, le darías a **cada** uno de los tres grupos, y qué hecho descarta las demás;
 # 2. qué pasa en tu diseño cuando se corta la red, cuando roban un teléfono y cuando el tráfico se multiplica por diez;
 # 3. qué tendrías que medir antes de decidir, y qué resultado te haría cambiar de opinión.
 #
-# Apóyate al menos en **tres números medidos por ti**, en la lección o aquí, con su unidad. De uno de ellos, di por qué en los teléfonos de esos usuarios podría salir distinto.
+# Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad. Explica, para uno de ellos, por qué en los teléfonos de esos usuarios podría salir distinto.
+#
+# Los 4 puntos: uno por los despliegues y los hechos que descartan los demás, otro por los tres imprevistos, otro por los números y otro por lo que medirías antes.
 # ### BEGIN SOLUTION
 # Turistas: cascada, o el pequeño solo cuando no hay red; el modelo y las lenguas del viaje se descargan antes. Hospitales: un servidor en el edificio con el modelo grande; los datos no salen, la red local tarda unos milisegundos y el servidor sigue si se corta la
-# línea (con una bandeja de salida para lo que sí deba subir, como los recuentos). Atención telefónica: la nube, que ya tiene el audio, necesita el modelo grande y comparte máquinas entre 3000 llamadas; con una guarda del gasto, y con el modelo pequeño como plan B.
+# línea (con una bandeja de salida para lo que sí deba subir, como los recuentos). Atención telefónica: la nube, que ya tiene el audio, necesita el modelo grande y comparte máquinas entre 3000 llamadas; con un tope de gasto, y con el modelo pequeño como plan B.
 #
 # Sin red: el turista oye traducciones algo peores, y la aplicación lo dice; el hospital no lo nota; en el teléfono no hay llamada. Robo: en el teléfono no se guardan conversaciones, o van cifradas con una clave que no está al lado; el modelo sí se lo llevan. Diez veces más tráfico: la factura de la nube se multiplica
 # por diez (el autoescalado no la limita) y en la cascada solo la parte que sube; los servidores locales se saturan, y ahí hay que repartir o recurrir al modelo pequeño.
 #
 # Números posibles: percentil 95 de la red en cada perfil frente a la inferencia; fracción que va a la nube para una exactitud dada; error según la antigüedad de los datos; registros expuestos por incidente; euros por hora con reintentos; aceleración con el doble de ancho de banda.
 #
-# - **1 punto**: una colocación para cada grupo y un hecho (plazo, memoria, red, datos que no pueden salir, coste) que descarta las otras. «El borde es el futuro» no es un hecho; dar lo mismo a los tres, sin decir por qué, no suma.
-# - **1 punto**: los tres accidentes, con las dos caras: qué se degrada, qué sabe el usuario y qué queda expuesto o se paga. Decir que en el dispositivo no hay riesgo, o que el autoescalado limita el coste, resta este punto.
+# - **1 punto**: un despliegue para cada grupo y un hecho (plazo, memoria, red, datos que no pueden salir, coste) que descarta los otros. «El borde es el futuro» no es un hecho; dar lo mismo a los tres, sin decir por qué, no suma.
+# - **1 punto**: los tres imprevistos, con las dos caras: qué se degrada, qué sabe el usuario y qué queda expuesto o se paga. Decir que en el dispositivo no hay riesgo, o que el autoescalado limita el coste, resta este punto.
 # - **1 punto**: al menos tres números propios, con unidad y usados como argumento, y uno matizado (otro procesador, batería o temperatura, otra red, otra población de frases).
 # - **1 punto**: qué medir antes (percentil 95 y pérdidas en las redes reales, exactitud por lengua y por grupo y no solo la global, fracción que duda, coste por llamada) y un resultado concreto que cambiaría la decisión.
 # ### END SOLUTION
 # %% [markdown] essay="pocket_interpreter" points=4 row="33 40" lang="en"
 # ## 10. Essay: a pocket interpreter
 #
-# A company sells an application that translates what is said aloud, between Spanish and another twenty languages. It has 200 000 users: tourists, half of the time without coverage or paying for roaming; hospitals, which record conversations with patients and
-# let nothing leave the building; and a telephone help desk, with 3000 calls at once at rush hour. The large model takes 4 GB and gets 94% of the sentences right; a small one, of 120 MB, 88%. A conversation becomes awkward if the translation takes more than one second.
+# A company sells an application that translates what is said aloud, between Spanish and twenty other languages. It has 200,000 users: tourists, half of the time without coverage or paying for roaming; hospitals, which record conversations with patients and
+# let nothing leave the building; and a telephone help desk, with 3,000 calls at once at rush hour. The large model takes 4 GB and gets 94% of the sentences right; a small one, of 120 MB, 88%. A conversation becomes awkward if the translation takes more than one second.
 #
-# There are four possible placements: all on the device; all in the cloud; a rack of servers in each building; or a cascade (the small one on the device, and the cloud when it is unsure). Defend in 300 to 400 words:
+# There are four possible placements: all on the device; all in the cloud; a rack of servers in each building; or a cascade (the small one on the device, and the cloud when it is unsure). Defend in 400 to 500 words:
 #
 # 1. which placement, or combination, you would give **each** of the three groups, and which fact rules out the others;
 # 2. what happens in your design when the network is cut, when a phone is stolen and when traffic grows tenfold;
 # 3. what you would have to measure before deciding, and which result would change your mind.
 #
-# Base your argument on at least **three numbers measured by you**, in the lesson or here, with their unit. Say of one of them why on the phones of those users it might come out different.
+# Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. Explain, for one of them, why on the phones of those users it might come out different.
+#
+# The 4 points: one for the placements and the facts that rule out the others, one for the three mishaps, one for the numbers and one for what you would measure beforehand.
 # ### BEGIN SOLUTION
 # Tourists: a cascade, or the small one alone when there is no network; the model and the languages of the trip are downloaded beforehand. Hospitals: a rack in the building with the large model; the data do not leave, the local network takes a few milliseconds and the rack goes on if the
-# line is cut (with an outbox for what does have to go up, such as counts). Help desk: the cloud, which has the audio already, needs the large model and shares machines among 3000 calls; with a budget guard, and the small model as plan B.
+# line is cut (with an outbox for what does have to go up, such as counts). Help desk: the cloud, which has the audio already, needs the large model and shares machines among 3,000 calls; with a budget guard, and the small model as plan B.
 #
 # Without a network: the tourist hears somewhat worse translations, and the application says so; the hospital does not notice; on the telephone there is no call. Theft: no conversations are kept on the phone, or they are encrypted with a key that does not lie beside them; the model does go with the thief. Ten times the traffic: the cloud's bill is
 # multiplied by ten (autoscaling does not cap it) and in the cascade only the part that goes up; racks saturate, and there one has to share out or fall back on the small model.
@@ -3658,7 +3782,7 @@ def answer(fitted, logits, ask_cloud):
 # Possible numbers: 95th percentile of the network in each profile against inference; fraction that goes to the cloud for a given accuracy; error by age of the data; records exposed per incident; euros per hour with retries; speed-up with twice the bandwidth.
 #
 # - **1 point**: a placement for each group and a fact (deadline, memory, network, data that may not leave, cost) that rules out the others. "The edge is the future" is no fact; giving the three the same, without saying why, earns nothing.
-# - **1 point**: the three accidents, with both sides: what degrades, what the user is told and what is exposed or paid. Saying that on the device there is no risk, or that autoscaling caps the cost, loses this point.
+# - **1 point**: the three mishaps, with both sides: what degrades, what the user is told and what is exposed or paid. Saying that on the device there is no risk, or that autoscaling caps the cost, loses this point.
 # - **1 point**: at least three numbers of one's own, with units and used as arguments, and one of them qualified (another processor, battery or heat, another network, another population of sentences).
 # - **1 point**: what to measure before (95th percentile and losses on the real networks, accuracy by language and by group and not only overall, fraction unsure, cost per call) and a definite result that would change the decision.
 # ### END SOLUTION
