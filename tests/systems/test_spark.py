@@ -34,14 +34,6 @@ told = {"jvm": spark.pid(), "pids": family, "workspace": str(workspace())}
 """
 
 
-@pytest.fixture(scope="module")
-def session():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SPARK_MASTER", raising=False)
-        patch.delenv("SPARK_REMOTE", raising=False)
-        yield spark.session()
-
-
 def _running(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -36,14 +36,6 @@ def produce(cluster: kafka.Cluster, topic: str, start: int, end: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def session():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SPARK_MASTER", raising=False)
-        patch.delenv("SPARK_REMOTE", raising=False)
-        yield spark.session()
-
-
-@pytest.fixture(scope="module")
 def cluster(session):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("KAFKA_BOOTSTRAP", raising=False)

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mlprod import course
-from mlprod.systems import spark
 
 LESSON = course.root() / "lessons" / "en" / "03_batch_vs_stream.ipynb"
 MINUTE, HOUR = 60, 3600
@@ -89,14 +88,6 @@ def test_each_skew_shows(skew, at, delay):
     events = frame_of([] if at is None else [("A", HOUR + (10 + at) * MINUTE, 0, delay)])
     right, wrong = SERVE(asked, events), SERVE(asked, events, (skew,))
     assert not np.allclose(right.astype(float), wrong.astype(float), equal_nan=True)
-
-
-@pytest.fixture(scope="module")
-def session():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SPARK_MASTER", raising=False)
-        patch.delenv("SPARK_REMOTE", raising=False)
-        yield spark.session()
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Unicode
 
 from mlprod import course
+from mlprod.environment import variables
 from mlprod.errors import CourseError
 from mlprod.grading import sandbox
 from mlprod.language import tr
@@ -172,7 +173,7 @@ def forked_kernels(
             ),
             file=sys.stderr,
         )
-        with _environment(**(environment or {})):
+        with variables(**(environment or {})):
             yield "python3"
         return
 
@@ -193,7 +194,7 @@ def forked_kernels(
         name = runtime.name
         _write_kernelspec(runtime, name, {**(environment or {}), "IPYTHONDIR": str(runtime / "ipython")}, sandboxed)
         path = os.pathsep.join(filter(None, (str(runtime), os.environ.get("JUPYTER_PATH"))))
-        with _environment(JUPYTER_PATH=path):
+        with variables(JUPYTER_PATH=path):
             yield name
     finally:
         if parent is not None:
@@ -268,17 +269,3 @@ def _stop(parent: subprocess.Popen[bytes]) -> None:
         parent.kill()
         parent.wait()
     parent.stdout.close()
-
-
-@contextlib.contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

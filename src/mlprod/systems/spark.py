@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mlprod.environment import variables
 from mlprod.errors import CourseError
 from mlprod.language import tr
 from mlprod.systems import java, spark_worker
@@ -247,20 +248,10 @@ def _launch(conf: Any, home: Path) -> Any:
     """
     from pyspark.java_gateway import launch_gateway
 
-    before = {name: os.environ.get(name) for name in ("JAVA_HOME", "SPARK_LOCAL_IP")}
-    os.environ["JAVA_HOME"] = str(home)
-    if conf.get("spark.master").startswith("local"):
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    try:
-        with open(workspace() / _LOG, "ab") as output:
-            popen = {"stdout": output, "stderr": output, "start_new_session": not _in_a_child()}
-            gateway = launch_gateway(conf, popen_kwargs=popen)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if conf.get("spark.master").startswith("local") else {}
+    with variables(JAVA_HOME=str(home), **loopback), open(workspace() / _LOG, "ab") as output:
+        popen = {"stdout": output, "stderr": output, "start_new_session": not _in_a_child()}
+        gateway = launch_gateway(conf, popen_kwargs=popen)
     _owned.jvm = gateway.proc
     if not _in_a_child():
         workspaces.janitor().watch(gateway.proc.pid)
