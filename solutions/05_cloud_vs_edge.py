@@ -95,7 +95,7 @@ start(LANG)
 # **a)** `route(task, places)` devuelve el par `(name, margin_ms)` del sitio elegido. Un sitio **sirve** si cumple todo esto:
 #
 # - **modelo**: cabe en su memoria;
-# - **datos**: o pueden salir a Internet, o ese sitio no los saca;
+# - **datos**: si no pueden salir a Internet, ese sitio no los saca;
 # - **batería**: los julios del cálculo (`gflop` × `j_per_gflop`) más los de la radio (`radio_j`) no pasan de los permitidos;
 # - **plazo**: contesta a tiempo **al menos el 95 % de las veces**. Su tiempo es el del cálculo más el percentil 95 de la red, y su **margen**, el plazo menos ese tiempo.
 #
@@ -131,7 +131,7 @@ start(LANG)
 # **a)** `route(task, places)` returns the pair `(name, margin_ms)` of the chosen place. A place **is suitable** if all of this holds:
 #
 # - **model**: it fits in the memory;
-# - **data**: either they may go out to the Internet, or that place does not take them out;
+# - **data**: if they may not go out to the Internet, that place does not send them there;
 # - **battery**: the joules of the computation (`gflop` × `j_per_gflop`) plus those of the radio (`radio_j`) do not exceed those allowed;
 # - **deadline**: it answers on time **at least 95% of the time**. Its time is that of the computation plus the 95th percentile of the network, and its **margin**, the deadline minus that time.
 #
@@ -684,7 +684,7 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
 #
 # 1. **it is never late**: whatever happens with the cloud, there is time left for the device;
 # 2. the cloud is asked only if, with the device's time set aside, at least `p95_s` seconds are left; and then it gets **all** those seconds that are left;
-# 3. if it fails, it is asked again in the conditions of point 2, without waiting between tries, and at most three times in all. Trying again when there is no time spends battery, data and servers for nothing;
+# 3. if it fails, it is asked again under the conditions of point 2, without waiting between tries, and at most three times in all. Trying again when there is no time spends battery, data and servers for nothing;
 # 4. the device computes only if the cloud has not answered, and only once.
 
 # %% answer="ask"
@@ -960,7 +960,7 @@ def ask(deadline_s, cloud, device, clock, p95_s, device_s, tries=3):
 #     - `"age_s"`: how long ago the traffic that was used **was measured**, or `None` if no report ever came;
 #     - `"fresh"`: `True` only if there is a report and it is at most `fresh_s` seconds old.
 #
-# A jam dissolves little by little: the difference between the measured factor and the usual factor **of that moment**, when it was measured, halves every `half_life_s`. With a report of age $a$, measured at the instant $m$, the best estimate of the factor at the instant $t$ is
+# A jam dissolves little by little: the difference between the measured factor and the usual factor **at the moment of measuring** halves every `half_life_s`. With a report of age $a$, measured at the instant $m$, the best estimate of the factor at the instant $t$ is
 # $$u(t) + (f - u(m)) \cdot 2^{-a/h}$$
 # with $f$ the factor of the report, $u$ the usual one and $h$ the half-life. Without any report, the usual one. `estimate` is never called with a time before the `received_s` of any report already received.
 #
@@ -2104,7 +2104,7 @@ def cloud_state(db):
 # | `key` | dónde está la clave, como arriba |
 # | `key_taken` | si se han llevado también una clave que estaba aparte |
 # | `high_risk` | si leer esos datos supone un riesgo alto para las personas: salud, ubicación, documentos… |
-# | `happened_h`, `aware_h`, `now_h` | tres horas: cuándo ocurrió, cuándo se enteró la empresa y qué hora es |
+# | `happened_h`, `aware_h`, `now_h` | tres instantes, en horas: cuándo ocurrió, cuándo se enteró la empresa y ahora |
 #
 # Devuelve otro diccionario:
 #
@@ -2137,7 +2137,7 @@ def cloud_state(db):
 # | `key` | where the key is, as above |
 # | `key_taken` | whether a key that was apart was taken, too |
 # | `high_risk` | whether reading those data means a high risk to people: health, location, documents… |
-# | `happened_h`, `aware_h`, `now_h` | three times in hours: when it happened, when the company became aware and what time it is |
+# | `happened_h`, `aware_h`, `now_h` | three moments, in hours: when it happened, when the company became aware and now |
 #
 # It returns another dict:
 #
@@ -2845,7 +2845,7 @@ def keep(kinds, room_eur):
 #   written once, and each takes `bytes_each` bytes. There is no bias. Here 1 GFLOP and 1 GB are $10^9$;
 # - `kernel_s(kernel, machine)`: how long it takes. Computing and moving data happen **at the same time**, so it lasts as long as the slower of the two, and `overhead_s` is added at the end;
 # - `limit(kernel, machine)`: `"compute"` or `"bandwidth"`, whichever of the two takes longer (ties are not tested here);
-# - `speedup(kernels, machine, compute=1, bandwidth=1)`: how many times faster a model, which is a list of kernels, one after another, runs on a machine that is identical except that its peak is `compute` times as large and its bandwidth `bandwidth` times. The cost of launching does not change. The list is not empty.
+# - `speedup(kernels, machine, compute=1, bandwidth=1)`: how many times faster a model, which is a list of kernels, one after another, runs on a machine that is identical except that its peak is `compute` times as large and its bandwidth is `bandwidth` times as large. The cost of launching does not change. The list is not empty.
 
 # %% answer="roofline"
 def dense(batch, inputs, outputs, bytes_each):
@@ -3261,7 +3261,7 @@ def pick(models, max_latency_ms, max_mb):
 #
 # **a)** `fit(validation, target)` ajusta la cascada con datos de validación, y con nada más. `validation` es un diccionario de arrays de numpy: `"logits"` (siempre de dos dimensiones, una fila por petición), `"cloud"` (lo que contestó la nube a cada una) y `"label"` (la respuesta correcta). Devuelve un diccionario:
 #
-# - `"temperature"`: la que **calibra** la confianza, es decir, la que hace mínima la entropía cruzada media en validación, $-\frac{1}{n}\sum_i \log p_i(y_i)$, donde $p_i(y_i)$ es la probabilidad que el pequeño da a la respuesta correcta de la petición $i$. Está entre 0.1 y 10; basta con buscarla de 0.1 en 0.1 por encima de 1 y de 0.01 en 0.01 por debajo. Una red suele estar demasiado segura: cuando dice 0.95 acierta menos del 95 % de las veces, y entonces la temperatura es mayor que 1;
+# - `"temperature"`: la que **calibra** la confianza, es decir, la que hace mínima la entropía cruzada media en validación, $-\frac{1}{n}\sum_i \log p_i(y_i)$, donde $p_i(y_i)$ es la probabilidad que el pequeño, con esa temperatura, da a la respuesta correcta de la petición $i$. Está entre 0.1 y 10; basta con buscarla de 0.1 en 0.1 por encima de 1 y de 0.01 en 0.01 por debajo. Una red suele estar demasiado segura: cuando dice 0.95 acierta menos del 95 % de las veces, y entonces la temperatura es mayor que 1;
 # - `"threshold"`: el que manda **menos** peticiones a la nube de entre los que hacen que la cascada **entera** (lo que se contesta en el dispositivo y lo que va a la nube) acierte en validación una fracción `target` o más. Puede ser mayor que 1: `math.inf` manda todas;
 # - `"cloud_fraction"`: la fracción de peticiones que se espera mandar a la nube con ese umbral.
 #
@@ -3279,7 +3279,7 @@ def pick(models, max_latency_ms, max_mb):
 #
 # **a)** `fit(validation, target)` fits the cascade on validation data, and on nothing else. `validation` is a dict of numpy arrays: `"logits"` (always two-dimensional, one row per request), `"cloud"` (what the cloud answered to each one) and `"label"` (the right answer). It returns a dict:
 #
-# - `"temperature"`: the one that **calibrates** the confidence, that is, which makes the mean cross-entropy in validation smallest, $-\frac{1}{n}\sum_i \log p_i(y_i)$, where $p_i(y_i)$ is the probability that the small model gives to the right answer of request $i$. It lies between 0.1 and 10; looking for it in steps of 0.1 above 1 and of 0.01 below is enough. A network is often too sure: when it says 0.95 it is right less than 95% of the time, and then the temperature is greater than 1;
+# - `"temperature"`: the one that **calibrates** the confidence, that is, which makes the mean cross-entropy in validation smallest, $-\frac{1}{n}\sum_i \log p_i(y_i)$, where $p_i(y_i)$ is the probability that the small model, at that temperature, gives to the right answer of request $i$. It lies between 0.1 and 10; looking for it in steps of 0.1 above 1 and of 0.01 below is enough. A network is often too sure: when it says 0.95 it is right less than 95% of the time, and then the temperature is greater than 1;
 # - `"threshold"`: the one that sends the **fewest** requests to the cloud among those that make the **whole** cascade (what is answered on the device and what goes to the cloud) right in validation for a fraction `target` or more. It may be greater than 1: `math.inf` sends all of them;
 # - `"cloud_fraction"`: the fraction of requests that one expects to send to the cloud with that threshold.
 #
