@@ -1201,7 +1201,7 @@ def report(runs, warm_up_s):
 #    get `None`. `submit` raises nothing, and later requests are not affected.
 # 5. `reply` may call `submit` (a client that asks for something else on getting its answer): that request is a new one, and does not go in the batch that is being answered. If it fills another batch, that batch may leave before or after the replies of the first that are still missing: both orders are accepted.
 #
-# Remember that what is scheduled on the clock is not cancelled: an expiry comes even if its batch has already left because it was full.
+# Remember that what is scheduled on the clock cannot be cancelled: an expiry comes even if its batch has already left because it was full.
 
 # %% answer="batcher"
 class MicroBatcher:
@@ -5097,7 +5097,7 @@ def choose(case):
 # Una tienda en línea con dos millones de usuarios y un catálogo de cien mil artículos quiere una portada con 20 recomendaciones para quien entra. Recibe 5 millones de visitas al día, y en la hora punta llegan cinco veces más que en una hora media; el 30 % son de gente que no ha entrado nunca, y los precios y las existencias
 # cambian cada pocos minutos. La portada tiene que estar en 200 ms. El modelo se vuelve a entrenar cada semana.
 #
-# Diseña cómo se sirve y defiéndelo, en un texto de 250 a 350 palabras:
+# Diseña cómo se sirve y defiéndelo, en un texto de 250 a 350 palabras que diga:
 #
 # 1. qué se calcula por lotes, qué en línea y qué se guarda en caché, y por qué: espacio de entradas, latencia y frescura, cada una por su nombre;
 # 2. qué pasa cuando algo falla o se desborda: llega el doble de lo que se puede atender, el modelo no contesta, se despliega una versión nueva a mitad de la hora punta;
@@ -5105,7 +5105,7 @@ def choose(case):
 #
 # Apóyate al menos en **tres números tuyos**, con su unidad, medidos en la lección o calculados aquí con tus funciones, y di de uno de ellos por qué en esa tienda podría salir distinto.
 #
-# Cada una de las tres preguntas vale 1 punto, y otro los tres números y lo que dices de ellos.
+# Cada una de las tres preguntas vale 1 punto, y los tres números, con lo que dices de ellos, otro.
 # ### BEGIN SOLUTION
 # Dos etapas. Por lotes, cada noche, unos cientos de candidatos por usuario conocido: el espacio es finito (dos millones de filas) y los gustos aguantan un día. En línea, el orden de esos candidatos con la sesión, y el filtro de precios y existencias, que por lotes estarían viejos. Quien es nuevo no tiene fila: se usan los
 # candidatos de su país y su página de entrada, que son pocos y se precalculan cada hora. En caché, las características de los artículos, con una caducidad de minutos y la versión del modelo en la clave.
@@ -5134,7 +5134,7 @@ def choose(case):
 #
 # Base your argument on at least **three numbers of your own**, with their unit, measured in the lesson or computed here with your functions, and say of one of them why in that shop it might come out different.
 #
-# Each of the three questions is worth 1 point, and so are the three numbers with what you say of them.
+# Each of the three questions is worth 1 point; the three numbers, with what you say of them, are worth another.
 # ### BEGIN SOLUTION
 # Two stages. In batch, each night, some hundreds of candidates per known user: the space is finite (two million rows) and tastes last a day. Online, the order of those candidates with the session, and the filter of prices and stock, which would be stale in batch. Whoever is new has no row: the
 # candidates of their country and landing page are used, which are few and are precomputed every hour. In the cache, the features of the items, with an expiry of minutes and the version of the model in the key.
