@@ -1671,6 +1671,9 @@ topic, sink, undisturbed = broker.create_topic("killed"), workspace() / "killed.
 checkpoint = spark.checkpoint("killed")
 publish(topic, as_messages(three_days))
 bar = tqdm(total=3, leave=False, desc=tr(es="flujos", en="streams"))
+# es: que no quede nada en memoria: también apagamos el Spark de este notebook
+# en: let nothing stay in memory: we shut this notebook's Spark down, too
+spark.stop()
 # es: otro proceso, con su propio Spark, que muere en el microlote 2
 # en: another process, with a Spark of its own, which dies in micro-batch 2
 with processes.group() as group:
@@ -1680,8 +1683,8 @@ with processes.group() as group:
 bar.update()
 with closing(open_sink(sink)) as db:
     at_the_crash = db.execute("SELECT count(*) FROM appended").fetchone()[0]
-# es: el Spark de este notebook sigue donde quedó; y, para comparar, una vida sin sobresaltos
-# en: this notebook's Spark goes on where it was left; and, to compare, a life without mishap
+# es: un Spark nuevo, en este notebook, sigue donde quedó; y, para comparar, una vida sin sobresaltos
+# en: a new Spark, in this notebook, goes on where it was left; and, to compare, a life without mishap
 replayed = in_stream(topic, sink, checkpoint, 800)
 bar.update()
 in_stream(topic, undisturbed, spark.checkpoint("undisturbed"), 1500)
@@ -1790,6 +1793,7 @@ numpy = [rate(vectorised, np.split(used, len(used) // size)) for size in batch_s
 lines = [json.dumps(message) for message in messages]
 decode = rate(lambda batch: [json.loads(line) for line in batch], [lines])
 
+session = spark.session()
 column = session.range(1_000_000).select((F.col("id") % 200).cast("int").alias("delay")).cache()
 column.count()
 by_row = F.udf(lambda delay: 0 if delay <= 0 else 1 if delay <= 15 else 2, "int", useArrow=False)
