@@ -60,7 +60,7 @@ questions_a_day = 600
 day_seconds = None
 # es: segundos y repeticiones de cada medida de caudal
 # en: seconds and repetitions of each measure of throughput
-measure_seconds, repeats = 0.3, 3
+measure_seconds, repeats = 0.25, 3
 # es: vuelos con que se entrena la red
 # en: flights the network is trained on
 training_flights = 6000
@@ -419,7 +419,7 @@ def new_table(place, how_many=0):
 
 
 # %% slide="subslide"
-REFRESHES = 6
+REFRESHES = 5
 
 
 def refresh_again_and_again(place, way, how_many):
@@ -1071,7 +1071,7 @@ with processes.group() as group:
     running = {"single": start_online(group, **SINGLE), "batched": start_online(group, **BATCHED)}
     plan = [(load, how) for load in loads for how in running]
     for load, how in tqdm(plan, desc=tr(es="cargas", en="loads"), leave=False):
-        answers = replay.open_loop(running[how].address, evenly(load * capacity, 1.2), timeout=10)
+        answers = replay.open_loop(running[how].address, evenly(load * capacity, 1.0), timeout=10)
         curves[how].append((milliseconds(answers, 50), milliseconds(answers, 95)))
 labels = {"single": tr(es="sin lotes", en="without batches"), "batched": tr(es="con lotes", en="with batches")}
 fig, ax = plots.subplots(figsize=(7, 3.6))
@@ -1984,11 +1984,11 @@ tables.show(
 # %% [markdown] lang="es" slide="subslide" row="28"
 # Mueve la **carga**: es una media, y la hora punta pide casi el doble; cuando la punta pasa de lo que cabe, el p99 se dispara en los cuatro, también en la tabla, porque HTTP se llena. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas suben, aunque no tanto: la tarea calcula siempre las seis horas en que se puede preguntar por un vuelo. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más las preguntas con pantalla. Y cambia `model_times` a 100: manda el modelo, y las filas sin usar empiezan a costar.
 #
-# ¿Es de fiar? La antigüedad sí: es la misma cuenta. La CPU se queda corta donde hay modelo, porque la simulación no cruza entre hilos. Y el p99 **no se puede comparar**: el simulado es el de un servidor que no comparte procesador con el generador de carga ni con nadie, y el medido puede ser muchas veces mayor, y en otro orden. Úsalo para ver dónde se dispara la cola, no para elegir entre dos barras parecidas. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
+# ¿Es de fiar? La antigüedad sí: es la misma cuenta. La CPU se queda corta donde las preguntas llegan al modelo, porque la simulación no cruza entre hilos. Y el p99 **no se puede comparar**: el simulado es el de un servidor que no comparte procesador con el generador de carga ni con nadie, y el medido puede ser muchas veces mayor, y en otro orden. (Si tu streaming no ha tardado más que en línea, los dos salen iguales.) Úsalo para ver dónde se dispara la cola, no para elegir entre dos barras parecidas. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
 # %% [markdown] lang="en" slide="subslide" row="28"
 # Move the **load**: it is a mean, and the rush hour asks for nearly twice as much; when the rush goes beyond what fits, the p99 explodes in all four, in the table as well, since HTTP fills up. Lower the **interval**: the batch's staleness falls with it, and the rows rise, though not as much: the job always computes the six hours in which a flight may be asked about. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the questions with a screen. And change `model_times` to 100: the model rules, and unused rows begin to cost.
 #
-# Can it be trusted? Staleness can: it is the same sum. CPU falls short where there is a model, since the simulation does not cross between threads. And the p99 **cannot be compared**: the simulated one is that of a server that shares its processor with no load generator and nobody else, and the measured one may be many times larger, and in another order. Use it to see where the queue explodes, not to choose between two similar bars. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
+# Can it be trusted? Staleness can: it is the same sum. CPU falls short where the questions reach the model, since the simulation does not cross between threads. And the p99 **cannot be compared**: the simulated one is that of a server that shares its processor with no load generator and nobody else, and the measured one may be many times larger, and in another order. (If your streaming took no longer than online, the two come out equal.) Use it to see where the queue explodes, not to choose between two similar bars. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
 
 # %% [markdown] lang="es" slide="slide" row="32"
 # ## Ordenar en dos etapas
@@ -2330,7 +2330,8 @@ times_smaller_p99 = None
 
 # %% slide="fragment"
 LIMIT = 16
-twice = evenly(2 * capacity, 2)
+overload_seconds = 1.5
+twice = evenly(2 * capacity, overload_seconds)
 overload, states = {}, {}
 with processes.group() as group:
     for name, limit in (("unlimited", None), ("limited", LIMIT)):
@@ -2354,7 +2355,9 @@ tables.show(
         }
         for name, answers in overload.items()
     ],
-    caption=tr(es="Dos segundos al doble de la capacidad", en="Two seconds at twice the capacity"),
+    caption=tr(
+        es=f"{overload_seconds:g} segundos al doble de la capacidad", en=f"{overload_seconds:g} seconds at twice the capacity"
+    ),
 )
 compare(
     tr(es="peticiones rechazadas", en="requests refused"),
@@ -2529,9 +2532,12 @@ def swappable(folder, features, ready, stopping):
 
 
 PHASES = [("none", {}), ("shadow", {"version": "v2"}), ("canary", {"share": 20}), ("promoted", {})]
-phase_seconds, began_at, said = 0.8, {}, {}
+# es: también en una máquina lenta, las suficientes para ver algo en cada fase
+# en: on a slow machine, too, enough of them to see something in each phase
+rate, phase_seconds, began_at, said = max(60.0, 0.4 * capacity), 0.8, {}, {}
 during_swap = [
-    (at, body(each)) for (at, _), each in zip(evenly(0.4 * capacity, len(PHASES) * phase_seconds), a_day_of(5000, seed=6), strict=False)
+    (at, body(each))
+    for (at, _), each in zip(evenly(rate, len(PHASES) * phase_seconds), a_day_of(3000, seed=6), strict=False)
 ]
 
 
@@ -2540,9 +2546,12 @@ def change_phases(address, first):
     with services.http_client(address) as client:
         for number, (phase, settings) in enumerate(PHASES):
             sleep(max(0.0, first + number * phase_seconds - monotonic()))
+            began_at[phase] = monotonic()
             if phase != "none":
                 said[phase] = client.post("/admin", json={"phase": phase} | settings).json()
-            began_at[phase] = monotonic()
+        # es: del relevo cuenta el momento en que ya está hecho
+        # en: of the takeover, what counts is the moment at which it is done
+        began_at["promoted"] = monotonic()
 
 
 with processes.group() as group:
