@@ -75,7 +75,6 @@ import random
 import signal
 import sqlite3
 import statistics
-import time
 import tracemalloc
 from collections import defaultdict, deque
 from contextlib import ExitStack, closing
