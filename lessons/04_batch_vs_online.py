@@ -764,16 +764,14 @@ def row_of(features, question):
     return features.rows([question.flight], [question.asked_at], [screen])[0]
 
 
-def online(path, features, max_size, max_wait, limit, pause_after, ready, stopping):
-    """The online service, as a process. `pause_after`: seconds after the first question at which it freezes for 0.4 s."""
-    batcher, freezes_at = Batcher(path, max_size, max_wait), math.inf if pause_after is None else None
+def online(path, features, max_size, max_wait, limit, pause_at, ready, stopping):
+    """The online service, as a process. `pause_at`: the question (counting those of the warm-up) at which it freezes for 0.4 s."""
+    batcher, asked_so_far = Batcher(path, max_size, max_wait), 0
 
     async def answer(question):
-        nonlocal freezes_at
-        if freezes_at is None:
-            freezes_at = monotonic() + pause_after
-        elif monotonic() > freezes_at:
-            freezes_at = math.inf
+        nonlocal asked_so_far
+        asked_so_far += 1
+        if asked_so_far == pause_at:
             sleep(0.4)
         p, version = await batcher.ask(row_of(features, question))
         return {"p": p, "version": version, "computed_at": question.asked_at}
@@ -782,10 +780,13 @@ def online(path, features, max_size, max_wait, limit, pause_after, ready, stoppi
     services.serve_http(app, ready, stopping)
 
 
-def start_online(group, version="v1", max_size=1, max_wait=0.0, limit=None, pause_after=None):
+WARM_UP = 20
+
+
+def start_online(group, version="v1", max_size=1, max_wait=0.0, limit=None, pause_at=None):
     """Start the service and wait until it is ready and warm."""
     name = f"online-{version}-{max_size}"
-    settings = (folder / f"{version}.onnx", today, max_size, max_wait, limit, pause_after)
+    settings = (folder / f"{version}.onnx", today, max_size, max_wait, limit, pause_at)
     return until_ready(group.start(online, *settings, name=name))
 
 
@@ -798,7 +799,7 @@ def until_ready(service, seconds=20):
             sleep(0.01)
         # es: y se calienta: las primeras peticiones no entran en ninguna medida (traen pantalla: no se guarda nada)
         # en: and it is warmed up: the first requests enter no measure (they bring a screen: nothing is stored)
-        for flight in range(20):
+        for flight in range(WARM_UP):
             client.post("/predict", json={"flight": flight, "asked_at": 5.0, "announced": 0.0})
     return service
 
@@ -867,7 +868,7 @@ def evenly(rate, seconds):
 loops = {}
 with processes.group() as group:
     for name in ("closed", "open"):
-        service = start_online(group, max_size=32, pause_after=1.0)
+        service = start_online(group, max_size=32, pause_at=WARM_UP + 40)
         loops[name] = (
             replay.closed_loop(service.address, bodies, concurrency=1, seconds=2)
             if name == "closed"
@@ -1054,17 +1055,19 @@ compare(
 capacity = median("v1", 32, "single")
 
 # %% [markdown] lang="es" slide="subslide" row="26 28"
-# Con un solo cliente, el lote espera a otras peticiones que no llegan: cada una paga `max_wait` entero, y el caudal **baja**. Con 32, casi siempre hay otras esperando, y **sube**. ¿De dónde sale lo que se gana? Las dos últimas columnas lo separan. Una parte es la multiplicación, que es la que enseña la figura anterior; la otra, cruzar entre el bucle de eventos y el hilo del modelo **una vez por lote** y no una por petición.
+# Con un solo cliente, el lote espera a otras peticiones que no llegan: cada una paga `max_wait` entero, y el caudal **baja** (salvo que tu máquina esté tan ocupada que 4 ms no se noten). Con 32, casi siempre hay otras esperando, y **sube**. ¿De dónde sale lo que se gana? Las dos últimas columnas lo separan. Una parte es la multiplicación, que es la que enseña la figura anterior; la otra, cruzar entre el bucle de eventos y el hilo del modelo **una vez por lote** y no una por petición.
 # En el modelo ligero, cuyo cálculo es casi gratis, todo es lo segundo. En una máquina desahogada un cruce cuesta poco; en una ocupada espera turno, y puede pesar más que el modelo. Y HTTP no se agrupa: es el suelo de los dos.
 #
 # De modo que caudal y latencia no «mejoran juntos» ni «hay que sacrificar siempre uno por la otra»: depende de la carga. Se ve mejor en lazo abierto, con la latencia a distintas cargas, medidas como parte de la capacidad del servicio sin lotes.
 # %% [markdown] lang="en" slide="subslide" row="26 28"
-# With a single client the batch waits for company that does not come: each request pays the whole `max_wait`, and throughput **falls**. With 32 there are nearly always others waiting, and it **rises**. Where does the gain come from? The last two columns take it apart. One part is the multiplication, which is what the figure before shows; the other, crossing between the event loop and the model's thread **once a batch** and not once a request.
+# With a single client the batch waits for company that does not come: each request pays the whole `max_wait`, and throughput **falls** (unless your machine is so busy that 4 ms do not show). With 32 there are nearly always others waiting, and it **rises**. Where does the gain come from? The last two columns take it apart. One part is the multiplication, which is what the figure before shows; the other, crossing between the event loop and the model's thread **once a batch** and not once a request.
 # In the light model, whose computation is almost free, all of it is the second. On a quiet machine a crossing costs little; on a busy one it waits for its turn, and may weigh more than the model. And HTTP is not batched: it is the floor of both.
 #
 # So throughput and latency neither "improve together" nor "are always traded for each other": it depends on the load. It is easier to see in an open loop, with the latency at several loads, measured as a part of the capacity of the service without batches.
 
 # %% slide="fragment"
+from matplotlib.ticker import LogLocator
+
 loads = [0.3, 0.8, 1.4]
 curves = defaultdict(list)
 with processes.group() as group:
@@ -1081,6 +1084,9 @@ for shift, ((how, points), mark, color) in enumerate(zip(curves.items(), "os", p
     ax.plot(places, [p50 for p50, _ in points], mark, color=color, label=f"p50, {labels[how]}")
     ax.plot(places, [p95 for _, p95 in points], "^", color=color, label=f"p95, {labels[how]}")
 ax.set_yscale("log")
+ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+ax.yaxis.set_major_formatter("{x:g}")
+ax.minorticks_off()
 ax.set_xlim(-0.5, len(loads) - 0.5)
 ax.set_xticks(range(len(loads)), loads)
 ax.set(
@@ -1202,10 +1208,10 @@ def ask_by_kafka(config, reads, inbox, outbox, requests, line, patience):
     if line:
         # es: calentamiento, como en los servicios
         # en: warm-up, as in the services
-        for number in range(20):
+        for number in range(WARM_UP):
             producer.produce(inbox, key=f"warm-{number}", value=json.dumps(requests[number][1]))
         deadline = monotonic() + patience
-        while len(first) < 20 and monotonic() < deadline:
+        while len(first) < WARM_UP and monotonic() < deadline:
             collect(0.02)
         first.clear()
         came.clear()
@@ -1984,11 +1990,11 @@ tables.show(
 # %% [markdown] lang="es" slide="subslide" row="28"
 # Mueve la **carga**: es una media, y la hora punta pide casi el doble; cuando la punta pasa de lo que cabe, el p99 se dispara en los cuatro, también en la tabla, porque HTTP se llena. Baja el **intervalo**: la antigüedad de los lotes baja con él, y las filas suben, aunque no tanto: la tarea calcula siempre las seis horas en que se puede preguntar por un vuelo. Sube la **cabeza** del híbrido hasta todos los vuelos: se convierte en los lotes, más las preguntas con pantalla. Y cambia `model_times` a 100: manda el modelo, y las filas sin usar empiezan a costar.
 #
-# ¿Es de fiar? La antigüedad sí: es la misma cuenta. La CPU se queda corta donde las preguntas llegan al modelo, porque la simulación no cruza entre hilos. Y el p99 **no se puede comparar**: el simulado es el de un servidor que no comparte procesador con el generador de carga ni con nadie, y el medido puede ser muchas veces mayor, y en otro orden. (Si tu streaming no ha tardado más que en línea, los dos salen iguales.) Úsalo para ver dónde se dispara la cola, no para elegir entre dos barras parecidas. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
+# ¿Es de fiar? La antigüedad sí: es la misma cuenta. La CPU es una aproximación: sus tiempos se midieron en otro momento, y la simulación no cruza entre hilos. Y el p99 **no se puede comparar**: el simulado es el de un servidor que no comparte procesador con el generador de carga ni con nadie, y el medido puede ser muchas veces mayor, y en otro orden. (Si tu streaming no ha tardado más que en línea, los dos salen iguales.) Úsalo para ver dónde se dispara la cola, no para elegir entre dos barras parecidas. (Sin mandos, como en la web, la figura es la del punto de partida: llama a `draw` con otros valores.)
 # %% [markdown] lang="en" slide="subslide" row="28"
 # Move the **load**: it is a mean, and the rush hour asks for nearly twice as much; when the rush goes beyond what fits, the p99 explodes in all four, in the table as well, since HTTP fills up. Lower the **interval**: the batch's staleness falls with it, and the rows rise, though not as much: the job always computes the six hours in which a flight may be asked about. Raise the hybrid's **head** to all the flights: it becomes the batch, plus the questions with a screen. And change `model_times` to 100: the model rules, and unused rows begin to cost.
 #
-# Can it be trusted? Staleness can: it is the same sum. CPU falls short where the questions reach the model, since the simulation does not cross between threads. And the p99 **cannot be compared**: the simulated one is that of a server that shares its processor with no load generator and nobody else, and the measured one may be many times larger, and in another order. (If your streaming took no longer than online, the two come out equal.) Use it to see where the queue explodes, not to choose between two similar bars. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
+# Can it be trusted? Staleness can: it is the same sum. CPU is an approximation: its times were measured at another moment, and the simulation does not cross between threads. And the p99 **cannot be compared**: the simulated one is that of a server that shares its processor with no load generator and nobody else, and the measured one may be many times larger, and in another order. (If your streaming took no longer than online, the two come out equal.) Use it to see where the queue explodes, not to choose between two similar bars. (Without sliders, as on the web, the figure is that of the starting point: call `draw` with other values.)
 
 # %% [markdown] lang="es" slide="slide" row="32"
 # ## Ordenar en dos etapas
@@ -2396,8 +2402,8 @@ ax.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Latencia de las peticiones aceptadas al doble de la capacidad. Sin límite crece mientras dura la carga. Con límite sube y baja con la máquina, pero no crece con el tiempo, y queda casi siempre muy por debajo.",
-        en="Latency of the accepted requests at twice the capacity. Without a limit it grows for as long as the load lasts. With a limit it goes up and down with the machine, but it does not grow with time, and is nearly always far below.",
+        es="Latencia de las peticiones aceptadas al doble de la capacidad. Sin límite crece mientras dura la carga. Con límite sube y baja con la máquina, pero no crece con el tiempo, y acaba por debajo.",
+        en="Latency of the accepted requests at twice the capacity. Without a limit it grows for as long as the load lasts. With a limit it goes up and down with the machine, but it does not grow with time, and ends below.",
     ),
 )
 
@@ -2635,9 +2641,7 @@ def send_signal(service, name, moments):
     """In a thread: as soon as the service has answered ten clients, the signal; and when it was sent."""
     with services.http_client(service.address) as client:
         answered = 0.0
-        # es: diez más que las veinte del calentamiento
-        # en: ten more than the twenty of the warm-up
-        while answered < 30:
+        while answered < WARM_UP + 10:
             sleep(0.03)
             families = text_string_to_metric_families(client.get("/metrics").text)
             samples = [sample for family in families for sample in family.samples]
