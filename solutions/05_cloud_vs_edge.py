@@ -783,7 +783,7 @@ def _requests(count, seed):
         script = [(chance.choice(["ok", "cut", "cut"]), round(chance.choice([chance.uniform(0.005, 0.3), chance.uniform(0.005, 0.05), 9.0]), 3)) for _ in range(4)]
         facts = dict(start=chance.choice([0.0, 17.25, 86_400.0]), p95_s=typical, device_s=device, budget_s=budget)
         limits, now = [], 0.0
-        for what, after in script:
+        for _, after in script:
             left = budget - device - now
             limits += [left - typical, left - after]
             now += min(after, max(left, 0))
