@@ -2389,7 +2389,7 @@ X = {part: torch.tensor(images[where]) for part, where in parts_of.items()}
 Y = {part: torch.tensor(labels[where]) for part, where in parts_of.items()}
 
 
-def train(width, seed, steps=200):
+def train(width, seed, steps=300):
     """A network 64 -> width -> width -> 10."""
     torch.manual_seed(seed)
     net = torch.nn.Sequential(
