@@ -31,9 +31,10 @@ STAGES = (
     Stage("format", ("ruff", "format", "--check", "src", "tests")),
     Stage("check", ("mlprod", "check")),  # the sources' own linter, and built notebooks that differ from them
     Stage("coverage", ("mlprod", "coverage")),
-    Stage("audit", ("mlprod", "audit")),
+    # limits against what hangs, not measures: two Sparks at once on two busy cores must fit
+    Stage("audit", ("mlprod", "audit", "--timeout", "60")),
     Stage("unit", ("pytest", "-ra", "-n", "2", "--junit-xml", "build/reports/pytest.xml")),
-    Stage("notebooks", ("mlprod", "run")),
+    Stage("notebooks", ("mlprod", "run", "--timeout", "600")),
 )
 
 
