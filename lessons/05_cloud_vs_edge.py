@@ -2549,7 +2549,7 @@ for ax, key, label in zip(
         ax.annotate(
             str(width),
             (r[key], r["accuracy"]),
-            xytext=(9, -4),
+            xytext=(9, -4) if width < max(WIDTHS) else (0, 9),
             textcoords="offset points",
             fontsize=9,
         )
@@ -2737,13 +2737,13 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="40" slide="subslide"
-# Compara la curva con la recta de **enviar al azar**: lo que la cascada gana por encima es lo que vale la seguridad del modelo pequeño. Con las cifras es mucho: los errores se concentran donde duda, y el grande los arregla. Con el teclado hay que enviar muchas veces más (y aun así el punto que se pierde puede pasar de uno: el umbral se eligió con otra muestra). La última columna dice por qué: donde duda el pequeño, muchas veces falla también el grande, y enviar eso no compra nada. Y lee la línea de debajo de la tabla antes de montar nada: una **tabla de recuentos** queda por encima de la red pequeña y cerca de la grande. Antes de unir dos modelos con una cascada, comprueba que cada uno se gana su sitio.
+# Compara la curva con la recta de **enviar al azar**: lo que la cascada gana por encima es lo que vale la seguridad del modelo pequeño. Con las cifras es mucho: los errores se concentran donde duda, y el grande los arregla. Con el teclado hay que enviar varias veces más (y aun así el punto que se pierde puede pasar de uno: el umbral se eligió con otra muestra). La última columna dice por qué: donde duda el pequeño, muchas veces falla también el grande, y enviar eso no compra nada. Y lee la línea de debajo de la tabla antes de montar nada: una **tabla de recuentos** queda por encima de la red pequeña y cerca de la grande. Antes de unir dos modelos con una cascada, comprueba que cada uno se gana su sitio.
 #
 # Dos avisos. El umbral se elige con datos que no son los de juzgar; si los usuarios cambian, la fracción enviada cambia con ellos, y con ella la factura. Y «0.9 de probabilidad» no significa que acierte el 90 %: la cascada solo necesita que el **orden** sea bueno, pero quien lea ese número como una promesa se equivocará.
 #
 # **Dónde va cada parte.** El pequeño, donde está la pregunta. El grande, donde quepa y llegue a tiempo: en la nube si el plazo lo permite, en un servidor local si no. Y sin red, la cascada **sigue respondiendo** con el pequeño, y debe decirlo.
 # %% [markdown] lang="en" row="40" slide="subslide"
-# Compare the curve with the straight line of **sending at random**: what the cascade gains above it is what the confidence of the small model is worth. With the digits it is a lot: the errors are concentrated where it doubts, and the big one corrects them. With the keyboard many times as much has to be sent (and even so the loss may exceed a point: the threshold was chosen on another sample). The last column says why: where the small one doubts, the big one is often wrong too, and sending that buys nothing. And read the line below the table before you build anything: a **table of counts** is above the small network and near the big one. Before you join two models in a cascade, check that each of them earns its place.
+# Compare the curve with the straight line of **sending at random**: what the cascade gains above it is what the confidence of the small model is worth. With the digits it is a lot: the errors are concentrated where it doubts, and the big one corrects them. With the keyboard several times as much has to be sent (and even so the loss may exceed a point: the threshold was chosen on another sample). The last column says why: where the small one doubts, the big one is often wrong too, and sending that buys nothing. And read the line below the table before you build anything: a **table of counts** is above the small network and near the big one. Before you join two models in a cascade, check that each of them earns its place.
 #
 # Two warnings. The threshold is chosen on data that are not those of judging; if the users change, the share sent changes with them, and the bill too. And "a probability of 0.9" does not mean that it is right 90 % of the time: the cascade only needs the **order** to be good, but whoever reads that number as a promise will be mistaken.
 #
