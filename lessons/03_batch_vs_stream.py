@@ -300,7 +300,7 @@ choose(
 #
 # ¿Y a quién le importa el cuándo? A un modelo. El nuestro responde, media hora antes de la salida prevista, a una pregunta: **¿llegará este vuelo más de 15 minutos tarde?** Tiene dos clases de características:
 #
-# - **por lotes**: el retraso medio de la compañía y del destino en el mes anterior, la hora local, la distancia, los años del avión. Cambian despacio: calculadas anoche, hoy valen lo mismo;
+# - **por lotes**: el retraso medio de la compañía y del destino en abril (el mes anterior a los de entrenamiento), la hora local, la distancia, los años del avión. Cambian despacio: las calculadas anoche sirven hoy. (Para simplificar, aquí las dos medias no se vuelven a calcular: en agosto tienen meses, y parte de lo que aportan las dinámicas puede venir de ahí);
 # - **dinámicas**: el retraso medio y el número de salidas **del aeropuerto en los últimos 60 minutos**. Dentro de una hora serán otras.
 #
 # Que una característica sea dinámica no quiere decir que «a veces cambia»: también la edad cambia. Quiere decir que cambia **antes de que te dé tiempo a usarla** si la calculas con el lote de cada noche.
@@ -309,7 +309,7 @@ choose(
 #
 # And who cares about when? A model does. Ours answers a question half an hour before the scheduled departure: **will this flight arrive more than 15 minutes late?** It has two kinds of features:
 #
-# - **batch**: the mean delay of the carrier and of the destination in the month before, the local hour, the distance, the years of the plane. They change slowly: computed last night, they are as good today;
+# - **batch**: the mean delay of the carrier and of the destination in April (the month before training begins), the local hour, the distance, the age of the plane. They change slowly: computed last night, they are good today. (To keep it simple, the two means are not computed again here: by August they are months old, and part of what the dynamic features add may come from that);
 # - **dynamic**: the mean delay and the number of departures **of the airport in the last 60 minutes**. An hour from now they will be others.
 #
 # That a feature is dynamic does not mean that "it changes sometimes": so does age. It means that it changes **before you get to use it** when you compute it in the nightly batch.
@@ -513,12 +513,12 @@ compare(
 )
 
 # %% [markdown] lang="es" row="15" slide="subslide"
-# Tres lecturas. **Lo fresco ayuda**: mira si la banda deja fuera el cero. **Al principio la curva es casi plana**: entre un dato de este segundo y uno de hace diez minutos hay una parte pequeña de lo que aportan; aquí gana poco quien pase de diez minutos a milisegundos. Y **envejece en horas**, no en días: un aeropuerto con retrasos sigue con ellos un buen rato, así que un
+# Tres lecturas. **Lo fresco ayuda**: mira si la banda deja fuera el cero. **Diez minutos cuestan poco** (fíjate en el eje: las antigüedades no están a la misma distancia, así que la pendiente del dibujo no es pérdida por minuto): entre un dato de este segundo y uno de hace diez minutos hay una parte pequeña de lo que aportan; aquí gana poco quien pase de diez minutos a milisegundos. Y **envejece en horas**, no en días: un aeropuerto con retrasos sigue con ellos un buen rato, así que un
 # dato de hace una hora aún dice algo, y el de ayer es ya de otro día. (Cada modelo se ha entrenado con la misma antigüedad con la que predice. Entrenar con datos frescos y servir viejos sería otra cosa: un desajuste, y de esos hablaremos.)
 #
 # Cada problema tiene su curva. Un detector de fraude la tendrá de segundos; una recomendación de películas, quizá de días. **Mídela antes de montar nada**: solo hacen falta datos históricos con su hora. Al final de la unidad le pondremos precio.
 # %% [markdown] lang="en" row="15" slide="subslide"
-# Three readings. **Fresh helps**: see whether the band leaves zero out. **At first the curve is almost flat**: between this second's value and one of ten minutes ago there is a small part of what they add; going from ten minutes to milliseconds buys little here. And **it ages in hours**, not in days: an airport with delays keeps them for a good while, so that
+# Three readings. **Fresh helps**: see whether the band leaves zero out. **Ten minutes cost little** (mind the axis: the ages are not equally far apart, so the slope you see is no loss per minute): between this second's value and one of ten minutes ago there is a small part of what they add; going from ten minutes to milliseconds buys little here. And **it ages in hours**, not in days: an airport with delays keeps them for a good while, so that
 # a value of an hour ago still says something, and yesterday's belongs to another day. (Each model was trained at the staleness at which it predicts. Training on fresh data and serving stale data would be another thing: a skew, and we shall come to those.)
 #
 # Each problem has its own curve. A fraud detector's will be one of seconds; a film recommender's, maybe of days. **Measure it before you build anything**: all it takes is historical data with its times. At the end of the unit we will put a price on it.
@@ -610,10 +610,10 @@ for question, predicted, name in (
 
 # %% [markdown] lang="es" row="16" slide="subslide"
 # La memoria depende de **cuántas ventanas hay abiertas por cuántas claves**, no de cuántos eventos pasan: con mil veces más vuelos por hora, igual; con mil veces más aeropuertos, mil veces más. Por eso en un flujo real se vigila el tamaño del estado, y por eso una clave que crece sin fin (un
-# identificador de sesión) necesita caducidad. Una ventana que no se cierra nunca es lo mismo que `list(stream)`, solo que más lenta en matarte.
+# identificador de sesión) necesita caducidad. Una ventana que no se cierra nunca es lo mismo que `list(stream)`, solo que más lenta en matarte. (El cociente medido de las ventanas abiertas no tiene por qué ser 1: se usa tan poca memoria que se notan los objetos auxiliares de Python. Lo que importa es que no crece con los eventos.)
 # %% [markdown] lang="en" row="16" slide="subslide"
 # Memory depends on **how many windows are open for how many keys**, not on how many events go by: with a thousand times more flights an hour, the same; with a thousand times more airports, a thousand times more. That is why the size of the state is watched in a real stream, and why a key that grows without end (a
-# session id) needs an expiry. A window that never closes is the same as `list(stream)`, only slower to kill you.
+# session id) needs an expiry. A window that never closes is the same as `list(stream)`, only slower to kill you. (The ratio measured for the open windows need not be 1: so little memory is used that Python's own small objects show. What matters is that it does not grow with the events.)
 
 # %% [markdown] lang="es" row="17" slide="slide"
 # ## La hora en que ocurrió y la hora en que llega
@@ -724,8 +724,8 @@ ax.legend(loc="upper left", fontsize=9, bbox_to_anchor=(0.0, 0.98))
 plots.show(
     fig,
     alt=tr(
-        es="Catorce eventos: en horizontal cuándo llegan, en vertical cuándo ocurrieron. La marca de agua es una escalera que va cuatro minutos por debajo del mayor tiempo de evento visto. Cada banda es una ventana de diez minutos y termina cuando la escalera alcanza su borde superior. Dos eventos desordenados entran porque su banda seguía abierta; dos llegan cuando la suya ya se había cerrado y se descartan. La última banda sigue abierta.",
-        en="Fourteen events: across, when they arrive; upwards, when they happened. The watermark is a staircase four minutes below the greatest event time seen. Each band is a window of ten minutes, and ends when the staircase reaches its upper edge. Two events that are out of order enter because their band was still open; two come when theirs had closed, and are dropped. The last band stays open.",
+        es="Catorce eventos: en horizontal cuándo llegan, en vertical cuándo ocurrieron. La marca de agua es una escalera que va cuatro minutos por debajo del mayor tiempo de evento visto. Cada banda es una ventana de diez minutos y termina cuando la escalera alcanza su borde superior. Dos eventos desordenados entran porque su banda seguía abierta; dos llegan cuando la suya ya se había cerrado y se descartan. Las dos últimas bandas siguen abiertas.",
+        en="Fourteen events: across, when they arrive; upwards, when they happened. The watermark is a staircase four minutes below the greatest event time seen. Each band is a window of ten minutes, and ends when the staircase reaches its upper edge. Two events that are out of order enter because their band was still open; two come when theirs had closed, and are dropped. The last two bands stay open.",
     ),
 )
 compare(
@@ -742,19 +742,17 @@ compare(
 )
 
 # %% [markdown] lang="es" row="17" slide="subslide"
-# Mírala despacio. El evento del minuto 6 llega en el 13, desordenado, y **entra**: la marca de agua iba por el 6 y su ventana estaba abierta. El del minuto 8 llega en el 18, cuando la ventana ya se había cerrado: **se descarta**. Y la última ventana **sigue abierta**,
-# y lo seguirá, pase el tiempo que pase.
+# Mírala despacio. El evento del minuto 6 llega en el 13, desordenado, y **entra**: la marca de agua iba por el 6 y su ventana estaba abierta. El del minuto 8 llega en el 18, cuando la ventana ya se había cerrado: **se descarta**. Y las dos últimas ventanas **siguen abiertas**, y así seguirán, pase el tiempo que pase, mientras no llegue otro evento.
 #
 # ### «Mi ventana no se cierra»
 #
-# Es la pregunta más repetida sobre flujos, y tiene casi siempre la misma respuesta: **la marca de agua la mueven los eventos, no el reloj**. Si de madrugada no sale ningún avión, nadie empuja. Con varias particiones es peor: la marca de agua del conjunto es la **menor** de todas, y basta una callada para pararla.
+# Es la pregunta más repetida sobre flujos, y tiene casi siempre la misma respuesta: **la marca de agua la mueven los eventos, no el reloj**. Si de madrugada no sale ningún avión, no hay evento que la haga avanzar. En Flink, con varias particiones es peor: la marca de agua del conjunto es la **menor** de todas, y basta con que una calle para pararla. (Spark toma el mayor tiempo visto en todas las particiones de una fuente, y su riesgo es el contrario: lo de una partición retrasada se descarta.)
 # %% [markdown] lang="en" row="17" slide="subslide"
-# Look at it slowly. The event of minute 6 arrives in minute 13, out of order, and **enters**: the watermark stood at 6, and its window was open. The one of minute 8 arrives in minute 18, when its window had closed: it is **dropped**. And the last window **stays open**,
-# and will stay so, however much time goes by.
+# Look at it slowly. The event of minute 6 arrives in minute 13, out of order, and **enters**: the watermark stood at 6, and its window was open. The one of minute 8 arrives in minute 18, when its window had closed: it is **dropped**. And the last two windows **stay open**, and will stay so, however much time goes by, until another event comes.
 #
 # ### "My window never closes"
 #
-# It is the most repeated question about streams, and nearly always has the same answer: **the watermark is moved by events, not by the clock**. If no plane leaves in the small hours, nobody pushes it. With several partitions it is worse: the watermark of the whole is the **least** of them all, and one that is silent is enough to stop it.
+# It is the most repeated question about streams, and nearly always has the same answer: **the watermark is moved by events, not by the clock**. If no plane leaves in the small hours, nobody pushes it. In Flink, with several partitions it is worse: the watermark of the whole is the **least** of them all, and one that falls silent stops it. (Spark takes the greatest time seen in all the partitions of a source, and its risk is the opposite: what a partition that lags behind brings is dropped.)
 
 
 # %% slide="fragment"
@@ -797,7 +795,7 @@ tables.show(
 #
 # ### Cuánto esperar
 #
-# El margen es un intercambio: esperar más pierde menos datos y da la respuesta más tarde. Con las salidas de una semana, en el orden en que llegan, ventanas de una hora por aeropuerto y una marca de agua común.
+# El margen es un intercambio: esperar más pierde menos datos y da la respuesta más tarde. Con las salidas de una semana, en el orden en que llegan, ventanas de una hora para los tres aeropuertos juntos y una sola marca de agua.
 #
 # **Predice:** ¿qué porcentaje de los eventos se descarta con un margen de 1 minuto?
 # %% [markdown] lang="en" row="17" slide="subslide"
@@ -805,7 +803,7 @@ tables.show(
 #
 # ### How long to wait
 #
-# The margin is a trade-off: waiting longer loses less data and answers later. With a week's departures, in the order in which they arrive, windows of an hour per airport, and one common watermark.
+# The margin is a trade-off: waiting longer loses less data and answers later. With a week's departures, in the order in which they arrive, windows of an hour for the three airports together, and a single watermark.
 #
 # **Predict:** what percentage of the events is dropped with a margin of 1 minute?
 
@@ -869,7 +867,7 @@ print(
 )
 
 # %% [markdown] lang="es" row="17" slide="subslide"
-# El reparto no es suave: casi todo llega en segundos, unos cortes de línea retienen a un aeropuerto durante media hora, y unos pocos eventos tardan horas. Con un margen pequeño se pierde poco; para perder **nada** hay que esperar al más lento, y entonces la respuesta ya no sirve. Se elige un margen, se **cuenta** lo que se
+# Las demoras son muy desiguales: casi todo llega en segundos, unos cortes de línea retienen a un aeropuerto durante media hora, y unos pocos eventos tardan horas. Con un margen pequeño se pierde poco; para perder **nada** hay que esperar al más lento, y entonces la respuesta ya no sirve. Se elige un margen, se **cuenta** lo que se
 # descarta (si sube, algo ha cambiado) y lo tardío se corrige aparte, en el lote de la noche. Y mientras las demoras quepan en el margen, la respuesta **no depende del orden de llegada**; la de quien usa su propio reloj, sí: cada repetición daría otra.
 #
 # ### Lo mismo, en Spark
@@ -952,10 +950,10 @@ tables.show(rows, caption=tr(es="Spark, entrega a entrega", en="Spark, delivery 
 
 # %% [markdown] lang="es" row="17" slide="subslide"
 # Ventanas y margen son los de antes, pero Spark descartó **uno menos**. No es un error: Spark mueve la marca de agua **entre microlotes**, no con cada evento, así que el del minuto 8, que llegó en la misma entrega que el que habría cerrado su ventana, aún entró. La promesa es que **no se descarta nada que llegue dentro del margen**; de lo que
-# llega más tarde no promete nada, ni que entre ni que no. (Por eso no se escribe una prueba que cuente con que algo tardío se descarte.) Y la última ventana, también aquí, espera.
+# llega más tarde no promete nada, ni que entre ni que no. (Por eso no se escribe una prueba que cuente con que algo tardío se descarte.) Y las dos últimas ventanas, también aquí, siguen esperando.
 # %% [markdown] lang="en" row="17" slide="subslide"
 # Windows and margin are those of before, but Spark dropped **one less**. That is no bug: Spark moves the watermark **between micro-batches**, not with each event, so that the one of minute 8, which came in the same delivery as the one that would have closed its window, still entered. The promise is that **nothing is dropped that arrives within the margin**; of what
-# comes later it promises nothing, neither that it enters nor that it does not. (That is why one does not write a test that counts on something late being dropped.) And the last window, here too, waits.
+# comes later it promises nothing, neither that it enters nor that it does not. (That is why one does not write a test that counts on something late being dropped.) And the last two windows, here too, go on waiting.
 
 # %% [markdown] lang="es" row="18 24" slide="slide"
 # ## Un dial, no un interruptor
@@ -1057,8 +1055,8 @@ left.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Izquierda: la espera media baja de forma continua desde medio día, con un arranque diario, hasta menos de un milisegundo, con uno por evento, sin ningún escalón. Derecha: espera contra eventos por segundo que atiende un núcleo; al acortar el intervalo el caudal baja, mucho más desde cero que con estado, hasta que casi cada arranque lleva un solo evento; de ahí en adelante apenas cambia. Con un arranque al día las dos curvas están casi en el mismo sitio.",
-        en="Left: the mean wait falls continuously from half a day, with one start a day, to less than a millisecond, with one per event, without any step. Right: wait against the events per second that one core handles; as the interval shrinks the throughput falls, much more from scratch than with state, until nearly every start holds a single event; from there on it hardly changes. With one start a day both curves are nearly in the same place.",
+        es="Izquierda: la espera media baja de forma continua desde medio día, con un arranque diario, hasta menos de un milisegundo, con uno por evento, sin ningún escalón. Derecha: espera contra eventos por segundo que atiende un núcleo; al acortar el intervalo el caudal baja, mucho más desde cero que con estado, hasta que casi cada arranque lleva un solo evento; de ahí en adelante baja mucho menos que la espera. Con un arranque al día las dos curvas están casi en el mismo sitio.",
+        en="Left: the mean wait falls continuously from half a day, with one start a day, to less than a millisecond, with one per event, without any step. Right: wait against the events per second that one core handles; as the interval shrinks the throughput falls, much more from scratch than with state, until nearly every start holds a single event; from there on it falls much less than the wait. With one start a day both curves are nearly in the same place.",
     ),
 )
 print(
@@ -1079,7 +1077,7 @@ for predicted, keep_state, words in (
     )
 
 # %% [markdown] lang="es" row="18 24" slide="subslide"
-# Ningún escalón separa el lote del flujo, y la respuesta final es siempre la misma. Con estado, acortar el intervalo reparte entre menos eventos el precio fijo de cada arranque (aquí, el `commit`), hasta que casi cada uno lleva un solo evento: desde ahí la espera sigue bajando y el coste ya no sube. De ahí salen tres cosas:
+# Ningún escalón separa el lote del flujo, y la respuesta final es siempre la misma. Con estado, acortar el intervalo reparte entre menos eventos el precio fijo de cada arranque (aquí, el `commit`), hasta que casi cada uno lleva un solo evento: desde ahí la espera sigue cayendo por órdenes de magnitud y el coste sube ya mucho menos, porque no puede haber más arranques que eventos. De ahí salen tres cosas:
 #
 # - **Un lote es un flujo con una sola ventana.** En el extremo de un día, las dos maneras de trabajar hacen exactamente lo mismo (si los puntos no coinciden del todo, es el ruido de la medida).
 # - **«Flujo = lote de tamaño 1» es falso.** El tamaño 1 es solo el extremo del dial, el más caro por evento, y los motores de flujos lo evitan: Flink junta eventos hasta 100 ms por defecto ([`execution.buffer-timeout`](https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/overview/)), Spark trabaja en microlotes, y un productor de Kafka espera
@@ -1088,7 +1086,7 @@ for predicted, keep_state, words in (
 #
 # Es lo que la diapositiva llama *the dangers of categorical thinking*: dos casillas esconden un continuo, y las elecciones ni se excluyen ni son para siempre. Con mil veces más eventos, cada arranque «desde cero» cuesta mil veces más: su coste crece con eventos **por** arranques; con estado, con eventos **más** arranques.
 # %% [markdown] lang="en" row="18 24" slide="subslide"
-# No step separates the batch from the stream, and the final answer is always the same. With state, a shorter interval shares the fixed price of each start (here, the `commit`) among fewer events, until nearly each of them holds a single one: from there on the wait keeps falling and the cost no longer rises. Three things follow:
+# No step separates the batch from the stream, and the final answer is always the same. With state, a shorter interval shares the fixed price of each start (here, the `commit`) among fewer events, until nearly each of them holds a single one: from there on the wait keeps falling by orders of magnitude and the cost rises much less, since there cannot be more starts than events. Three things follow:
 #
 # - **A batch is a stream with a single window.** At the end of the dial that says one day both ways of working do exactly the same (if the points do not quite coincide, that is the noise of the measurement).
 # - **"Stream = batch of size 1" is false.** Size 1 is only one end of the dial, the dearest per event, and stream engines avoid it: Flink gathers events for up to 100 ms by default ([`execution.buffer-timeout`](https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/overview/)), Spark works in micro-batches, and a Kafka producer waits for
@@ -1239,7 +1237,7 @@ choose(
 # - hay un descuido que **apenas mueve el AUC**: quien vigile solo la métrica no lo verá, aunque algunas peticiones reciban un dato falso;
 # - el de «point in time» **adorna** la nota del entrenamiento. Un AUC que mejora de golpe al añadir una característica es motivo de sospecha, no de fiesta.
 #
-# Reentrenar no arregla nada: la diferencia está entre las dos canalizaciones, no en el modelo. Y comparar **medias** tampoco basta: la media de una columna puede coincidir con todas las filas mal.
+# Reentrenar con la misma tabla no arregla nada: la diferencia está entre las dos canalizaciones, no en el modelo. (Sí serviría entrenar con las características que se guardaron al predecir, a cambio de esperar a tener bastantes.) Y comparar **medias** tampoco basta: dos columnas pueden tener la misma media y no coincidir en ninguna fila.
 #
 # ### La prueba de paridad
 #
@@ -1250,7 +1248,7 @@ choose(
 # - there is an oversight that **hardly moves the AUC**: whoever watches only the metric will not see it, although some requests are given a false value;
 # - that of "point in time" **flatters** the training's mark. An AUC that suddenly improves when a feature is added is a reason for suspicion, not for a party.
 #
-# Retraining mends nothing: the difference is between the two pipelines, not in the model. Nor is comparing **means** enough: the mean of a column may agree with every row wrong.
+# Retraining on the same table mends nothing: the difference is between the two pipelines, not in the model. (Training on the features that were logged when predicting would, at the price of waiting until there are enough.) Nor is comparing **means** enough: the means of two columns may agree although every row differs.
 #
 # ### The parity test
 #
@@ -1378,9 +1376,9 @@ def as_known(requests, versions):
 
 
 # %% [markdown] lang="es" row="21" slide="fragment"
-# En producción siempre se recibe lo de la tercera: nadie puede recibir otra cosa. **Predice:** ¿en qué porcentaje de las peticiones difiere la segunda unión de lo que había en la tabla en ese instante?
+# Quien consulta la tabla en producción recibe lo que da la tercera: la versión que hay en ese instante. **Predice:** ¿en qué porcentaje de las peticiones difiere la segunda unión de lo que había en la tabla en ese instante?
 # %% [markdown] lang="en" row="21" slide="fragment"
-# In production one always gets what the third gives: nobody can be given anything else. **Predict:** in what percentage of the requests does the second join differ from what was in the table at that instant?
+# Whoever asks the table in production gets what the third gives: the version that is there at that instant. **Predict:** in what percentage of the requests does the second join differ from what was in the table at that instant?
 
 # %%
 second_join_differs_percent = None
@@ -1422,7 +1420,7 @@ compare(
 # La primera se delata por su nota demasiado buena, y se paga en producción. La segunda es más traicionera: sus filas son «casi» las buenas y aquí el AUC apenas lo nota, porque un evento tardío cambia poco la media de una hora. Pero **reentrenar mañana con los mismos días daría otros datos**, y cuanto más se corrija una tabla (ventas con devoluciones, etiquetas de
 # fraude que tardan semanas), más futuro se cuela.
 #
-# No es un caso raro: en Feast, el almacén de características libre más conocido, la hora de creación solo servía para desempatar entre filas del mismo evento. Que también **filtre** se pidió en julio de 2026 ([issue #6615](https://github.com/feast-dev/feast/issues/6615)) y se añadió como opción, apagada por defecto ([#6617](https://github.com/feast-dev/feast/pull/6617)). Pregúntaselo al tuyo.
+# No es un caso raro: en Feast, el almacén de características libre más conocido, la hora de creación solo servía para desempatar entre filas del mismo evento. Que también **filtre** se pidió en julio de 2026 ([issue #6615](https://github.com/feast-dev/feast/issues/6615)) y se añadió como opción, apagada por defecto ([#6617](https://github.com/feast-dev/feast/pull/6617)). Comprueba qué hace el almacén que uses tú.
 # %% [markdown] lang="en" row="21" slide="subslide"
 # The first gives itself away by a mark that is too good, and production pays for it. The second is more treacherous: its rows are "nearly" the right ones and here the AUC hardly notices, because one late event changes the mean of an hour but little. But **retraining tomorrow on the same days would give other data**, and the more a table is corrected (sales with returns, fraud
 # labels that take weeks), the more of the future slips in.
@@ -1643,7 +1641,7 @@ print(
 #
 # **Predice:** ¿cuántas filas faltarán al final? ¿Y en un destino que solo añade, cuántas sobrarán: ninguna, las de un microlote, o todas?
 # %% [markdown] lang="en" row="20" slide="subslide"
-# Sharing the **model** is not enough, nor is sharing the model's code: it is the definition of its inputs that must be shared. And the rule on the time of receipt is no detail: without it the batch would also count what came later, the stream would not, and the gap would be back by the back door.
+# Sharing the **model** is not enough, nor is sharing the model's code: it is the definition of its inputs that must be shared. And the rule on the time of receipt is no detail: without it the batch would also count what came later, the stream would not, and the gap would come in again by the back door.
 #
 # One assumption is left, worth watching: that the row is in the table by its time. Live, it is emitted with the first event after `known_at`, plus what the micro-batch takes; whoever asks in between will not find it. Measure that delay and, if it matters, add it to `known_at` in the definition: that way the training learns it too.
 #
@@ -1747,7 +1745,7 @@ choose(
 # %% [markdown] lang="es" row="23" slide="slide"
 # ## Lo que añade Python
 #
-# La cuarta barrera de la diapositiva es la «incompatibilidad con Python»: los motores de flujos nacieron en Java y Scala. ¿Cuánto cuesta? Medimos tres cosas con el mismo trabajo, pasar minutos de retraso a una clase: Python evento a evento, NumPy con lotes de distinto tamaño, y Spark con la expresión suya, con una función de Python por filas y con una
+# La cuarta barrera de la diapositiva es la «incompatibilidad con Python»: los motores de flujos nacieron en Java y Scala. ¿Cuánto cuesta? Medimos tres cosas con el mismo trabajo, pasar minutos de retraso a una clase: Python evento a evento, NumPy con lotes de distinto tamaño, y Spark con una expresión propia, con una función de Python por filas y con una
 # por lotes (`pandas_udf`).
 #
 # **Predice:** ¿cuántas veces más eventos por segundo atiende NumPy con lotes de 10 000 que con lotes de 1?
@@ -1964,10 +1962,10 @@ compare(
 )
 
 # %% [markdown] lang="es" row="22" slide="subslide"
-# Cambia los supuestos y vuelve a ejecutar: los números se mueven, el razonamiento no. **El valor se satura** (ganar frescura donde la curva es plana no vale nada) y **el coste no** (cada vez más arranques, y un escalón fijo al encender un flujo). Por eso ni «el flujo siempre compensa» ni «con el lote vamos bien»: depende de la pendiente de **tu** curva y de cuánto tráfico
+# Cambia los supuestos y vuelve a ejecutar: los números se mueven, el razonamiento no. **El valor se satura** (ganar frescura donde la curva es plana no vale nada) y **el coste no lo hace a la vez** (con lotes, cada arranque se paga; al encender un flujo hay un escalón, y desde ahí, en este modelo, ir más deprisa no cuesta más). Por eso ni «el flujo siempre compensa» ni «con el lote vamos bien»: depende de la pendiente de **tu** curva y de cuánto tráfico
 # reparte el coste fijo. Y la tercera barrera, la de mentalidad, es la que has cruzado hoy: pensar en eventos, en dos relojes y en un dial.
 # %% [markdown] lang="en" row="22" slide="subslide"
-# Change the assumptions and run it again: the numbers move, the reasoning does not. **Value saturates** (gaining freshness where the curve is flat is worth nothing) and **cost does not** (more and more starts, and a fixed step when a stream is switched on). Hence neither "streaming always pays" nor "batch works fine": it depends on the slope of **your** curve and on how much traffic
+# Change the assumptions and run it again: the numbers move, the reasoning does not. **Value saturates** (gaining freshness where the curve is flat is worth nothing) and **cost does not do so at the same point** (with batches each start is paid for; switching a stream on is a step, and from there on, in this model, going faster costs no more). Hence neither "streaming always pays" nor "batch works fine": it depends on the slope of **your** curve and on how much traffic
 # shares the fixed cost. And the third barrier, that of mentality, is the one you have crossed today: thinking in events, in two clocks, and in a dial.
 
 # %% [markdown] lang="es" row="18 20 23" slide="slide"
