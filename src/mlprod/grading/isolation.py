@@ -27,7 +27,7 @@ LIMITS = {
     "RLIMIT_NOFILE": 4096,
     "RLIMIT_CORE": 0,
 }
-TEMPORARY_SIZE = "1g"  # of /tmp, of the home and of /dev/shm, each, in memory: embedded databases keep their files there
+TEMPORARY_SIZE = "1g"  # of /tmp, home and /dev/shm each, in memory: embedded databases keep their files there
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _READ_ONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
