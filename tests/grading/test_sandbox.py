@@ -235,6 +235,26 @@ print("alone")
     assert [notebook.cells[0].outputs[0].text.strip() for notebook in notebooks] == ["alone"] * 3
 
 
+def test_the_user_has_a_name_and_a_home(attempt):
+    """Without them Debian's Java 17 calls its home "?", and Spark does not start."""
+    seen = attempt("""
+import getpass, json, os, pwd
+own = pwd.getpwuid(os.getuid())
+print(json.dumps([getpass.getuser(), own.pw_dir, os.access("/etc/passwd", os.W_OK), os.getuid() == own.pw_uid]))""")
+    assert seen == ["submission", "/home/submission", False, True]
+
+
+def test_a_folder_that_holds_the_kernels_meeting_places(notebook_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "rows.csv").write_text("a")
+    notebook = notebook_of("import os; print(sorted(os.listdir()))")
+    with kernels.forked_kernels([], sandboxed=True) as name:
+        NotebookClient(
+            notebook, kernel_name=name, timeout=30, resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
+    assert "'rows.csv'" in notebook.cells[0].outputs[0].text and "'kernels'" not in notebook.cells[0].outputs[0].text
+
+
 def test_too_many_files_are_refused(attempt, tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "FILES_LIMIT", 1000)
     (tmp_path / "big.bin").write_bytes(bytes(1001))

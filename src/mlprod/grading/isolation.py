@@ -46,6 +46,7 @@ def enter(folder: Path, uid: int, gid: int) -> None:
     _new_namespaces(was_root)
     _loopback_up()
     _mounts(folder)
+    _name_the_user(uid, gid)
     pid = os.fork()  # the first process of the new namespace: when it ends, all that it holds ends
     if pid:
         _end_like(pid)
@@ -119,6 +120,16 @@ def _mounts(folder: Path) -> None:
         place.mkdir(exist_ok=True) if aside.is_dir() else place.touch()
         _mount(str(aside), str(place), None, _BIND | _REC)
     _mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV)
+
+
+def _name_the_user(uid: int, gid: int) -> None:
+    """Give the user a name and its home: Java 17 asks passwd(5) for them, and Ivy stops at a home called "?"."""
+    passwd, own = Path("/etc/passwd"), Path("/run/passwd")
+    others = [line for line in passwd.read_text().splitlines() if line.split(":")[2:3] != [str(uid)]]
+    own.write_text("\n".join([*others, f"submission:x:{uid}:{gid}::{HOME}:/bin/sh\n"]))
+    own.chmod(0o444)
+    _mount(str(own), str(passwd), None, _BIND)
+    _mount(None, str(passwd), None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV)
 
 
 def _below_tmp(runtime: Path) -> list[Path]:

@@ -128,7 +128,8 @@ def prepare(folder: Path, connection_file: Path, handed_in: Path) -> dict[str, i
     files = folder / "files"
     files.mkdir(mode=0o755)
     total = 0
-    for source, _, names in os.walk(handed_in):
+    for source, folders, names in os.walk(handed_in):
+        folders[:] = [name for name in folders if Path(source, name) != folder.parent]  # where this very copy lies
         for name in names:
             path = Path(source, name)
             if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb" or name == "timestamp.txt":
