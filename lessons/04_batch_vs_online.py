@@ -56,14 +56,14 @@
 # %% tags=["parameters"]
 # es: preguntas del día (de las 6 a las 22 h), y segundos que dura su repetición (`None`: lo que permita esta máquina)
 # en: questions of the day (6 to 22 h), and seconds that its replay lasts (`None`: as this machine can bear)
-questions_a_day = 600
+questions_a_day = 420
 day_seconds = None
 # es: segundos y repeticiones de cada medida de caudal
 # en: seconds and repetitions of each measure of throughput
-measure_seconds, repeats = 0.25, 3
+measure_seconds, repeats = 0.2, 3
 # es: vuelos con que se entrena la red
 # en: flights the network is trained on
-training_flights = 6000
+training_flights = 4500
 
 # %% slide="skip"
 import asyncio
@@ -1074,7 +1074,7 @@ with processes.group() as group:
     running = {"single": start_online(group, **SINGLE), "batched": start_online(group, **BATCHED)}
     plan = [(load, how) for load in loads for how in running]
     for load, how in tqdm(plan, desc=tr(es="cargas", en="loads"), leave=False):
-        answers = replay.open_loop(running[how].address, evenly(load * capacity, 1.0), timeout=10)
+        answers = replay.open_loop(running[how].address, evenly(load * capacity, 0.8), timeout=10)
         curves[how].append((milliseconds(answers, 50), milliseconds(answers, 95)))
 labels = {"single": tr(es="sin lotes", en="without batches"), "batched": tr(es="con lotes", en="with batches")}
 fig, ax = plots.subplots(figsize=(7, 3.6))
