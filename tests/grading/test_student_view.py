@@ -6,7 +6,14 @@ from nbgrader.utils import determine_grade
 
 from mlprod.grading.essays import BlankEssays
 from mlprod.grading.feedback import harmless
-from mlprod.grading.student_view import language_of, student_view, visible_message, without_hidden_tests
+from mlprod.grading.student_view import (
+    TEXT,
+    language_of,
+    message_shown,
+    student_view,
+    visible_message,
+    without_hidden_tests,
+)
 
 TEST = """assert double(1) == 2
 ### BEGIN HIDDEN TESTS
@@ -58,13 +65,30 @@ def test_hidden_tests_printed_back_by_another_cell_are_removed(text, kind):
         "html": lambda: new_output("display_data", data={"text/html": text}),
         "error": lambda: new_output("error", ename="E", evalue="", traceback=[text]),
     }[kind]()
-    cell = seen(graded(), new_code_cell("print(In)", outputs=[output]))[1]
+    cell = seen(new_code_cell("print(In)", outputs=[output]), graded())[0]
     assert "half" not in str(cell.outputs) and "Salida retirada" in cell.outputs[0].text
 
 
 def test_other_outputs_stay():
     output = new_output("stream", name="stdout", text="assert double(1) == 2: visible already")
-    assert seen(graded(), new_code_cell("…", outputs=[output]))[1].outputs == [output]
+    assert seen(new_code_cell("…", outputs=[output]), graded())[0].outputs == [output]
+
+
+def test_outputs_after_a_hidden_test_are_not_shown():
+    """A student's function can keep what a hidden test gives it, and a later cell print that in any disguise."""
+    output = new_output("stream", name="stdout", text="b25lIGFuZCBhIGhhbGY=")
+    image = new_output("display_data", data={"image/png": "aGFsZg=="})
+    visible = graded("double(1)", outputs=[output], grade_id="test_double_visible")
+    cells = seen(graded(), new_code_cell("print(…)", outputs=[output, image]), visible)
+    assert "posterior a pruebas" in cells[1].outputs[0].text and len(cells[1].outputs) == 1
+    assert cells[2].outputs == []
+
+
+def test_a_message_is_cut_and_loses_hidden_names():
+    (long,) = seen(graded(outputs=[error(evalue="x" * 5000)]))
+    assert len(message_shown(long)) < 1300
+    (named,) = seen(graded(outputs=[error("KeyError", "'secret_input'")]))
+    assert message_shown(named) == TEXT["es"]["removed"] and "secret_input" not in str(named)
 
 
 def test_a_test_with_nothing_to_show_says_so():

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlprod.authoring.model import Source, Task
 from mlprod.course import notebook as notebook_path
-from mlprod.grading import configuration, scoring
+from mlprod.grading import catalogue, configuration, scoring
 from mlprod.grading.kernels import HEAVY_MODULES, forked_kernels
 from mlprod.grading.leaks import leaks
 from mlprod.grading.scoring import Graded
@@ -93,6 +93,7 @@ def audit(
     report = Report(list(rows.values()), [leak for source in sources for leak in leaks(source, root)])
     config = configuration.load(root)
     seen: dict[str, int] = {}
+    said: dict[str, dict[tuple[str, Language], dict[str, str]]] = {source.name: {} for source in sources}
     environment = {"MLPROD_ROOT": str(root)}
     for number in range(repeat):
         # a new parent each time: all kernels of one parent share its hash seed
@@ -101,6 +102,7 @@ def audit(
             try:
                 futures = {pool.submit(_run, v, root, kernel_name, config, timeout): v for v in everything}
                 for done, future in enumerate(as_completed(futures), 1):
+                    _remember(said, futures[future], future.result())
                     for task, failure in _judge(futures[future], future):
                         seen[failure] = seen.get(failure, 0) + 1
                         into = rows[futures[future].source.name, task].failures if task else report.problems
@@ -110,6 +112,8 @@ def audit(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+    for source in sources:
+        catalogue.record(root, source, said[source.name])
     if repeat > 1:
         for row in report.tasks:
             row.failures = [f"{text} [{seen[text]}/{repeat}]" if text in seen else text for text in row.failures]
@@ -137,6 +141,14 @@ def _run(variant: Variant, root: Path, kernel_name: str, config: Any, timeout: i
         if beside.is_dir():
             shutil.copytree(beside, folder, ignore=shutil.ignore_patterns("*.ipynb", ".*"), dirs_exist_ok=True)
         return scoring.grade(copy.deepcopy(variant.notebook), variant.lang, Path(folder), kernel_name, config, timeout)
+
+
+def _remember(said: dict[str, dict], variant: Variant, graded: Graded) -> None:
+    """Keep what the tests said to a wrong answer, for recognising it in what students hand in."""
+    if variant.wrong and not graded.problem:
+        source = variant.source
+        name = catalogue.key(source.tasks[variant.wrong.task], variant.wrong)
+        said[source.name][name, variant.lang] = graded.messages
 
 
 def _judge(variant: Variant, future: Future[Graded]) -> Iterable[tuple[str | None, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlprod.grading import class_commands
 from mlprod.language import tr
 
 Units = Annotated[list[str] | None, typer.Argument(metavar="[UNIT]...")]
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
             "to grading/feedback. The scores are those of nbgrader autograde.",
         ),
     )(grade)
+    class_commands.register(app)
 
 
 def run(

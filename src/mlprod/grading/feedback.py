@@ -1,8 +1,9 @@
-"""Feedback pages: nbgrader's own step, with this course's idea of what a student may see and its own template."""
+"""Feedback: nbgrader's own step, with what a student may see, explained, as a page and as a text beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import List
 from traitlets.config import Config
 
+from mlprod import course
+from mlprod.grading.explain import Explained, explain, title_of
 from mlprod.grading.student_view import TEXT, language_of, student_view
+from mlprod.grading.summary import FILE, Heading, summary
+from mlprod.grading.words import WORDS
+from mlprod.language import Language
 
 TAGS = frozenset(
     ["a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3"]
@@ -31,11 +37,19 @@ class StudentView(NbGraderPreprocessor):
     display_data_priority = List().tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        lang = language_of(nb)
-        formulas = any(cell.cell_type == "markdown" and "$" in cell.source for cell in nb.cells)
-        resources["feedback"] = {"lang": lang, "text": TEXT[lang], "formulas": formulas}
-        student_view(nb, lang, self._pending(resources["nbgrader"]))
+        about = resources["nbgrader"]
+        lang, pending = language_of(nb), self._pending(about)
+        tasks = prepare(nb, lang, self._root(), about["assignment"], resources, pending)
+        penalty = float(about.get("late_penalty") or 0.0)
+        heading = Heading(about["assignment"], about["student"], about["score"], about["max_score"], penalty)
+        # what is among the outputs is written beside the page, by nbgrader's own writer
+        outputs = resources.setdefault("outputs", {})
+        outputs[FILE] = summary(heading, tasks, lang).encode()
         return nb, resources
+
+    def _root(self) -> Path:
+        directory = self.config.get("CourseDirectory", {})
+        return Path(directory["root"]) if "root" in directory else course.root()
 
     @staticmethod
     def _pending(resources: dict[str, str]) -> set[str]:
@@ -45,6 +59,27 @@ class StudentView(NbGraderPreprocessor):
                 resources["notebook"], resources["assignment"], resources["student"]
             )
             return {grade.name for grade in notebook.grades if grade.needs_manual_grade}
+
+
+def prepare(
+    nb: NotebookNode,
+    lang: Language,
+    root: Path,
+    assignment: str,
+    resources: dict[str, Any],
+    pending: Collection[str] = (),
+    notes: Sequence[str] = (),
+) -> list[Explained]:
+    """Make `nb` what its student may see and give the template what it needs; returns its tasks, explained.
+
+    The cells of `nb` hold their scores, as GetGrades leaves them; `notes` go under the score.
+    """
+    student_view(nb, lang, pending)
+    tasks = explain(nb, lang, root, assignment, pending)
+    text = TEXT[lang] | WORDS[lang]
+    title = title_of(nb, assignment)
+    resources["feedback"] = {"lang": lang, "text": text, "tasks": tasks, "notes": list(notes), "title": title}
+    return tasks
 
 
 class FeedbackExporter(HTMLExporter):
@@ -61,12 +96,18 @@ class FeedbackExporter(HTMLExporter):
     def default_filters(self) -> Iterable[tuple[str, Any]]:
         yield from super().default_filters()
         yield "clean_html", harmless  # nbconvert's own shows even <p> and <h1> as text
+        yield "lower_headings", lower_headings
 
 
 def harmless(markup: str | bytes) -> str:
     """`markup` with prose, tables and images let be, and everything that could run or load something made text."""
     text = markup.decode() if isinstance(markup, bytes) else str(markup)
     return bleach.clean(text, tags=TAGS, attributes=_allowed, protocols=["http", "https", "mailto", "data"])
+
+
+def lower_headings(markup: str) -> str:
+    """`markup` with its headings two levels lower: those of the notebook stand below the page's own."""
+    return re.sub(r"<(/?)h([1-6])\b", lambda found: f"<{found[1]}h{min(6, int(found[2]) + 2)}", markup)
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 from collections.abc import Collection, Iterable
@@ -13,6 +14,7 @@ from nbgrader.utils import is_grade, is_solution
 from mlprod.language import LANGUAGES, Language
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+LONGEST_MESSAGE = 1200  # characters of one test's message: more explains no better, and might carry a test out
 SHORTEST_SECRET = 8  # characters: a hidden line shorter than this (`else:`, `x = 1`) tells nothing
 STARTED = re.compile(r"""^\s*start\(\s*["'](\w+)["']\s*\)""", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,6 +41,8 @@ TEXT = {
         "too_long": "Tu código tardó demasiado y se interrumpió.",
         "stderr": "Tu código escribió en la salida de errores mientras se comprobaba, y eso cuenta como fallo.",
         "removed": "Salida retirada: mostraba partes de las pruebas.",
+        "after": "Salida no mostrada: es posterior a pruebas que no se muestran.",
+        "not_run": "Esta prueba no llegó a ejecutarse.",
     },
     "en": {
         "title": "Feedback",
@@ -59,6 +63,8 @@ TEXT = {
         "too_long": "Your code took too long and was interrupted.",
         "stderr": "Your code wrote to standard error while it was being tested, which counts as a failure.",
         "removed": "Output removed: it showed parts of the tests.",
+        "after": "Output not shown: it came after tests that are not shown.",
+        "not_run": "This test was not reached.",
     },
 }
 
@@ -68,7 +74,8 @@ def student_view(nb: NotebookNode, lang: Language, pending: Collection[str] = ()
 
     `pending` has the grade ids that a person still has to grade; their cells are marked so in nbgrader's metadata.
     """
-    secrets = hidden_lines(nb)
+    secrets, names = hidden_lines(nb), hidden_names(nb)
+    after = False  # whether a hidden test has run already: from then on what was seen in it can be printed, disguised
     for cell in nb.cells:
         graded = cell.metadata.get("nbgrader", {})
         if graded.get("comment") == TEXT["en"]["no_response"]:
@@ -81,8 +88,11 @@ def student_view(nb: NotebookNode, lang: Language, pending: Collection[str] = ()
         if is_test(cell):
             secret = BEGIN in cell.source
             cell.source = without_hidden_tests(cell.source) or f"# {TEXT[lang]['only_hidden']}"
-            cell.outputs = _test_outputs(cell, lang, secret)
-        cell.outputs = [_without(secrets, output, lang) for output in cell.outputs]
+            after = after or secret
+            cell.outputs = _test_outputs(cell, lang, after)
+        elif after and cell.outputs:
+            cell.outputs = [new_output("stream", name="stdout", text=TEXT[lang]["after"])]
+        cell.outputs = [_without(secrets, names, output, lang) for output in cell.outputs]
 
 
 def language_of(nb: NotebookNode) -> Language:
@@ -114,6 +124,14 @@ def visible_message(cell: NotebookNode, lang: Language) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
+def message_shown(cell: NotebookNode) -> str:
+    """What `student_view` left of the message of a graded cell; "" when it passed."""
+    removed = {text["removed"] for text in TEXT.values()}
+    lines = [o.evalue for o in cell.outputs if o.output_type == "error"]
+    lines += [o.text for o in cell.outputs if o.output_type == "stream" and o.text in removed]
+    return "\n".join(lines)
+
+
 def without_hidden_tests(source: str) -> str:
     """`source` without its hidden regions, the markers included; an unclosed region reaches to the end."""
     return "\n".join(line for line, hidden in _marked(source) if not hidden).rstrip("\n")
@@ -133,6 +151,31 @@ def hidden_lines(nb: NotebookNode) -> set[str]:
     return {line for line in hidden if len(line) >= SHORTEST_SECRET and bare(line) not in visible}
 
 
+def hidden_names(nb: NotebookNode) -> set[str]:
+    """The names that only hidden tests bind, of those that nobody would write in a sentence: with _ or a digit."""
+    hidden: set[str] = set()
+    shown: list[str] = []
+    for cell in nb.cells:
+        secret = is_test(cell)
+        for line, is_hidden in _marked(cell.source):
+            if not (secret and is_hidden):
+                shown.append(line)
+        if secret and BEGIN in cell.source:
+            hidden |= _bound(cell.source)
+    visible = set(re.findall(r"\w+", "\n".join(shown)))
+    return {name for name in hidden - visible if len(name.strip("_")) > 1 and re.search(r"[_\d]", name)}
+
+
+def _bound(source: str) -> set[str]:
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return set()
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
 def _marked(source: str) -> Iterable[tuple[str, bool]]:
     inside = False
     for line in source.split("\n"):
@@ -143,10 +186,11 @@ def _marked(source: str) -> Iterable[tuple[str, bool]]:
 
 
 def _test_outputs(cell: NotebookNode, lang: Language, secret: bool) -> list[NotebookNode]:
-    """The message of what failed; what the cell printed only when it has no hidden part (it may print its inputs)."""
+    """The message of what failed, cut when long; what it printed only while no test was `secret` (see student_view)."""
     kept = [] if secret else [o for o in cell.outputs if o.output_type not in ("error", "stream")]
     kept += [] if secret else [o for o in cell.outputs if o.output_type == "stream" and o.name == "stdout"]
     if message := visible_message(cell, lang):
+        message = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…"
         name = next((o.ename for o in cell.outputs if o.output_type == "error"), "Warning")
         kept.append(new_output("error", ename=name, evalue=message, traceback=message.split("\n")))
     return kept
@@ -157,11 +201,11 @@ def bare(text: str) -> str:
     return re.sub(r"[\\\s'\"]", "", html.unescape(ANSI.sub("", text)))
 
 
-def _without(secrets: set[str], output: NotebookNode, lang: Language) -> NotebookNode:
-    """`output`, or a note in its place when its text holds a line of `secrets`."""
+def _without(secrets: set[str], names: set[str], output: NotebookNode, lang: Language) -> NotebookNode:
+    """`output`, or a note in its place when its text holds a line of `secrets` or one of `names`."""
     texts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", ())]
-    texts += output.get("data", {}).values()
-    text = bare("\n".join(map(str, texts)))
-    if any(bare(secret) in text for secret in secrets):
+    texts += [text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")]
+    text = "\n".join(map(str, texts))
+    if any(bare(secret) in bare(text) for secret in secrets) or names & set(re.findall(r"\w+", text)):
         return new_output("stream", name="stdout", text=TEXT[lang]["removed"])
     return output

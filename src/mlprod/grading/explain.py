@@ -1,0 +1,218 @@
+"""A graded notebook, task by task: what came, what was expected, what may lie behind it, and where to go on reading."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_solution
+
+from mlprod.authoring.localise import mask_magics
+from mlprod.grading import catalogue, hints, reread
+from mlprod.grading.recognise import Guess, recognise
+from mlprod.grading.student_view import TEXT, is_test, message_shown
+from mlprod.language import Language
+
+HEADING = re.compile(r"^#{2,3} +(.+?)\s*$", re.MULTILINE)
+TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
+POINTS = re.compile(r" *\([\d.]+ (?:puntos?|points?)\)$")  # said again beside the score
+STUB = "sin respuesta todavía / no answer yet"
+EXPECTED = re.compile(r"^ *(?:se esperaba|expected): *(.*)$", re.MULTILINE)
+CAME = re.compile(r"^ *(?:has devuelto|se ha obtenido|you returned|observed): *(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One graded cell of a task: `message` is "" when it passed; `expected` and `came` are set when it tells them.
+
+    `part` is the name that its author gave it, `shown` whether the student can read any of it.
+    """
+
+    grade_id: str
+    part: str
+    score: float
+    points: float
+    message: str = ""
+    shown: bool = True
+
+    @property
+    def passed(self) -> bool:
+        return not self.message
+
+    @property
+    def about(self) -> str:
+        """The message without the lines that say what was expected and what came."""
+        return CAME.sub("", EXPECTED.sub("", self.message)).strip("\n") if self.expected else self.message
+
+    @property
+    def expected(self) -> str:
+        return _first(EXPECTED, self.message) if CAME.search(self.message) else ""
+
+    @property
+    def came(self) -> str:
+        return _first(CAME, self.message) if EXPECTED.search(self.message) else ""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One task. `state` is "passed", "failed", "blank" (not begun) or "pending" (a person has to grade it)."""
+
+    name: str
+    title: str
+    state: str
+    score: float
+    points: float
+    checks: tuple[Check, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    hint: str = ""
+    objectives: tuple[str, ...] = ()
+    sections: tuple[reread.Section, ...] = ()
+    comments: tuple[str, ...] = ()
+    essay: bool = False
+
+
+@dataclass
+class _Group:
+    name: str
+    title: str
+    statement: str
+    answer: NotebookNode | None = None
+    graded: list[NotebookNode] = field(default_factory=list)
+
+
+def explain(
+    nb: NotebookNode, lang: Language, root: Path, assignment: str, pending: Collection[str] = ()
+) -> list[Explained]:
+    """The tasks of `nb`, in its order. Its cells have their scores and comments in nbgrader's metadata, as GetGrades
+    leaves them, and `student_view` has been through it: nothing is taken from it that a student may not see.
+
+    `pending` has the grade ids that wait for a person. Without the source of the unit there are no misconceptions.
+    """
+    known = catalogue.load(root, assignment)
+    marks = _marks(root, assignment)
+    lesson = reread.lesson(root, assignment, lang)
+    found: list[Explained] = []
+    hinted: set[str] = set()  # the same advice once
+    for group in _groups(nb):
+        essay = group.answer is not None and group.answer.cell_type == "markdown"
+        checks = () if essay else tuple(_check(cell, group.name, lang) for cell in group.graded)
+        score = sum(_number(cell, "score") for cell in group.graded)
+        points = sum(_number(cell, "points") for cell in group.graded)
+        failed = {check.grade_id: check.message for check in checks if check.message}
+        code = group.answer.source if group.answer is not None else ""
+        if any(_id(cell) in pending for cell in group.graded):
+            state = "pending"
+        elif essay:
+            state = "passed" if score >= points else ("failed" if score else "blank")
+        else:
+            state = "blank" if failed and not score and STUB in code else ("failed" if failed else "passed")
+        guesses = recognise(known.get(group.name, ()), code, score, failed, lang) if state == "failed" else ()
+        rows, objectives = _aims(group, marks, failed)
+        about = "\n".join([group.title, group.statement, *failed.values(), *(guess.text for guess in guesses)])
+        to_read = state in ("failed", "blank")
+        hint = _hint(state, code, failed, guesses, lang) if to_read and not essay else ""
+        found.append(
+            Explained(
+                group.name,
+                group.title,
+                state,
+                score,
+                points,
+                checks,
+                guesses,
+                "" if hint in hinted else hint,
+                tuple(f"{key}: {lesson.objectives.get(key, '')}".rstrip(": ") for key in objectives) if to_read else (),
+                reread.sections_for(lesson, rows, about) if to_read else (),
+                tuple(c for cell in group.graded if (c := cell.metadata.nbgrader.get("comment"))),
+                essay,
+            )
+        )
+        hinted.add(hint)
+    return found
+
+
+def _groups(nb: NotebookNode) -> Iterator[_Group]:
+    """Each answer with the tests that grade it, and each essay alone, under the heading that stands before."""
+    title, statement, groups = "", "", {}
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and not is_solution(cell):
+            headings = HEADING.findall(cell.source)
+            title = POINTS.sub("", reread.plain(headings[-1])) if headings else title
+            statement = cell.source
+        if is_solution(cell):
+            name = _id(cell)
+            groups[name] = _Group(name, title or name, statement, cell, [cell] if is_grade(cell) else [])
+        elif is_test(cell):
+            name = _task_of(_id(cell), groups)
+            groups.setdefault(name, _Group(name, title or name, statement)).graded.append(cell)
+    yield from (group for group in groups.values() if group.graded)
+
+
+def _task_of(grade_id: str, tasks: Iterable[str]) -> str:
+    """The task that test `grade_id` (test_TASK or test_TASK_PART) grades: the longest name that fits."""
+    rest = grade_id.removeprefix("test_")
+    return max((task for task in tasks if rest == task or rest.startswith(task + "_")), key=len, default=rest)
+
+
+def _check(cell: NotebookNode, task: str, lang: Language) -> Check:
+    grade_id = _id(cell)
+    part = grade_id.removeprefix("test_").removeprefix(task).strip("_")
+    shown = any(line.strip() and not line.lstrip().startswith("#") for line in cell.source.split("\n"))
+    score, points = _number(cell, "score"), _number(cell, "points")
+    message = message_shown(cell)
+    if not message and score < points and cell.execution_count is None:  # the kernel died before it
+        message = TEXT[lang]["not_run"]
+    return Check(grade_id, part, score, points, message, shown)
+
+
+def _hint(state: str, code: str, failed: dict[str, str], guesses: Sequence[Guess], lang: Language) -> str:
+    if state == "blank":
+        return hints.BLANK[lang]
+    try:
+        ast.parse(mask_magics(code))
+    except SyntaxError as error:
+        return hints.SYNTAX[lang].format(line=error.lineno, problem=error.msg)
+    if STUB in code:
+        return hints.STUB_LEFT[lang]
+    found = (hints.by_message(message, lang) for message in failed.values())
+    return next(filter(None, found), (hints.ASSUMPTION if guesses else hints.SMALL_CASE)[lang])
+
+
+def title_of(nb: NotebookNode, name: str) -> str:
+    """The notebook's first heading, or `name`."""
+    headings = (TITLE.search(cell.source) for cell in nb.cells if cell.cell_type == "markdown")
+    return next((reread.plain(found[1]) for found in headings if found), name)
+
+
+def _marks(root: Path, assignment: str) -> dict[str, tuple[tuple[int, ...], str | None]]:
+    """The rows and the objective of each graded cell, as the unit's source has them."""
+    source = catalogue.source_of(root, assignment)
+    if source is None:
+        return {}
+    tests = [test for task in source.tasks.values() for test in task.tests]
+    return {cell.grade_id: (cell.rows, cell.objective) for cell in (*tests, *source.essays)}
+
+
+def _aims(group: _Group, marks: dict, failed: dict[str, str]) -> tuple[set[int], list[str]]:
+    """The rows and objectives of what failed (of the whole task when nothing is marked as failed)."""
+    cells = [cell for cell in group.graded if _id(cell) in failed] or group.graded
+    found = [marks[_id(cell)] for cell in cells if _id(cell) in marks]
+    rows = {row for some, _ in found for row in some}
+    return rows, list(dict.fromkeys(objective for _, objective in found if objective))
+
+
+def _id(cell: NotebookNode) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def _number(cell: NotebookNode, name: str) -> float:
+    return float(cell.metadata.nbgrader.get(name) or 0.0)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[1].strip() if match else ""
