@@ -40,9 +40,11 @@ def register(app: typer.Typer) -> None:
         "grade",
         help=tr(
             es="Califica las entregas de grading/submitted, cada una aislada de todo lo demás, y escribe sus "
-            "correcciones en grading/feedback. Las notas son las de nbgrader autograde.",
+            "correcciones en grading/feedback; varias a la vez, y si se interrumpe, repetir la orden sigue donde se "
+            "quedó. Las notas son las de nbgrader autograde.",
             en="Grade the submissions in grading/submitted, each in a sandbox of its own, and write their feedback "
-            "to grading/feedback. The scores are those of nbgrader autograde.",
+            "to grading/feedback; several at once, and when it is interrupted, the same command goes on from there. "
+            "The scores are those of nbgrader autograde.",
         ),
     )(grade)
     class_commands.register(app)
@@ -142,6 +144,24 @@ def grade(
     force: Annotated[
         bool, typer.Option("--force", help=tr(es="También lo ya calificado.", en="Also what was graded before."))
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help=tr(
+                es="Cuántas entregas a la vez; por defecto, los núcleos.", en="Submissions at once; default: cores."
+            ),
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="tcp://HOST:PORT",
+            help=tr(es="Reparte el trabajo en un clúster de Dask.", en="Hand the work to a Dask cluster."),
+        ),
+    ] = None,
     unsafe: Annotated[
         bool,
         typer.Option(
@@ -177,8 +197,19 @@ def grade(
     students = [s for s in everybody if not student or s in student]
     console = Console()
     results = []
-    with grade_table.display(console, assignment, len(students)) as display:
-        for result in grader.grade(assignment, students, course, force=force, sandboxed=not unsafe):
+    with (
+        grader.grade(
+            assignment,
+            students,
+            course,
+            force=force,
+            sandboxed=not unsafe,
+            workers=workers or cores(),
+            scheduler=scheduler,
+        ) as graded,
+        grade_table.display(console, assignment, len(students)) as display,
+    ):
+        for result in graded:
             display.ended(result)
             results.append(result)
     console.print(grade_table.summary(results))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mlprod.grading.grade import Graded
+from mlprod.grading.workers import Graded
 from mlprod.language import tr
 
 

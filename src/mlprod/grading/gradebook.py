@@ -1,0 +1,199 @@
+"""The one writer of the gradebook: takes what workers hand back, and puts it where nbgrader would have put it.
+
+A submission is done when the gradebook and its folders say so, and killing this process at any moment cannot make them
+say it too early: the old results go first, then the gradebook changes in one transaction, then the new results appear,
+each folder at once. What is half done then looks as if it were not done, and is done again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from mlprod.errors import CourseError
+from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
+from mlprod.grading.workers import Graded, Outcome, Setup
+from mlprod.language import tr
+
+if TYPE_CHECKING:
+    from nbgrader.apps.api import NbGraderAPI
+    from sqlalchemy import Connection
+
+STEPS = ("autograded", "feedback")
+WORK = "grading/.work"
+"""Where runs keep what is not finished: in grading/, so that a folder can be moved from there in one step."""
+
+
+class Writer:
+    """Knows which submissions to `assignment` are done, and records those that workers have graded."""
+
+    def __init__(self, api: NbGraderAPI, setup: Setup) -> None:
+        self.setup = setup
+        self.course = api.coursedir
+        self.gradebook = api.gradebook
+
+    def close(self) -> None:
+        self.gradebook.close()
+
+    def write_seed(self, students: Collection[str]) -> None:
+        """Leave for the workers what they need of the gradebook."""
+        self.setup.seed.write_bytes(seed(self.gradebook, self.setup.assignment, students))
+
+    def to_do(self, students: Collection[str], force: bool) -> dict[str, str]:
+        """For each student "all", "feedback" or "nothing".
+
+        As in nbgrader, a submission that was graded before is graded again with `force` or when its timestamp is
+        newer than the one that was graded.
+        """
+        known = self._known()
+        return {student: "all" if force else self._to_do(student, known) for student in students}
+
+    def skipped(self, student: str) -> Graded:
+        """What the gradebook says of a submission that is not graded now."""
+        submission = self.gradebook.find_submission(self.setup.assignment, student)
+        by_hand = bool(submission.needs_manual_grade)
+        graded = Graded(student, "skipped", submission.score, submission.max_score, by_hand)
+        self.gradebook.db.rollback()  # reading opened a transaction: let go of what it holds
+        return graded
+
+    def record(self, outcome: Outcome) -> None:
+        """Make the gradebook and the folders say what a worker found out."""
+        student = outcome.graded.student
+        graded_now = bool(outcome.rows)
+        for step in STEPS if graded_now else STEPS[1:]:
+            self._remove(self._place(step, student))
+        if graded_now:
+            with self.gradebook.engine.begin() as connection:
+                _record(connection, outcome.rows)
+        for step in outcome.steps:
+            place = self._place(step, student)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(self.setup.folder(step) / student / self.setup.assignment, place)
+
+    def _to_do(self, student: str, known: set[str]) -> str:
+        graded = self._place("autograded", student)
+        if student not in known or not graded.is_dir():
+            return "all"
+        handed_in = self.course.get_existing_timestamp(str(self._place("submitted", student)))
+        before = self.course.get_existing_timestamp(str(graded))
+        if handed_in is not None and before is not None and handed_in > before:
+            return "all"
+        return "nothing" if self._place("feedback", student).is_dir() else "feedback"
+
+    def _known(self) -> set[str]:
+        """The students whose submission is in the gradebook."""
+        assignment, submitted = TABLES["assignment"], TABLES["submitted_assignment"]
+        query = select(submitted.c.student_id).join(assignment).where(assignment.c.name == self.setup.assignment)
+        with self.gradebook.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def _place(self, step: str, student: str) -> Path:
+        directory = getattr(self.course, f"{step}_directory")
+        return Path(self.course.format_path(directory, student, self.setup.assignment))
+
+    def _remove(self, folder: Path) -> None:
+        if folder.is_dir():
+            aside = self.setup.work / f"old-{uuid.uuid4().hex}"
+            os.rename(folder, aside)  # gone at once, even if removing it takes a while
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def work_folder(root: Path) -> Any:
+    """A folder for one run, and the promise that no other run is grading the same course.
+
+    Also removes what a run that was killed has left. Raises CourseError when another one is running.
+    """
+    folder = root / WORK
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n")
+    with open(folder / "lock", "a") as lock:
+        try:
+            _lock(lock)
+        except OSError:
+            raise CourseError(
+                tr(
+                    es="Ya hay otra orden calificando las entregas de este curso: espera a que termine.",
+                    en="Another command is grading this course's submissions: wait until it has ended.",
+                )
+            ) from None
+        for left in folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+        run = folder / uuid.uuid4().hex[:8]
+        for step in STEPS:
+            (run / step).mkdir(parents=True)
+        try:
+            yield run
+        finally:
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _lock(file: Any) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock there
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _record(connection: Connection, rows: Rows) -> None:
+    """Add a student's rows, or bring up to date those that nbgrader's autograding changes.
+
+    Like nbgrader's SaveAutoGrades, it leaves alone what people gave: such a grade has to be looked at again.
+    """
+    t = TABLES
+    submission = rows["submitted_assignment"][0]
+    student = rows["student"][0]
+    if _one(connection, "student", id=student["id"]) is None:
+        connection.execute(t["student"].insert(), [student])
+    keys = {name: submission[name] for name in ("assignment_id", "student_id")}
+    before = _one(connection, "submitted_assignment", **keys)
+    if before is None:
+        for name in SUBMITTED[1:]:
+            if rows[name]:
+                connection.execute(t[name].insert(), rows[name])
+        return
+    _set(connection, "submitted_assignment", before, timestamp=submission["timestamp"])
+    for notebook in rows["submitted_notebook"]:
+        there = _there(connection, "submitted_notebook", notebook, "assignment_id", before["id"], "notebook_id")
+        _set(connection, "submitted_notebook", there, late_submission_penalty=notebook["late_submission_penalty"])
+        for comment in rows["comment"]:
+            if comment["notebook_id"] == notebook["id"]:
+                mine = _there(connection, "comment", comment, "notebook_id", there["id"], "cell_id")
+                _set(connection, "comment", mine, auto_comment=comment["auto_comment"])
+        for grade in rows["grade"]:
+            if grade["notebook_id"] == notebook["id"]:
+                mine = _there(connection, "grade", grade, "notebook_id", there["id"], "cell_id")
+                by_hand = grade["needs_manual_grade"] or mine["manual_score"] is not None
+                _set(connection, "grade", mine, auto_score=grade["auto_score"], needs_manual_grade=by_hand)
+
+
+def _there(
+    connection: Connection, name: str, row: dict[str, Any], above: str, above_id: str, what: str
+) -> dict[str, Any]:
+    """The real gradebook's row for `row` of the clone, made when it has none."""
+    found = _one(connection, name, **{above: above_id, what: row[what]})
+    if found is None:
+        found = {**row, above: above_id}
+        connection.execute(TABLES[name].insert(), [found])
+    return found
+
+
+def _one(connection: Connection, name: str, **values: Any) -> dict[str, Any] | None:
+    table = TABLES[name]
+    query = select(table).where(*(table.c[column] == value for column, value in values.items()))
+    found = connection.execute(query).mappings().first()
+    return None if found is None else dict(found)
+
+
+def _set(connection: Connection, name: str, row: dict[str, Any], **values: Any) -> None:
+    table = TABLES[name]
+    connection.execute(update(table).where(table.c.id == row["id"]).values(**values))

@@ -1,0 +1,174 @@
+"""What a worker of `mlprod grade` does: grade one submission with nbgrader's own steps, far from the gradebook.
+
+A worker is a process that stays: nbgrader is imported once. It grades in a clone of the gradebook (`clone`), writes to
+a folder of its own, and hands back what the gradebook has to know; the process that asked records it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlprod.grading import configuration
+
+if TYPE_CHECKING:
+    from nbgrader.apps.api import NbGraderAPI
+
+    from mlprod.grading.clone import Clone, Rows
+
+RAISED = re.compile(r"[\w.]+(Error|Exception)\b(:|$)")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the workers of one run need to know.
+
+    `work` is the folder of the run, inside `root`, which workers on other machines must see too. `kernel_name` is that
+    of kernels that exist already; None: the worker starts its own.
+    """
+
+    root: Path
+    assignment: str
+    work: Path
+    sandboxed: bool
+    kernel_name: str | None
+    modules: tuple[str, ...]
+
+    @property
+    def seed(self) -> Path:
+        return self.work / "seed.db"
+
+    def folder(self, step: str) -> Path:
+        """Where workers leave the results of "autograded" or "feedback": STUDENT/ASSIGNMENT in it."""
+        return self.work / step
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission: `state` is "graded", "skipped" (it was graded before) or "failed", and then `log` tells why.
+
+    `score` and `most` are in points; `by_hand`: something in it waits for a person; `seconds`, those of its worker.
+    """
+
+    student: str
+    state: str
+    score: float | None = None
+    most: float | None = None
+    by_hand: bool = False
+    seconds: float = 0.0
+    log: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The line of the log that says what went wrong: the exception, else the last complaint."""
+        lines = [line.strip() for line in self.log.split("\n") if line.strip()] or [""]
+        raised = [line for line in lines if RAISED.match(line) and "NbGraderException" not in line]
+        said = [line for line in lines if line.startswith("[ERROR]") and "Please see the" not in line]
+        return (raised or said or lines)[-1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker hands back: the submission, the gradebook's rows about it, and which results it wrote."""
+
+    graded: Graded
+    rows: Rows = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+
+
+def grade_one(setup: Setup, student: str, feedback_only: bool = False) -> Outcome:
+    """Grade a submission, or with `feedback_only` write the feedback of one that was graded before."""
+    with _one_at_a_time:
+        worker = _worker(setup)
+        worker.clone.reset()
+        return worker.grade(student, feedback_only)
+
+
+class Worker:
+    """What a process keeps from one submission to the next."""
+
+    def __init__(self, setup: Setup) -> None:
+        from mlprod.grading.clone import URL, open_clone
+        from mlprod.grading.kernels import forked_kernels
+
+        self.setup = setup
+        self.open = contextlib.ExitStack()
+        kernel_name = setup.kernel_name
+        if kernel_name is None:
+            kernel_name = self.open.enter_context(forked_kernels(setup.modules, sandboxed=setup.sandboxed))
+        config = configuration.load(setup.root)
+        config.Execute.kernel_name = kernel_name
+        config.CourseDirectory.db_url = URL
+        self.graded = str(config.CourseDirectory.autograded_directory)
+        self.clone: Clone = open_clone(setup.seed.read_bytes())
+        self.api = nbgrader_api(config)
+
+    def grade(self, student: str, feedback_only: bool) -> Outcome:
+        from nbgrader.utils import temp_attrs
+
+        from mlprod.grading.clone import URL, submission_rows
+
+        setup, started = self.setup, time.monotonic()
+        log, steps, state = "", [], "skipped" if feedback_only else "graded"
+        inside = setup.work.relative_to(setup.root)
+        graded = self.graded if feedback_only else f"{inside}/autograded"
+        with (
+            temp_attrs(
+                self.api.coursedir, autograded_directory=graded, feedback_directory=f"{inside}/feedback", db_url=URL
+            ),
+            self.clone.gradebook() as gradebook,
+        ):
+            for step, run in (("autograded", self.api.autograde), ("feedback", self.api.generate_feedback)):
+                if feedback_only and step == "autograded":
+                    continue
+                result = run(setup.assignment, student, force=True)
+                log += result.get("log", "") + result.get("error", "")
+                if not result["success"]:
+                    state, log = "failed", result.get("log", "") or log
+                    break
+                steps.append(step)
+            rows = {} if feedback_only else submission_rows(gradebook, setup.assignment, [student])
+            score, most, by_hand = None, None, False
+            if state != "failed":
+                submission = gradebook.find_submission(setup.assignment, student)
+                score, most = submission.score, submission.max_score
+                by_hand = bool(submission.needs_manual_grade)
+        seconds = time.monotonic() - started
+        return Outcome(Graded(student, state, score, most, by_hand, seconds, log), rows, tuple(steps))
+
+    def close(self) -> None:
+        self.open.close()
+
+
+_one_at_a_time = threading.RLock()  # nbgrader's converters change the process's current folder
+_workers: dict[Setup, Worker] = {}
+
+
+def _worker(setup: Setup) -> Worker:
+    if setup not in _workers:
+        for old in _workers.values():
+            old.close()
+        _workers.clear()
+        _workers[setup] = Worker(setup)
+    return _workers[setup]
+
+
+def nbgrader_api(config: Any) -> NbGraderAPI:
+    """nbgrader's commands as functions, configured so; what they say is in their results."""
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from sqlalchemy.exc import SAWarning
+
+    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # three for each new student
+    log = logging.getLogger("mlprod.nbgrader")  # each step's log is in its result
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    return NbGraderAPI(CourseDirectory(config=config, log=log), config=config, log=log)
