@@ -40,15 +40,26 @@ c.ClearSolutions.text_stub = "*Escribe aquí tu respuesta. / Write your answer h
 
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
-    "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
+    "mlprod.grading.restore.RestoreCells",  # does what DeduplicateIds and OverwriteCells do, and more
     "mlprod.grading.essays.BlankEssays",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# What a submission does to its kernel, or to the cells that grade it, costs that submission at most: see README.md.
+c.Autograde.autograde_preprocessors = [
+    "mlprod.grading.canaries.AddCanaries",
+    "mlprod.grading.execute.ContainedExecute",
+    "mlprod.grading.canaries.CheckCanaries",
+    "mlprod.grading.settle.SettleOutputs",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.BlankEssays.text_stub = c.ClearSolutions.text_stub
 
-# nbgrader gives 0 to a test cell that writes to stderr: a library's warning must not cost points.
+# Warnings are noise in a correction (and nbgrader gives 0 to a test cell that writes to stderr; SettleOutputs does not).
 c.Execute.extra_arguments = [
     "--InteractiveShellApp.exec_lines=import warnings; warnings.simplefilter('ignore')",
     "--IPKernelApp.log_level=ERROR",  # else a warning about TCP for every submission

@@ -7,6 +7,7 @@ user of its own. What it starts cannot outlive it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -15,6 +16,8 @@ import shutil
 import signal
 import socket
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 HOME = Path("/home/submission")
@@ -28,6 +31,8 @@ LIMITS = {
     "RLIMIT_CORE": 0,
 }
 TEMPORARY_SIZE = "1g"  # of /tmp, home and /dev/shm each, in memory: embedded databases keep their files there
+TEMPORARY_FILES = 200_000  # in each
+SHARED_PAGES = 2**16  # of System V shared memory, which belongs to no process
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _READ_ONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
@@ -35,22 +40,33 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(folder: Path, uid: int, gid: int) -> None:
+def enter(folder: Path, uid: int, gid: int) -> Callable[[], None]:
     """Leave for a sandbox of one's own; returns in the process that lives in it, with `HOME` as its current folder.
 
     `folder` is the kernel's meeting place, inside the runtime folder that it hides; what was handed in beside the
     notebook is in its `files`. The calling process stays outside as a shell that ends as the one inside does.
-    Raises OSError when the system refuses.
+    What is returned is to be called once the kernel's sockets are there, before any code of the submission's: from
+    then on the meeting place, which is on the grader's disk, cannot be written to. Raises OSError when the system
+    refuses.
     """
     was_root = os.getuid() == 0
     _new_namespaces(was_root)
     _loopback_up()
     _mounts(folder)
     _name_the_user(uid, gid)
+    ready, tell = os.pipe()
     pid = os.fork()  # the first process of the new namespace: when it ends, all that it holds ends
     if pid:
+        for number in (signal.SIGINT, signal.SIGTERM):  # interrupts are for the process inside, not for this shell
+            signal.signal(number, signal.SIG_IGN)
+        os.close(tell)
+        _close_when(ready, folder)
         _end_like(pid)
+    os.close(ready)
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV)
+    for name, value in {"sys/kernel/shmall": SHARED_PAGES, "self/oom_score_adj": 1000}.items():
+        with contextlib.suppress(OSError):  # where memory ends, the submission goes first, and not the grader
+            Path("/proc", name).write_text(str(value))
     shutil.copytree(folder / "files", HOME, dirs_exist_ok=True)
     for name, limit in LIMITS.items():
         kind = getattr(resource, name)
@@ -69,10 +85,19 @@ def enter(folder: Path, uid: int, gid: int) -> None:
     _drop_capabilities()
     os.chdir(HOME)
 
+    def seal() -> None:
+        os.write(tell, b"x")
+        os.close(tell)
+        while os.access(MEETING, os.W_OK):
+            time.sleep(0.001)
+
+    return seal
+
 
 def environment() -> dict[str, str]:
     """The variables of a sandboxed kernel: what its parent was given, and places of its own."""
-    own = {"HOME": str(HOME), "TMPDIR": "/tmp", "IPYTHONDIR": f"{HOME}/.ipython", "MPLCONFIGDIR": f"{HOME}/.matplotlib"}
+    # not below the home, where what was handed in is: a start-up file would run before the walls are closed
+    own = {"HOME": str(HOME), "TMPDIR": "/tmp", "IPYTHONDIR": "/tmp/.ipython", "MPLCONFIGDIR": "/tmp/.matplotlib"}
     return {**os.environ, **own}
 
 
@@ -112,7 +137,9 @@ def _mounts(folder: Path) -> None:
         aside.mkdir() if place.is_dir() else aside.touch()
         _mount(str(place), str(aside), None, _BIND | _REC)
     for place in (*(["/tmp"] if runtime.is_relative_to("/tmp") else ["/tmp", str(runtime)]), str(HOME), "/dev/shm"):
-        _mount("tmpfs", place, "tmpfs", _NOSUID | _NODEV, f"size={TEMPORARY_SIZE},mode=1777")
+        _mount(
+            "tmpfs", place, "tmpfs", _NOSUID | _NODEV, f"size={TEMPORARY_SIZE},nr_inodes={TEMPORARY_FILES},mode=1777"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     _mount(MEETING, str(folder), None, _BIND)
     for place, aside in kept.items():
@@ -163,10 +190,20 @@ def _drop_capabilities() -> None:
     _check(_libc.capset(header, bytes(24)), "capset")
 
 
+def _close_when(ready: int, folder: Path) -> None:
+    """Outside: once the process inside says so, make the meeting place read-only (its sockets still connect)."""
+    said = os.read(ready, 1)
+    os.close(ready)
+    if said:
+        for place in (MEETING, str(folder)):
+            kept = (
+                os.statvfs(place).f_flag & os.ST_NOEXEC
+            )  # what the file system has may not be taken off in a namespace
+            _mount(None, place, None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV | kept)
+
+
 def _end_like(pid: int) -> None:
-    """Outside: wait for the process inside, pass on how it ended. Interrupts are for it, not for this shell."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """Outside: wait for the process inside, pass on how it ended."""
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code < 0:
         if -code != signal.SIGKILL:

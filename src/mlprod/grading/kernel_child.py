@@ -12,6 +12,8 @@ from typing import Any
 
 from mlprod.grading import isolation
 
+OUTPUT_LIMIT = 8 * 2**20  # characters; the grader keeps 1 MiB of a cell and says that it was cut
+
 _exit_codes: list[int] = []  # empty in the parent; a child's own code, for its last exit handler
 
 
@@ -57,8 +59,9 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
         os.close(descriptor)
 
     if sandboxed := request.get("sandbox"):
-        isolation.enter(Path(sandboxed["folder"]), sandboxed["uid"], sandboxed["gid"])
+        seal = isolation.enter(Path(sandboxed["folder"]), sandboxed["uid"], sandboxed["gid"])
         environment = isolation.environment()
+        forget_the_log()
     else:
         os.chdir(request["cwd"])
         environment = request["env"]
@@ -74,11 +77,47 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     # it ends itself when this process's parent is gone (in a sandbox the system sees to that)
     app = IPKernelApp.instance(parent_handle=0 if sandboxed else os.getppid())
     app.initialize(request["argv"])
+    limit_output()
+    if sandboxed:
+        seal()
     app.start()
     # ipykernel 7.4's exit handlers stop the thread that carries the output and then wait for the control thread, which
     # may just be flushing its output through it: every seventh kernel hung until it was killed
     app.control_thread.stop()
     app.control_thread.join()
+
+
+def forget_the_log() -> None:
+    """What a submission writes past its notebook goes nowhere: the parent's log is one file for all."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+
+
+def limit_output() -> None:
+    """Of what one cell writes to stdout or stderr send the first `OUTPUT_LIMIT` characters, and nothing after them.
+
+    For code that runs away: whoever means to flood the grader is stopped there (`mlprod.grading.execute`).
+    """
+    from ipykernel.iostream import OutStream
+
+    write = OutStream.write
+    written: dict[str, int] = {}
+
+    def limited(self: OutStream, string: str) -> int | None:
+        cell = self.parent_header.get("msg_id", "")
+        already = written.get(cell, 0)
+        if isinstance(string, str):
+            if cell not in written:
+                written.clear()
+            written[cell] = already + len(string)
+            if already + len(string) > OUTPUT_LIMIT:
+                write(self, string[: max(0, OUTPUT_LIMIT - already)])
+                return len(string)
+        return write(self, string)
+
+    OutStream.write = limited
 
 
 def freshen_libraries() -> None:

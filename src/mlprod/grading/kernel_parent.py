@@ -5,7 +5,7 @@ file there means that the owner has ended, however it ended, and then the kernel
 go too. A kernel's owner holds one connection to the Unix socket `<runtime>/parent.sock`, the kernel's leash:
 
     client -> {"argv": [...], "cwd": "...", "env": {...}}   (with two descriptors: the kernel's stdout and stderr)
-    parent -> {"pid": 123}                                  then, when the kernel has been reaped, {"exit": -9}
+    parent -> {"pid": 123}                                  then, when it has been reaped, {"exit": -9, "why": ""}
     client -> {"signal": 2}                                 sent to the kernel's process group
     client closes the connection                            the kernel and all its descendants are killed
 
@@ -30,7 +30,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from mlprod.grading import kernel_child
+from mlprod.grading import kernel_child, memory
 
 Request = dict[str, Any]
 
@@ -38,6 +38,8 @@ Request = dict[str, Any]
 KERNEL_MODULES = (
     *("psutil", "sqlite3", "tornado.platform.asyncio", "IPython", "IPython.core.debugger"),
     *("IPython.extensions.storemagic", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger"),
+    # and for its first error: without them that takes a tenth of a second
+    *("IPython.core.logger", "stack_data.core", "pygments.formatters.terminal256", "pygments.lexers.python"),
 )
 
 
@@ -49,6 +51,8 @@ class Leash:
         self.received = b""
         self.descriptors: list[int] = []
         self.pid: int | None = None
+        self.limit: int | None = None  # bytes of memory of all its processes
+        self.why = ""  # it was killed from here, if it was
 
     def read(self) -> list[Request] | None:
         """The complete messages that have arrived; None when the client has closed."""
@@ -62,7 +66,7 @@ class Leash:
         *lines, self.received = (self.received + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def send(self, **message: int) -> None:
+    def send(self, **message: int | str) -> None:
         # the client may be gone: its leash is about to be dropped
         with contextlib.suppress(OSError):
             self.connection.sendall(json.dumps(message).encode() + b"\n")
@@ -87,6 +91,7 @@ class KernelParent:
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self.wake_write.fileno())
+        self.watch = memory.Watch()
         self.selector = selectors.DefaultSelector()
         for source in (0, self.listener, self.wake_read):
             self.selector.register(source, selectors.EVENT_READ)
@@ -94,7 +99,8 @@ class KernelParent:
     def serve(self) -> tuple[Request, list[int]] | None:
         """Return None in this process, when its owner has ended; in a forked child, the request to become."""
         while True:
-            for key, _ in self.selector.select():
+            self.end_the_too_large()
+            for key, _ in self.selector.select(self.watch.pause() if self.limits() else None):
                 if key.fileobj == 0:
                     if not os.read(0, 1):
                         return None
@@ -124,8 +130,20 @@ class KernelParent:
                 return message, descriptors
             leash.close_descriptors()
             leash.pid = pid
+            leash.limit = message.get("sandbox", {}).get("memory")
             leash.send(pid=pid)
         return None
+
+    def limits(self) -> dict[int, int]:
+        """The memory that each watched kernel may use."""
+        return {leash.pid: leash.limit for leash in self.leashes.values() if leash.pid and leash.limit}
+
+    def end_the_too_large(self) -> None:
+        for pid in self.watch.over(self.limits()):
+            for leash in self.leashes.values():
+                if leash.pid == pid:
+                    leash.why = "memory"
+                    kill_tree(pid)
 
     def send_signal(self, leash: Leash, number: int) -> None:
         if leash.pid is None:  # already reaped: its number may be another process's by now
@@ -149,7 +167,7 @@ class KernelParent:
             for leash in self.leashes.values():
                 if leash.pid == pid:
                     leash.pid = None
-                    leash.send(exit=os.waitstatus_to_exitcode(status))
+                    leash.send(exit=os.waitstatus_to_exitcode(status), why=leash.why)
 
     def drop(self, leash: Leash) -> None:
         self.selector.unregister(leash.connection)

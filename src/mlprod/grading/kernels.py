@@ -46,6 +46,8 @@ class ForkedKernelProvisioner(LocalProvisioner):
     runtime = Unicode(help="The kernel parent's folder, with its socket parent.sock").tag(config=True)
     sandboxed = Bool(help="Whether each kernel gets a sandbox of its own").tag(config=True)
 
+    why = ""  # the kernel parent ended the kernel: "memory"
+
     _leash: socket.socket | None = None
     _received = b""
     _exit_code: int | None = None
@@ -110,7 +112,8 @@ class ForkedKernelProvisioner(LocalProvisioner):
             with contextlib.suppress(BlockingIOError):
                 self._received += self._leash.recv(4096) or b'{"exit": -9}\n'  # the parent died, its kernels with it
             if b"\n" in self._received:
-                self._exit_code = json.loads(self._received.split(b"\n", 1)[0])["exit"]
+                ended = json.loads(self._received.split(b"\n", 1)[0])
+                self._exit_code, self.why = ended["exit"], ended.get("why", "")
         return self._exit_code if self._leash is not None else 0
 
     async def wait(self) -> int | None:

@@ -20,6 +20,7 @@ from mlprod.language import tr
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LANG_COURSE", "PYTHONHASHSEED", "PYTHONWARNINGS", "OMP_NUM_THREADS")
 """Variables of the grader's environment that a submission sees; the rest (addresses, passwords) it does not."""
 FILES_LIMIT = 64 * 2**20  # bytes of the files that were handed in beside the notebook
+MEMORY_LIMIT = 4 * 2**30  # bytes of a submission: all its processes, and its files in memory
 FIRST_UID, LAST_UID = 61184, 65519  # what systemd.exec(5) sets apart for users that exist only while a service runs
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # what programs look up there: libraries, names, time, the Java that Debian puts under /usr, fonts of Matplotlib
@@ -119,7 +120,7 @@ def _folders(paths: Iterable[Path]) -> list[str]:
 
 
 def prepare(folder: Path, connection_file: Path, handed_in: Path) -> dict[str, int]:
-    """Make a kernel's meeting place ready for the user it will run as; returns that user, for its request.
+    """Make a kernel's meeting place ready for the user it will run as; returns what its request says of it.
 
     Copies what was handed in beside the notebook, regular files alone, into `folder`/files. Raises ValueError when
     they are too large.
@@ -144,4 +145,4 @@ def prepare(folder: Path, connection_file: Path, handed_in: Path) -> dict[str, i
     if os.getuid() == 0:
         for path in (folder, connection_file):
             os.chown(path, uid, uid)
-    return {"uid": uid, "gid": uid if os.getuid() == 0 else os.getgid()}
+    return {"uid": uid, "gid": uid if os.getuid() == 0 else os.getgid(), "memory": MEMORY_LIMIT}

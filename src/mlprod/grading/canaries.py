@@ -1,0 +1,101 @@
+"""Cells that must fail, around every test: where one does not, the notebook changed how cells or tests are executed.
+
+A submission may take the teeth out of `assert`, of IPython's error reports or of the course's checks; then every test
+passes, and so does a canary, which is how that is noticed. What is executed in the student's process cannot be made
+impossible to forge: whoever lets exactly the canaries fail is not noticed here, and is to be read in their code.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from mlprod.grading import incidents
+from mlprod.grading.student_view import is_test, language_of
+
+KEY = "mlprod_canary"
+CHECKS = re.compile(r"\bchecks\.\w+\(")
+
+# Each fails with {nonce} at the beginning of its message, whatever the student's code calls its own things.
+_PLAIN = (
+    'assert {low} == {high}, "{nonce}"',
+    'assert not {low} < {high}, "{nonce}"',
+    'if {low} != {high}: raise AssertionError("{nonce}")',
+    'assert {low} in ({high}, {high} + 1), "{nonce}"',
+    'assert __import__("builtins").isinstance({low}, str), "{nonce}"',
+    'assert __import__("builtins").len([{low}, {high}]) == 3, "{nonce}"',
+    'assert __import__("builtins").all([{low}, {high}, 0]), "{nonce}"',
+    'assert __import__("builtins").abs(-{low}) == {high}, "{nonce}"',
+    'assert __import__("math").isclose({low}, {high}), "{nonce}"',
+)
+_CHECKS = (
+    '{checks}.same({low}, {high}, "{nonce}")',
+    '{checks}.same([{low}, {low}], [{low}, {high}], "{nonce}")',
+    '{checks}.same({{"a": {low}}}, {{"a": {high}}}, "{nonce}")',
+    '{checks}.number("{low}", "{nonce}")',
+)
+_MODULE = '__import__("mlprod.checks").checks'
+
+
+class AddCanaries(NbGraderPreprocessor):
+    """Goes before Execute: a canary before and one after each code cell that grades."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        cells = []
+        for cell in nb.cells:
+            if not is_test(cell):
+                cells.append(cell)
+                continue
+            # a patched check is the easiest attack, a patched assert the most general
+            before, after = _canary(_PLAIN), _canary(_CHECKS, _MODULE)
+            if CHECKS.search(cell.source):  # what the test called by this name
+                before, after = _canary(random.choice([_PLAIN, _CHECKS])), _canary(_CHECKS, "checks")
+            # the canary after a test serves as the one before the next
+            cells += [cell, after] if cells and KEY in cells[-1].metadata else [before, cell, after]
+        nb.cells = cells
+        return nb, resources
+
+
+class CheckCanaries(NbGraderPreprocessor):
+    """Goes after Execute: removes the canaries; a test beside one that did not fail as it must scores 0."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        lang = language_of(nb)
+        void = []
+        for before, cell, after in zip(nb.cells, nb.cells[1:], nb.cells[2:], strict=False):
+            if KEY in before.metadata and KEY in after.metadata and is_test(cell):
+                if _sang(before) and _sang(after) or _stopped(cell):
+                    continue
+                void.append(cell.metadata.nbgrader.grade_id)
+                cell.outputs = [*cell.outputs, incidents.stopped("tampered", lang)]
+        nb.cells = [cell for cell in nb.cells if KEY not in cell.metadata]
+        incidents.note(nb, "tampered", void)
+        return nb, resources
+
+
+def _canary(shapes: tuple[str, ...], checks: str = _MODULE) -> NotebookNode:
+    low = random.randint(2, 40)
+    nonce = secrets.token_hex(4)
+    code = random.choice(shapes).format(low=low, high=low + random.randint(1, 40), nonce=nonce, checks=checks)
+    return new_code_cell(code, metadata=NotebookNode({KEY: nonce}))
+
+
+def _sang(cell: NotebookNode) -> bool:
+    """Whether the canary failed as it must."""
+    return any(
+        output.output_type == "error"
+        and output.ename == "AssertionError"
+        and output.evalue.startswith(cell.metadata[KEY])
+        for output in cell.outputs
+    )
+
+
+def _stopped(cell: NotebookNode) -> bool:
+    """Whether the cell was not executed to its end, and so scores 0 anyway."""
+    return any(output.output_type == "error" and output.ename == incidents.STOPPED for output in cell.outputs)
