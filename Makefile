@@ -1,6 +1,6 @@
 # Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab teach test check build audit run coverage grade doctor lock clean
+.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression lock clean
 unexport PYTHONPATH PYTHONHOME
 
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
@@ -21,6 +21,8 @@ help:
 	@echo "make build     fuentes -> notebooks (sobrescribe)    sources -> notebooks (overwrites)"
 	@echo "make check     estilo, fuentes, notebooks, auditoría style, sources, notebooks, audit"
 	@echo "make audit | run | coverage     [UNIT=01_data_passing]"
+	@echo "make models    entrena otra vez los modelos          trains the stored models again"
+	@echo "make bench-compression   mide la unidad 06           measures unit 06: build/bench/compression.json"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 
 setup:
@@ -52,6 +54,12 @@ grade: setup
 
 doctor: setup
 	@exec $(MLPROD) doctor
+
+models: setup
+	@exec $(MLPROD) models
+
+bench-compression: setup
+	@exec $(MLPROD) bench compression
 
 lock:
 	@"$(VENV)/bin/python" -m mlprod.lab.lock

@@ -36,3 +36,29 @@ def register(app: typer.Typer) -> None:
         from mlprod.lab import stages as runner
 
         raise typer.Exit(0 if runner.run(stages) else 1)
+
+    @app.command()
+    def models(
+        names: Annotated[
+            list[str] | None, typer.Argument(help="Conjuntos de datos; todos si no dices ninguno. / Datasets.")
+        ] = None,
+        check: Annotated[
+            bool, typer.Option("--check", help="Solo comprueba los que hay. / Only check those that are there.")
+        ] = False,
+    ) -> None:
+        """Entrena otra vez los modelos que trae el curso. / Trains the models that come with the course again."""
+        from mlprod.lab import benchmark
+
+        raise typer.Exit(0 if benchmark.models(names, check) else 1)
+
+    @app.command()
+    def bench(
+        name: Annotated[str, typer.Argument(help="compression")],
+        quick: Annotated[
+            bool, typer.Option("--quick", help="Con los parámetros del lector. / With the reader's parameters.")
+        ] = False,
+    ) -> None:
+        """Ejecuta las lecciones de una unidad y guarda sus tablas. / Runs a unit's lessons and keeps their tables."""
+        from mlprod.lab import benchmark
+
+        typer.echo(benchmark.run(name, quick).as_posix())

@@ -23,6 +23,8 @@ VECTOR_FLAGS = {
     "amx_int8": "AMX",
     "asimddp": "dot",
 }
+# those that multiply and add four pairs of 8-bit numbers at once
+INT8_FLAGS = {"AVX512-VNNI", "AVX-VNNI", "AMX", "dot"}
 
 
 def chromium() -> str | None:
@@ -67,15 +69,22 @@ def packages(lock: Path) -> Finding:
     )
 
 
-def processor() -> Finding:
-    """Cores this process may use, and the vector instructions that the compression lessons profit from."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def vector_instructions() -> list[str]:
+    """Those of this processor that the compression lessons profit from, such as AVX512-VNNI; empty if unknown."""
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         words = set()
-    vectors = [label for flag, label in VECTOR_FLAGS.items() if flag in words]
+    return [label for flag, label in VECTOR_FLAGS.items() if flag in words]
+
+
+def processor() -> Finding:
+    """Cores this process may use, and the vector instructions that the compression lessons profit from."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    vectors = vector_instructions()
     detail = tr(es=f"{cores} núcleos", en=f"{cores} cores") + f", {platform.machine()} {' '.join(vectors)}".rstrip()
+    fast = any(label in INT8_FLAGS for label in vectors)
+    detail += tr(es=", int8 rápido: ", en=", fast int8: ") + (tr(es="sí", en="yes") if fast else "no")
     return Finding(tr(es="Procesador", en="Processor"), "ok", detail)
 
 

@@ -1,0 +1,189 @@
+"""Makes the trained networks of unit 06 and metrics.json: `make models`, or python datasets/fashion/make.py
+
+Seeded; some ten minutes on one core. Training in floating point is not byte-identical between machines or versions: a
+new run gives other files, and accuracies that differ by less than their standard error. `--check` compares the files
+that are there with the checksums in metrics.json and measures them again.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+from torch import nn
+
+from mlprod.systems import fashion
+
+HERE = Path(__file__).parent
+SEEDS = 5
+EPOCHS, RATE = 10, 3e-3
+TUNING_EPOCHS, TUNING_RATE = 4, 1e-3
+SPARSITY, RANK = 0.9, 16
+TEMPERATURE, SHARE = 4.0, 0.9  # of the distillation: softening, and weight of what the teacher says
+
+
+def fresh(build: Callable[..., nn.Module], *sizes: int, seed: int) -> nn.Module:
+    """A network whose initial weights depend on `seed` alone."""
+    torch.manual_seed(seed)
+    return build(*sizes)
+
+
+def keep(network: nn.Sequential, sizes: tuple[int, int, int]) -> nn.Sequential:
+    """The same network with the units of each hidden layer whose incoming weights are largest (L1), `sizes` of them."""
+    first, second, hidden, out = (network[i] for i in (0, 3, 7, 9))
+    small = fashion.cnn(*sizes)
+    kept = [
+        layer.weight.flatten(1).abs().sum(1).topk(size).indices.sort().values
+        for layer, size in zip((first, second, hidden), sizes, strict=True)
+    ]
+    cells = (fashion.SIDE // 4) ** 2  # a channel is this many inputs of the hidden layer
+    flat = (kept[1][:, None] * cells + torch.arange(cells)).flatten()
+    with torch.no_grad():
+        small[0].weight.copy_(first.weight[kept[0]])
+        small[0].bias.copy_(first.bias[kept[0]])
+        small[3].weight.copy_(second.weight[kept[1]][:, kept[0]])
+        small[3].bias.copy_(second.bias[kept[1]])
+        small[7].weight.copy_(hidden.weight[kept[2]][:, flat])
+        small[7].bias.copy_(hidden.bias[kept[2]])
+        small[9].weight.copy_(out.weight[:, kept[2]])
+        small[9].bias.copy_(out.bias)
+    return small
+
+
+def factor(network: nn.Sequential, rank: int) -> nn.Sequential:
+    """The hidden layer replaced by the two factors of its truncated singular value decomposition."""
+    result = fashion.cnn(*fashion.SIZES["cnn"])
+    result.load_state_dict(network.state_dict())
+    hidden = result[7]
+    u, s, v = torch.linalg.svd(hidden.weight.detach(), full_matrices=False)
+    result[7] = nn.Sequential(nn.Linear(hidden.in_features, rank, bias=False), nn.Linear(rank, hidden.out_features))
+    with torch.no_grad():
+        result[7][0].weight.copy_(s[:rank, None].sqrt() * v[:rank])
+        result[7][1].weight.copy_(u[:, :rank] * s[:rank].sqrt())
+        result[7][1].bias.copy_(hidden.bias)
+    return result
+
+
+def sparse(network: nn.Sequential, sparsity: float) -> tuple[nn.Sequential, Callable[[], None]]:
+    """A copy whose smallest weights (all layers together, no biases) are zero, and what puts them back to zero."""
+    result = fashion.cnn(*fashion.SIZES["cnn"])
+    result.load_state_dict(network.state_dict())
+    weights = [part for name, part in result.named_parameters() if name.endswith("weight")]
+    sizes = torch.cat([part.detach().abs().flatten() for part in weights])
+    border = sizes.kthvalue(round(sparsity * len(sizes))).values
+    masks = [part.detach().abs() > border for part in weights]
+
+    def again() -> None:
+        with torch.no_grad():
+            for part, mask in zip(weights, masks, strict=True):
+                part.mul_(mask)
+
+    again()
+    return result, again
+
+
+def distillation(logits: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Hinton et al. (2015): what the softened teacher says, scaled by the temperature squared, and the labels."""
+    soft = nn.functional.kl_div(
+        (logits / TEMPERATURE).log_softmax(1), (teacher / TEMPERATURE).softmax(1), reduction="batchmean"
+    )
+    return SHARE * TEMPERATURE**2 * soft + (1 - SHARE) * nn.functional.cross_entropy(logits, labels)
+
+
+def make(seeds: int = SEEDS, into: Path = HERE) -> None:
+    """Train everything. The files in `into` are those of the first seed; the accuracies, those of all.
+
+    What is tuned from the big network (factored, sparse) takes three seeds at most: they differ in the order of the
+    examples alone.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # weights that decay towards zero would slow everything down
+    images, labels = fashion.load("train")
+    test = fashion.load("test")
+    found: dict[str, dict] = {}
+
+    def note(name: str, networks: list[nn.Module], began: float) -> nn.Module:
+        state = {key: part.detach().clone() for key, part in networks[0].state_dict().items()}
+        torch.save(state, into / f"{name}.pt")
+        accuracy = [float(fashion.hits(network, *test).mean()) for network in networks]
+        seconds = (process_time() - began) / len(networks)
+        found[name] = {"accuracy": [round(each, 4) for each in accuracy], "train_cpu_s": round(seconds, 1)}
+        found[name]["sha256"] = sha256((into / f"{name}.pt").read_bytes()).hexdigest()
+        print(f"{name:12} {np.mean(accuracy):.4f} {seconds:6.1f} s a network", flush=True)
+        return networks[0]
+
+    def learn(network: nn.Module, seed: int, label: str, **how) -> nn.Module:
+        how = {"epochs": EPOCHS, "rate": RATE, **how}
+        return fashion.train(network, images, labels, seed=seed, label=f"{label} {seed}", **how)
+
+    few = min(seeds, 3)
+    tuning = {"epochs": TUNING_EPOCHS, "rate": TUNING_RATE}
+    began = process_time()
+    mlp = [learn(fresh(fashion.mlp, 300, 100, seed=s), s, "mlp", rate=1e-3) for s in range(seeds)]
+    note("mlp", mlp, began)
+    began = process_time()
+    big = note("cnn", [learn(fresh(fashion.cnn, *fashion.SIZES["cnn"], seed=0), 0, "cnn")], began)
+    half = fashion.SIZES["half"]
+    began = process_time()
+    note("alone", [learn(fresh(fashion.cnn, *half, seed=s), s, "alone") for s in range(seeds)], began)
+    began = process_time()
+    told = fashion.logits(big, images)
+    students = [
+        learn(fresh(fashion.cnn, *half, seed=s), s, "distilled", teacher=told, loss=distillation) for s in range(seeds)
+    ]
+    note("distilled", students, began)
+    began = process_time()
+    note("pruned", [learn(keep(big, half), s, "pruned", **tuning) for s in range(seeds)], began)
+    began = process_time()
+    note("factored", [learn(factor(big, RANK), s, "factored", **tuning) for s in range(few)], began)
+    began = process_time()
+    zeroed = []
+    for seed in range(few):
+        network, again = sparse(big, SPARSITY)
+        zeroed.append(learn(network, seed, "sparse", after_step=again, **tuning))
+    note("sparse", zeroed, began)
+    began = process_time()
+    # the control of everything that was tuned: the big network, trained for as much longer
+    longer = fashion.cnn(*fashion.SIZES["cnn"])
+    longer.load_state_dict(big.state_dict())
+    note("longer", [learn(longer, 0, "longer", **tuning)], began)
+    (into / "longer.pt").unlink()
+    found["longer"].pop("sha256")
+    about = {"seeds": seeds, "test_images": len(test[0]), "torch": torch.__version__, "networks": found}
+    (into / "metrics.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def check() -> bool:
+    """Whether the files are those of metrics.json, and as good as it says."""
+    torch.set_num_threads(1)
+    metrics = json.loads((HERE / "metrics.json").read_text())
+    test, good = fashion.load("test"), True
+    for name, said in metrics["networks"].items():
+        path = HERE / f"{name}.pt"
+        if not path.exists():
+            continue
+        same = sha256(path.read_bytes()).hexdigest() == said["sha256"]
+        accuracy = float(fashion.hits(fashion.trained(name), *test).mean())
+        close = abs(accuracy - said["accuracy"][0]) < 2 / len(test[0])
+        good = good and same and close
+        print(f"{name:12} {accuracy:.4f} {'ok' if same and close else 'DIFFERENT'}")
+    return good
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only look at the files that are there")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="networks of each kind (default: %(default)s)")
+    options = parser.parse_args()
+    if options.check:
+        sys.exit(not check())
+    make(options.seeds)
+
+
+if __name__ == "__main__":
+    main()
