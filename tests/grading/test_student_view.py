@@ -86,7 +86,7 @@ def test_outputs_after_a_hidden_test_are_not_shown():
 
 def test_a_message_is_cut_and_loses_hidden_names():
     (long,) = seen(graded(outputs=[error(evalue="x" * 5000)]))
-    assert len(message_shown(long)) < 1300
+    assert len(message_shown(long)) < 2100
     (named,) = seen(graded(outputs=[error("KeyError", "'secret_input'")]))
     assert message_shown(named) == TEXT["es"]["removed"] and "secret_input" not in str(named)
 

@@ -19,6 +19,14 @@ def register(app: typer.Typer) -> None:
             en="Grade your own exercise (exercises/…) on your computer, with the report that a class gets.",
         ),
     )(grade_me)
+    app.command(
+        "report",
+        help=tr(
+            es="Informe de una clase ya calificada: lo aprendido, las tareas, las equivocaciones, lo que queda por "
+            "hacer.",
+            en="The report of a graded class: what was learnt, the tasks, the mistakes, what is left to do.",
+        ),
+    )(report)
 
 
 def grade_me(
@@ -50,3 +58,30 @@ def grade_me(
         report = grader.grade_me(course, name, chosen, notebook, timeout)
     print(report.summary)
     print(tr(es="Con todo el detalle, en un navegador: ", en="In full, in a browser: ") + report.page.as_uri())
+
+
+def report(
+    assignment: Annotated[
+        str | None,
+        typer.Argument(
+            help=tr(es="Como 02_pubsub; por defecto, todas.", en="Like 02_pubsub; by default, all of them.")
+        ),
+    ] = None,
+) -> None:
+    from rich.console import Console
+
+    from mlprod.course import root
+    from mlprod.errors import CourseError
+    from mlprod.grading import class_data, class_report, report_page, report_tables
+    from mlprod.language import language
+
+    course, lang, console = root(), language(), Console()
+    names = [assignment] if assignment else class_data.assignments(course)
+    if not names:
+        raise CourseError(tr(es="No hay nada calificado todavía.", en="Nothing has been graded yet."))
+    for name in names:
+        found = class_report.report(course, class_data.read(course, name), lang)
+        report_tables.show(found, console, lang)
+        page = report_page.write(course, found, lang)
+        print(report_tables.closing(found, lang))
+        print(page.as_uri())

@@ -12,7 +12,7 @@ from mlprod.grading.tokens import alike
 from mlprod.language import Language
 
 SAME_MESSAGE = 0.9  # messages as alike as that say the same: they hold random names and orders
-SAME_CODE, LIKE_CODE = 0.9, 0.6  # how alike the code of two answers is (tokens.alike)
+SAME_CODE, LIKE_CODE, TIE = 0.9, 0.6, 0.05  # how alike the code of two answers is (tokens.alike)
 MOST = 2  # misconceptions shown for one answer; when more would fit, the tests cannot tell them apart
 NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -41,23 +41,27 @@ def recognise(
     fitting = [entry for entry, fit in found if fit == most] if most else []
     if not fitting:  # nobody has failed like this; the same code has been seen, perhaps before the tests changed
         fitting = [entry for entry in entries if likeness[id(entry)] >= SAME_CODE]
+    alone = len({entry.misconception[lang] for entry in fitting}) == 1
     fitting.sort(key=lambda entry: -likeness[id(entry)])
     if fitting and likeness[id(fitting[0])] >= LIKE_CODE:
         best = likeness[id(fitting[0])]
-        fitting = [entry for entry in fitting if likeness[id(entry)] >= best - 0.1]
+        fitting = [entry for entry in fitting if likeness[id(entry)] >= best - TIE]
     texts = {entry.misconception[lang]: entry for entry in reversed(fitting)}
     if len(texts) > MOST:
         return ()
     chosen = list(reversed(texts.items()))
-    sure = len(chosen) == 1 and most == EXACT and likeness[id(chosen[0][1])] >= LIKE_CODE
+    likest = likeness[id(chosen[0][1])] if chosen else 0.0
+    sure = len(chosen) == 1 and most >= EXACT and likest >= (LIKE_CODE if alone else SAME_CODE)
     return tuple(Guess(text, sure, entry) for text, entry in chosen)
 
 
-EXACT, PART, WORD = 3, 2, 1
+VERBATIM, EXACT, PART, WORD = 4, 3, 2, 1
 
 
 def _fit(entry: Entry, score: float, failed: Mapping[str, str], lang: Language) -> int:
-    """How well what the tests said fits `entry`: EXACT, PART (also other tests failed), WORD (no audit), or 0."""
+    """How well what the tests said fits `entry`: VERBATIM, EXACT but for numbers and the like, PART (others failed,
+    too), WORD (no audit has seen this answer: its points, and the word that its feedback has), or 0.
+    """
     said = entry.messages.get(lang)
     if said is None:
         everything = "\n".join(failed.values()).casefold()
@@ -66,7 +70,9 @@ def _fit(entry: Entry, score: float, failed: Mapping[str, str], lang: Language) 
         return 0
     if not all(_same(said[grade_id], failed[grade_id]) for grade_id in said):
         return 0
-    return EXACT if said.keys() == failed.keys() else PART
+    if said.keys() != failed.keys():
+        return PART
+    return VERBATIM if all(said[grade_id] == failed[grade_id] for grade_id in said) else EXACT
 
 
 def _same(one: str, other: str) -> bool:

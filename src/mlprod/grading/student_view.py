@@ -14,7 +14,7 @@ from nbgrader.utils import is_grade, is_solution
 from mlprod.language import LANGUAGES, Language
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-LONGEST_MESSAGE = 1200  # characters of one test's message: more explains no better, and might carry a test out
+LONGEST_MESSAGE = 2000  # characters of one test's message: more explains no better, and might carry a test out
 SHORTEST_SECRET = 8  # characters: a hidden line shorter than this (`else:`, `x = 1`) tells nothing
 STARTED = re.compile(r"""^\s*start\(\s*["'](\w+)["']\s*\)""", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
