@@ -145,6 +145,461 @@ def show(graph):
     return "\n".join([*lines, "-> " + ", ".join(graph.outputs)])
 
 # %% [markdown] lang="es" row="58"
+# ## 1. Qué reescrituras conservan el resultado (3 puntos)
+#
+# Un compilador puede cambiar cómo se calcula algo, no lo que sale. Con números reales, $x \cdot 0 = 0$ y $(x + 1) - 1 = x$; en coma flotante, no: $x$ puede ser NaN, infinito o `-0.0`, y las sumas redondean. Aquí una reescritura es válida solo si da **los mismos bits para todos los valores** de las entradas (todos los NaN cuentan como el mismo).
+#
+# `simplify(graph)` devuelve un grafo que da las mismas salidas, bit a bit, y que ya no contiene ninguno de los casos en los que un nodo sobra. Un nodo sobra si es de una de estas formas **y** en la suya quitarlo es válido para todo `x`: quien lo usaba pasa a usar `x`, y las salidas, también.
+#
+# | forma | ¿se puede dejar en `x`? |
+# |---|---|
+# | `add(x, 0.0)`, `add(x, -0.0)`, `sub(x, 0.0)`, `sub(x, -0.0)` | piensa qué pasa con $x$ = `-0.0` |
+# | `mul(x, 1.0)`, `div(x, 1.0)` | |
+# | `neg(neg(x))` | |
+# | `relu(relu(x))`, que quedaría en `relu(x)`; `abs(abs(x))`, en `abs(x)` | |
+# | `sub(add(x, c), c)`, `div(mul(x, c), c)`, con `c` constante | |
+#
+# En `add` y `mul` la constante puede estar a la izquierda. Otras tentaciones, como `mul(x, 0.0)`, `sub(x, x)` o `div(x, x)`, darían una constante, y tampoco valen para todo `x`: déjalas como están. Los nodos a los que ya no llama nadie pueden quedarse o irse; no se añaden nodos. Quitar uno puede descubrir otro que sobra: sigue hasta que no quede ninguno.
+# En estos grafos no hay ni `uniform` ni `log`. Antes de escribir nada, prueba cada forma en la celda siguiente con los valores de `AWKWARD`.
+# %% [markdown] lang="en" row="58"
+# ## 1. Which rewrites keep the result (3 points)
+#
+# A compiler may change how something is computed, not what comes out. With real numbers, $x \cdot 0 = 0$ and $(x + 1) - 1 = x$; in floating point they are not: $x$ may be NaN, infinite or `-0.0`, and sums round. Here a rewrite is valid only if it gives **the same bits for all the values** of the inputs (all NaN count as one).
+#
+# `simplify(graph)` returns a graph that gives the same outputs, bit by bit, and that no longer has any of the cases in which a node is superfluous. A node is superfluous if it has one of these forms **and**, in its form, removing it is valid for every `x`: whoever used it now uses `x`, and so do the outputs.
+#
+# | form | may it be left as `x`? |
+# |---|---|
+# | `add(x, 0.0)`, `add(x, -0.0)`, `sub(x, 0.0)`, `sub(x, -0.0)` | think of what happens with $x$ = `-0.0` |
+# | `mul(x, 1.0)`, `div(x, 1.0)` | |
+# | `neg(neg(x))` | |
+# | `relu(relu(x))`, which would be left as `relu(x)`; `abs(abs(x))`, as `abs(x)` | |
+# | `sub(add(x, c), c)`, `div(mul(x, c), c)`, with a constant `c` | |
+#
+# In `add` and `mul` the constant may stand on the left. Other temptations, such as `mul(x, 0.0)`, `sub(x, x)` or `div(x, x)`, would give a constant, and they do not hold for every `x` either: leave them as they are. Nodes that nobody calls any more may stay or go; no nodes are added. Removing one may uncover another that is superfluous: go on until none is left.
+# In these graphs there is neither `uniform` nor `log`. Before writing anything, try each form in the next cell with the values of `AWKWARD`.
+
+# %%
+AWKWARD = np.array([0.0, -0.0, 1.0, -1.5, 0.1, 1e-300, -1e308, 1e17, np.inf, -np.inf, np.nan])
+
+
+def same_bits(a, b):
+    """Whether two arrays have the same bits, all NaN taken as one."""
+    return bool(np.all((np.isnan(a) & np.isnan(b)) | ((a == b) & (np.signbit(a) == np.signbit(b)))))
+
+
+with np.errstate(all="ignore"):
+    print("mul(x, 0.0) = 0.0:", same_bits(AWKWARD * 0.0, np.zeros_like(AWKWARD)))
+
+# %% answer="rules"
+def simplify(graph):
+    ### BEGIN SOLUTION
+    at, now, nodes = {}, {}, []  # now: what each value has become
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) == neutral:
+                return left
+            if constant(left) == neutral and node.op in ("add", "mul"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = becomes(node)
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+    ### END SOLUTION
+
+# %% test="rules/zeros" points=1 row="58" objective="7.1"
+import math
+import random
+import struct
+
+import numpy as np
+from mlprod import checks
+
+_ROUGH = np.array([0.0, -0.0, 1.0, -1.5, 0.1, 7.3, 1e-300, 5e-324, -1e308, 1e17, -3.0000001, np.inf, -np.inf, np.nan])
+
+
+def _r(name, op, *inputs, **attrs):
+    return Node(name, op, inputs, tuple(sorted(attrs.items())))
+
+
+def _rtext(graph):
+    return "\n" + "\n".join([*[f"    {node.name} = {node.op}({', '.join([*node.inputs, *[repr(value) for _, value in node.attrs]])})" for node in graph.nodes], "    -> " + ", ".join(graph.outputs)])
+
+
+def _rrun(graph):
+    """The outputs for all pairs of rough values of x and y."""
+    values, x = {}, np.repeat(_ROUGH, len(_ROUGH))
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            args = [values[name] for name in node.inputs]
+            if node.op == "input":
+                values[node.name] = x if node.name == "x" else np.tile(_ROUGH, len(_ROUGH))
+            elif node.op == "const":
+                values[node.name] = np.full(len(x), dict(node.attrs)["value"])
+            else:
+                values[node.name] = {
+                    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "abs": np.abs, "tanh": np.tanh, "relu": lambda a: np.where(a < 0, 0.0, a),
+                }[node.op](*args)
+    return [values[name] for name in graph.outputs]
+
+
+def _simplified(graph, why):
+    """The answer's graph, well formed and with the same outputs, or AssertionError."""
+    got = simplify(graph)
+    assert type(got) is Graph, why + tr(es=f"\n  Se esperaba un Graph y ha llegado {type(got).__name__}.", en=f"\n  A Graph was expected and {type(got).__name__} came.")
+    nodes, defined = [], set()
+    for node in got.nodes:
+        name, inputs = checks.plain(node.name), checks.plain(node.inputs)
+        for used in inputs:
+            assert used in defined, why + tr(es=f"\n  {name} usa {used}, que no está antes en el grafo.", en=f"\n  {name} uses {used}, which is not in the graph before it.")
+        defined.add(name)
+        nodes.append(Node(name, checks.plain(node.op), tuple(inputs), tuple(tuple(pair) for pair in checks.plain(node.attrs))))
+    outputs = tuple(checks.plain(got.outputs))
+    shown = why + tr(es="\n  antes:", en="\n  before:") + _rtext(graph) + tr(es="\n  después:", en="\n  after:") + _rtext(Graph(tuple(nodes), outputs))
+    assert defined >= set(outputs) and len(outputs) == len(graph.outputs), shown + tr(es="\n  Las salidas tienen que seguir siendo las mismas, en número y en orden.", en="\n  The outputs must still be the same, in number and in order.")
+    assert len(nodes) <= len(graph.nodes), shown + tr(es="\n  Hay más nodos que antes.", en="\n  There are more nodes than before.")
+    got = Graph(tuple(nodes), outputs)
+    for want, gave in zip(_rrun(graph), _rrun(got), strict=True):
+        off = ~((np.isnan(want) & np.isnan(gave)) | ((want == gave) & (np.signbit(want) == np.signbit(gave))))
+        if off.any():
+            first = int(np.flatnonzero(off)[0])
+            x, y = float(_ROUGH[first // len(_ROUGH)]), float(_ROUGH[first % len(_ROUGH)])
+            raise AssertionError(shown + tr(es=f"\n  Con x = {x!r} e y = {y!r} salía {float(want[first])!r} y ahora sale {float(gave[first])!r}: el compilador ha cambiado el resultado.", en=f"\n  With x = {x!r} and y = {y!r}, {float(want[first])!r} came out and now {float(gave[first])!r} does: the compiler has changed the result."))
+    return got, shown
+
+
+def _needed(graph):
+    """Names of the nodes that compute and that some output needs."""
+    at, alive, todo = {node.name: node for node in graph.nodes}, set(), list(graph.outputs)
+    while todo:
+        name = todo.pop()
+        if name not in alive:
+            alive.add(name)
+            todo += at[name].inputs
+    return {name for name in alive if at[name].op not in ("input", "const")}
+
+
+def _check_rule(form, nodes, output, left, why=""):
+    """`left`: how many computing nodes the output must need afterwards."""
+    got, shown = _simplified(Graph((_r("x", "input"), _r("y", "input"), *nodes), (output,)), form + ". " + why)
+    needs = _needed(got)
+    assert len(needs) == left, shown + tr(es=f"\n  La salida necesitaría {left} nodos que calculan y necesita {len(needs)}: {sorted(needs)}.", en=f"\n  The output would need {left} computing nodes and it needs {len(needs)}: {sorted(needs)}.")
+
+
+def _binary(op, value, left=False):
+    return [_r("c", "const", value=value), _r("a", op, *(("c", "x") if left else ("x", "c")))]
+
+
+_check_rule("sub(x, 0.0)", _binary("sub", 0.0), "a", 0)
+_check_rule("add(x, 0.0)", _binary("add", 0.0), "a", 1, tr(es="-0.0 + 0.0 es 0.0.", en="-0.0 + 0.0 is 0.0."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_rule("add(x, -0.0)", _binary("add", -0.0), "a", 0, tr(es="El cero que no cambia nada al sumar es el negativo.", en="The zero that changes nothing when added is the negative one."))
+_check_rule("sub(x, -0.0)", _binary("sub", -0.0), "a", 1, tr(es="-0.0 - -0.0 es 0.0.", en="-0.0 - -0.0 is 0.0."))
+_check_rule("add(-0.0, x)", _binary("add", -0.0, left=True), "a", 0)
+_check_rule("sub(0.0, x)", _binary("sub", 0.0, left=True), "a", 1, tr(es="En sub el orden importa.", en="In sub the order matters."))
+### END HIDDEN TESTS
+
+# %% test="rules/others" points=1 row="58" objective="7.1"
+_check_rule("mul(x, 1.0)", _binary("mul", 1.0), "a", 0)
+_check_rule("neg(neg(x))", [_r("a", "neg", "x"), _r("b", "neg", "a")], "b", 0)
+_check_rule("relu(relu(x))", [_r("a", "relu", "x"), _r("b", "relu", "a")], "b", 1)
+_check_rule("sub(add(x, 1.0), 1.0)", [*_binary("add", 1.0), _r("b", "sub", "a", "c")], "b", 2, tr(es="Con números reales, sí; en coma flotante la suma redondea.", en="With real numbers it holds; in floating point the sum rounds."))
+_check_rule("mul(x, 0.0)", _binary("mul", 0.0), "a", 1, tr(es="Infinito por cero es NaN.", en="Infinity times zero is NaN."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_rule("div(x, 1.0)", _binary("div", 1.0), "a", 0)
+_check_rule("abs(abs(x))", [_r("a", "abs", "x"), _r("b", "abs", "a")], "b", 1)
+_check_rule("mul(1.0, x)", _binary("mul", 1.0, left=True), "a", 0)
+_check_rule("div(1.0, x)", _binary("div", 1.0, left=True), "a", 1, tr(es="En div el orden importa.", en="In div the order matters."))
+for _value in (2.0, 3.0, 0.1, 0.5):
+    _check_rule(f"div(mul(x, {_value}), {_value})", [*_binary("mul", _value), _r("b", "div", "a", "c")], "b", 2, tr(es="El producto puede desbordarse, o redondear.", en="The product may overflow, or round."))
+_check_rule("sub(x, x)", [_r("a", "sub", "x", "x")], "a", 1)
+_check_rule("div(x, x)", [_r("a", "div", "x", "x")], "a", 1)
+_check_rule("neg(abs(x))", [_r("a", "abs", "x"), _r("b", "neg", "a")], "b", 2)
+_check_rule("relu(abs(x)), abs(relu(x))", [_r("a", "abs", "x"), _r("b", "relu", "a")], "b", 2)
+### END HIDDEN TESTS
+
+# %% test="rules/all" points=1 row="58" objective="7.1"
+_check_rule(
+    "neg(mul(neg(x), 1.0))", [_r("one", "const", value=1.0), _r("a", "neg", "x"), _r("b", "mul", "a", "one"), _r("c", "neg", "b")], "c", 0,
+    tr(es="Al quitar el mul quedan dos neg seguidos: sigue hasta que no sobre ninguno.", en="With the mul removed there are two neg in a row: go on until none is superfluous."),
+)
+_check_rule(
+    "tanh(add(mul(x, 1.0), y))", [_r("one", "const", value=1.0), _r("a", "mul", "x", "one"), _r("b", "add", "a", "y"), _r("c", "tanh", "b")], "c", 2,
+    tr(es="Quien usaba el mul usa x.", en="Whoever used the mul uses x."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _fewest(graph):
+    """The computing nodes that are left, with rules applied from the outputs down."""
+    at = {node.name: node for node in graph.nodes}
+
+    def text(name):
+        return repr(at[name].attrs[0][1]) if at[name].op == "const" else ""
+
+    def skip(name):
+        node = at[name]
+        below = [skip(used) for used in node.inputs]
+        if node.op == "neg" and at[below[0]].op == "neg":
+            return skip(at[below[0]].inputs[0])
+        if node.op in ("relu", "abs") and at[below[0]].op == node.op:
+            return below[0]
+        if (node.op, text(below[-1]) if below else "") in {("add", "-0.0"), ("sub", "0.0"), ("mul", "1.0"), ("div", "1.0")}:
+            return below[0]
+        if (node.op, text(below[0]) if below else "") in {("add", "-0.0"), ("mul", "1.0")}:
+            return below[1]
+        return name
+
+    alive, todo = set(), [skip(name) for name in graph.outputs]
+    while todo:
+        name = todo.pop()
+        if name not in alive:
+            alive.add(name)
+            todo += [skip(used) for used in at[name].inputs]
+    return {name for name in alive if at[name].op not in ("input", "const")}
+
+
+_chance = random.Random(58)
+for _turn in range(150):
+    _made = [_r("x", "input"), _r("y", "input"), *[_r(f"k{i}", "const", value=value) for i, value in enumerate([1.0, 0.0, -0.0, 2.0])]]
+    for _number in range(_chance.choice([3, 8, 15])):
+        _op = _chance.choice(["neg", "neg", "relu", "abs", "mul", "add", "sub", "div", "tanh"])
+        _recent = [node.name for node in _made[-3:] if node.op != "const"] + ["x"]
+        _args = [_chance.choice(_recent)]
+        if _op in ("mul", "add", "sub", "div"):
+            _args.append(_chance.choice(["k0", "k0", "k1", "k2", "k3", "y", _made[-1].name]))
+            if _chance.random() < 0.3:
+                _args.reverse()
+        _made.append(_r(f"n{_number}", _op, *_args))
+    _one = Graph(tuple(_made), (_made[-1].name, _made[-2].name))
+    _got, _shown = _simplified(_one, tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+    _left, _want = _needed(_got), _fewest(_one)
+    assert len(_left) == len(_want), _shown + tr(es=f"\n  Las salidas necesitarían {len(_want)} nodos que calculan y necesitan {len(_left)}: sigue hasta que no sobre ninguno.", en=f"\n  The outputs would need {len(_want)} computing nodes and they need {len(_left)}: go on until none is superfluous.")
+### END HIDDEN TESTS
+
+# %% wrong="rules" score=1 says_es="-0.0 + 0.0 es 0.0" says_en="-0.0 + 0.0 is 0.0"
+# es: Sumar cero no hace nada.
+# en: Adding zero does nothing.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) in (neutral, neutral.replace("-", ""), "-" + neutral if node.op == "sub" else neutral):
+                return left
+            if constant(left) in (neutral, neutral.replace("-", "")) and node.op in ("add", "mul"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = becomes(node)
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% wrong="rules" score=1 says_es="la suma redondea" says_en="the sum rounds"
+# es: Sumar y restar lo mismo se anula, como en álgebra.
+# en: Adding and subtracting the same cancels out, as in algebra.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            undo = {"sub": "add", "div": "mul"}.get(node.op)
+            if at[left].op == undo and at[left].inputs[1] == right and constant(right):
+                return at[left].inputs[0]
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) == neutral:
+                return left
+            if constant(left) == neutral and node.op in ("add", "mul"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = becomes(node)
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% wrong="rules" score=1 says_es="Infinito por cero es NaN" says_en="Infinity times zero is NaN"
+# es: Todo lo multiplicado por cero es cero.
+# en: Anything times zero is zero.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            if node.op == "mul" and "0.0" in (constant(left), constant(right)):
+                return right if constant(right) else left
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) == neutral:
+                return left
+            if constant(left) == neutral and node.op in ("add", "mul"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = becomes(node)
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% wrong="rules" score=1 says_es="En div el orden importa" says_en="In div the order matters"
+# es: El 1 no hace nada, esté donde esté.
+# en: The 1 does nothing, wherever it stands.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) == neutral:
+                return left
+            if constant(left) == neutral and node.op in ("add", "mul", "div"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = becomes(node)
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% wrong="rules" score=2 says_es="sigue hasta que no sobre" says_en="go on until none"
+# es: Cada nodo se mira una vez, tal como estaba.
+# en: Each node is looked at once, as it was.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    def constant(name):
+        """The value of a constant with its sign, as text (0.0 is not -0.0); None if it is not constant."""
+        return repr(dict(at[name].attrs)["value"]) if at[name].op == "const" else None
+
+    def becomes(node):
+        if node.op in ("neg", "relu", "abs"):
+            inner = at[node.inputs[0]]
+            if inner.op == node.op:
+                return inner.inputs[0] if node.op == "neg" else inner.name
+        if node.op in ("add", "sub", "mul", "div"):
+            left, right = node.inputs
+            neutral = {"add": "-0.0", "sub": "0.0", "mul": "1.0", "div": "1.0"}[node.op]
+            if constant(right) == neutral:
+                return left
+            if constant(left) == neutral and node.op in ("add", "mul"):
+                return right
+        return node.name
+
+    for node in graph.nodes:
+        at[node.name] = node
+        now[node.name] = becomes(node)
+    for node in graph.nodes:
+        nodes.append(replace(node, inputs=tuple(now[name] for name in node.inputs)))
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% wrong="rules" score=0 says_es="necesita 1" says_en="it needs 1"
+# es: En coma flotante nada es seguro: no se toca.
+# en: In floating point nothing is safe: leave it alone.
+def simplify(graph):
+    at, now, nodes = {}, {}, []
+
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(now[name] for name in node.inputs))
+        at[node.name] = node
+        now[node.name] = node.name
+        nodes.append(node)
+    return Graph(tuple(nodes), tuple(now[name] for name in graph.outputs))
+
+# %% right="rules"
+# es: una regla cada vez, con una tabla de patrones, hasta que ninguna se aplica
+# en: one rule at a time, with a table of patterns, until none applies
+def simplify(graph):
+    nodes, outputs = list(graph.nodes), list(graph.outputs)
+    changed = True
+    while changed:
+        changed = False
+        at = {node.name: node for node in nodes}
+        number = {n.name: n.attrs[0][1] for n in nodes if n.op == "const"}
+        for node in nodes:
+            target = None
+            if node.op == "neg" and at[node.inputs[0]].op == "neg":
+                target = at[node.inputs[0]].inputs[0]
+            elif node.op in {"abs", "relu"} and at[node.inputs[0]].op == node.op:
+                target = node.inputs[0]
+            elif len(node.inputs) == 2:
+                pairs = [node.inputs] + ([node.inputs[::-1]] if node.op in {"add", "mul"} else [])
+                for x, c in pairs:
+                    k = number.get(c, math.nan)
+                    one = k == 1.0 and node.op in {"mul", "div"}
+                    zero = k == 0.0 and (math.copysign(1, k) < 0) == (node.op == "add") and node.op in {"add", "sub"}
+                    if one or zero:
+                        target = x
+                        break
+            if target is not None:
+                nodes.remove(node)
+                nodes = [replace(n, inputs=tuple(target if i == node.name else i for i in n.inputs)) for n in nodes]
+                outputs = [target if name == node.name else name for name in outputs]
+                changed = True
+                break
+    return Graph(tuple(nodes), tuple(outputs))
+
+# %% [markdown] lang="es" row="58"
 # ## 2. Plegar, reconocer lo repetido, quitar lo muerto (6 puntos)
 #
 # Tres pasadas que hace cualquier compilador. Cada una recibe un `Graph` y devuelve otro, que da **exactamente las mismas salidas, bit a bit**, y el mismo registro de `log`.
@@ -3438,6 +3893,349 @@ def rewrite(graph):
         if len(fewer) == len(nodes):
             return Graph(tuple(nodes), graph.outputs)
         nodes = fewer
+
+# %% [markdown] lang="es" row="60"
+# ## 6. Calibrar y repartir los bits (4 puntos)
+#
+# **a)** `calibrate(data, bits)` elige la escala de una activación simétrica: un valor `v` se guarda como `round(v / scale)`, recortado a $\pm(2^{bits-1}-1)$. `data` es un diccionario con dos vectores de valores: `"calibration"`, apartados para esto, y `"test"`, los que servirán para informar del error.
+# Con el máximo por escala no se recorta nada, pero un solo valor atípico deja a los demás casi sin niveles. Prueba cien topes, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ del mayor valor absoluto; la escala de un tope es el tope entre $2^{bits-1}-1$. Devuelve la del menor error cuadrático medio; si empatan, la mayor. Hay algún valor distinto de 0.
+#
+# **b)** `choose_bits(layers, budget)`: con cuántos bits guardar los pesos de cada capa. Cada capa es un diccionario: `count`, cuántos pesos tiene, y `loss`, cuánto empeora el modelo si solo ella se guarda con 2, 3, 4 u 8 bits (las claves). Se supone que las pérdidas se suman. Una capa ocupa `count · bits / 8` bytes, redondeado hacia arriba.
+# Devuelve la lista de bits con la menor pérdida total que cabe en `budget` bytes, o `None` si no cabe ninguna. Tiene que ser la mejor, no una buena. Son como mucho siete capas.
+# %% [markdown] lang="en" row="60"
+# ## 6. Calibrating, and sharing out the bits (4 points)
+#
+# **a)** `calibrate(data, bits)` chooses the scale of a symmetric activation: a value `v` is stored as `round(v / scale)`, clipped to $\pm(2^{bits-1}-1)$. `data` is a dict with two vectors of values: `"calibration"`, set apart for this, and `"test"`, those that will serve to report the error.
+# With the maximum as the scale nothing is clipped, but a single outlier leaves the others nearly without levels. Try a hundred tops, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ of the largest absolute value; the scale of a top is the top over $2^{bits-1}-1$. It returns that of the least mean squared error; in a tie, the largest. Some value is not 0.
+#
+# **b)** `choose_bits(layers, budget)`: with how many bits to store the weights of each layer. Each layer is a dict: `count`, how many weights it has, and `loss`, how much worse the model is if only that layer is stored with 2, 3, 4 or 8 bits (the keys). Losses are assumed to add up. A layer takes `count · bits / 8` bytes, rounded up.
+# It returns the list of bits with the least total loss that fits in `budget` bytes, or `None` if none fits. It has to be the best one, not a good one. There are at most seven layers.
+
+# %% answer="bits"
+def calibrate(data, bits):
+    ### BEGIN SOLUTION
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)  # the first of those that tie: the largest
+    ### END SOLUTION
+
+
+def choose_bits(layers, budget):
+    ### BEGIN SOLUTION
+    # es: lo mejor con cada número de bytes, capa a capa
+    # en: the best with each number of bytes, layer by layer
+    best = {0: (0, [])}
+    for layer in layers:
+        more = {}
+        for used, (loss, bits) in best.items():
+            for width, extra in layer["loss"].items():
+                total = used + math.ceil(layer["count"] * width / 8)
+                if total <= budget and (total not in more or loss + extra < more[total][0]):
+                    more[total] = (loss + extra, [*bits, width])
+        best = more
+    return min(best.values())[1] if best else None
+    ### END SOLUTION
+
+# %% test="bits/calibrate" points=1 row="60" objective="7.5"
+import itertools
+import math
+import random
+
+import numpy as np
+from mlprod import checks
+
+
+def _mse(values, scale, bits):
+    levels = 2 ** (bits - 1) - 1
+    return float(np.mean((values - np.clip(np.rint(values / scale), -levels, levels) * scale) ** 2))
+
+
+def _check_scale(values, bits, why):
+    values = np.asarray(values, dtype=float)
+    top, levels = float(np.abs(values).max()), 2 ** (bits - 1) - 1
+    got = checks.number(calibrate({"calibration": values.copy(), "test": values[::-1].copy()}, bits), why)
+    about = why + tr(es=f" ({len(values)} valores, el mayor {top:.4g}; {bits} bits)", en=f" ({len(values)} values, the largest {top:.4g}; {bits} bits)")
+    assert got > 0, about + tr(es=f"\n  Se esperaba una escala positiva y ha llegado {got}.", en=f"\n  A positive scale was expected and {got} came.")
+    errors = {part: _mse(values, top * part / 100 / levels, bits) for part in range(1, 101)}
+    least = min(errors.values())
+    best = [top * part / 100 / levels for part in errors if errors[part] <= least * (1 + 1e-9)]
+    assert any(math.isclose(got, scale, rel_tol=1e-9) for scale in best), about + tr(
+        es=f"\n  Con tu escala, {got:.6g}, el error cuadrático medio es {_mse(values, got, bits):.4g}; con {max(best):.6g}, {least:.4g}; con el máximo por tope, {errors[100]:.4g}. El máximo lo decide un solo valor atípico.",
+        en=f"\n  With your scale, {got:.6g}, the mean squared error is {_mse(values, got, bits):.4g}; with {max(best):.6g}, {least:.4g}; with the maximum as top, {errors[100]:.4g}. The maximum is decided by a single outlier.",
+    )
+
+
+_rng = np.random.default_rng(600)
+_bell = _rng.normal(size=400)
+_check_scale(_bell, 4, tr(es="Una campana.", en="A bell."))
+_check_scale(np.append(_bell, 40.0), 4, tr(es="La misma campana y un 40.", en="The same bell and a 40."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_scale(np.append(_bell, -40.0), 8, tr(es="Otra campana, con el valor atípico negativo y 8 bits.", en="Another bell, with a negative outlier and 8 bits."))
+for _bits in (2, 3, 4, 6, 8):
+    _check_scale(_rng.standard_t(3, size=300) * 7, _bits, tr(es="Colas largas.", en="Long tails."))
+    _check_scale(_rng.uniform(-1, 1, size=300), _bits, tr(es="Uniforme: apenas conviene recortar.", en="Uniform: clipping hardly helps."))
+    _check_scale(np.maximum(_rng.normal(size=300), 0), _bits, tr(es="Después de una relu.", en="After a relu."))
+### END HIDDEN TESTS
+
+# %% test="bits/apart" points=1 row="60" objective="7.5"
+def _check_apart(first, second, bits, why):
+    values = np.asarray(first, dtype=float)
+    one = checks.number(calibrate({"calibration": values.copy(), "test": np.asarray(first, dtype=float)}, bits), why)
+    other = checks.number(calibrate({"calibration": values.copy(), "test": np.asarray(second, dtype=float)}, bits), why)
+    assert math.isclose(one, other, rel_tol=1e-12), why + tr(es=f"\n  Con los mismos datos de calibración y otros de prueba, la escala pasa de {one:.6g} a {other:.6g}: se ha calibrado con los datos de prueba, y su error ya no dice cómo irá con datos nuevos.", en=f"\n  With the same calibration data and other test data, the scale goes from {one:.6g} to {other:.6g}: it has been calibrated on the test data, and their error no longer says how it will do on new data.")
+    twice = checks.number(calibrate({"calibration": values * 2, "test": np.asarray(second, dtype=float)}, bits), why)
+    assert math.isclose(twice, 2 * one, rel_tol=1e-6), why + tr(es=f"\n  Con los datos de calibración multiplicados por dos, la escala pasa de {one:.6g} a {twice:.6g} y se esperaba el doble: no sale de ellos.", en=f"\n  With the calibration data multiplied by two, the scale goes from {one:.6g} to {twice:.6g} and twice as much was expected: it does not come from them.")
+
+
+_check_apart(_bell, _bell * 3, 4, tr(es="Los datos de prueba son tres veces mayores.", en="The test data are three times larger."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_apart(_bell, [100.0], 8, tr(es="Un solo dato de prueba, enorme.", en="A single, huge test value."))
+_check_apart(_bell * 0.1, _rng.normal(size=50), 3, tr(es="Otros datos.", en="Other data."))
+### END HIDDEN TESTS
+
+# %% test="bits/choose" points=2 row="60" objective="7.5"
+def _bits_cost(layers, bits):
+    return sum(-(-layer["count"] * width // 8) for layer, width in zip(layers, bits, strict=True)), sum(layer["loss"][width] for layer, width in zip(layers, bits, strict=True))
+
+
+def _check_bits(layers, budget, why):
+    got = checks.plain(choose_bits([{"count": layer["count"], "loss": dict(layer["loss"])} for layer in layers], budget), why)
+    fitting = [(loss, bits) for bits in itertools.product((2, 3, 4, 8), repeat=len(layers)) for used, loss in [_bits_cost(layers, bits)] if used <= budget]
+    shown = why + "".join(f"\n    {layer}" for layer in layers) + f"\n  budget = {budget}"
+    if not fitting:
+        assert got is None, shown + tr(es=f"\n  Ni con 2 bits cabe: se esperaba None y ha llegado {got!r}.", en=f"\n  Not even with 2 bits does it fit: None was expected and {got!r} came.")
+        return
+    assert isinstance(got, list) and len(got) == len(layers) and all(width in (2, 3, 4, 8) for width in got), shown + tr(es=f"\n  Se esperaba una lista con los bits de cada capa y ha llegado {got!r}.", en=f"\n  A list with the bits of each layer was expected and {got!r} came.")
+    (used, loss), (least, best) = _bits_cost(layers, got), min(fitting)
+    assert used <= budget, shown + tr(es=f"\n  {got} ocupa {used} bytes y no cabe (8 bits son un byte; cada capa se redondea hacia arriba).", en=f"\n  {got} takes {used} bytes and does not fit (8 bits are a byte; each layer is rounded up).")
+    uniform = [width for width in (2, 3, 4, 8) if _bits_cost(layers, [width] * len(layers))[0] <= budget]
+    told = tr(es=f" (con los mismos bits en todas, {_bits_cost(layers, [max(uniform)] * len(layers))[1]})", en=f" (with the same bits in all, {_bits_cost(layers, [max(uniform)] * len(layers))[1]})") if uniform else ""
+    assert loss <= least + 1e-9, shown + tr(es=f"\n  {got} ocupa {used} bytes y pierde {loss}; {list(best)} ocupa {_bits_cost(layers, best)[0]} y pierde {least}{told}. Los bits van a donde ahorran más pérdida por byte, y no sobra sitio.", en=f"\n  {got} takes {used} bytes and loses {loss}; {list(best)} takes {_bits_cost(layers, best)[0]} and loses {least}{told}. Bits go where they save more loss per byte, and no room is left over.")
+
+
+_net = [
+    {"count": 800, "loss": {2: 90, 3: 40, 4: 10, 8: 1}},
+    {"count": 8000, "loss": {2: 12, 3: 6, 4: 3, 8: 0}},
+    {"count": 4000, "loss": {2: 60, 3: 20, 4: 9, 8: 2}},
+]
+_check_bits(_net, 6400, tr(es="Caben 4 bits en todas; la pequeña es la más delicada.", en="4 bits fit in all; the small one is the most delicate."))
+_check_bits(_net, 3199, tr(es="Falta un byte.", en="One byte is lacking."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_bits(_net, 3200, tr(es="Cabe justo con 2 bits.", en="It just fits with 2 bits."))
+_check_bits([{"count": 3, "loss": {2: 9, 3: 4, 4: 2, 8: 0}}] * 3, 6, tr(es="Tres pesos de 3 bits son dos bytes.", en="Three weights of 3 bits are two bytes."))
+_check_bits([{"count": 1000, "loss": {2: 10, 3: 9, 4: 1, 8: 0}}, {"count": 1000, "loss": {2: 10, 3: 7, 4: 6, 8: 5}}], 750, tr(es="El mejor primer paso no lleva al mejor final.", en="The best first step does not lead to the best end."))
+_check_bits(_net, 10**6, tr(es="Sobra sitio.", en="There is room to spare."))
+_chance = random.Random(606)
+for _turn in range(60):
+    _layers = []
+    for _ in range(_chance.choice([1, 2, 3, 4, 5])):
+        _drops = sorted((_chance.randint(0, 200) for _ in range(4)), reverse=True)
+        _layers.append({"count": _chance.choice([5, 40, 333, 1000, 2500]), "loss": dict(zip((2, 3, 4, 8), _drops, strict=True))})
+    _least, _most = _bits_cost(_layers, [2] * len(_layers))[0], _bits_cost(_layers, [8] * len(_layers))[0]
+    _check_bits(_layers, _chance.randint(_least - 5, _most + 5), tr(es=f"Red al azar número {_turn}.", en=f"Random network number {_turn}."))
+### END HIDDEN TESTS
+
+# %% wrong="bits" score=3 says_es="lo decide un solo valor atípico" says_en="is decided by a single outlier"
+# es: Que quepan todos: la escala es el máximo entre los niveles.
+# en: All must fit: the scale is the maximum over the levels.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    return np.abs(values).max() / levels
+
+
+def choose_bits(layers, budget):
+    best = {0: (0, [])}
+    for layer in layers:
+        more = {}
+        for used, (loss, bits) in best.items():
+            for width, extra in layer["loss"].items():
+                total = used + math.ceil(layer["count"] * width / 8)
+                if total <= budget and (total not in more or loss + extra < more[total][0]):
+                    more[total] = (loss + extra, [*bits, width])
+        best = more
+    return min(best.values())[1] if best else None
+
+# %% wrong="bits" score=3 says_es="se ha calibrado con los datos de prueba" says_en="calibrated on the test data"
+# es: Cuantos más datos, mejor: se calibra con todos.
+# en: The more data, the better: it is calibrated on all of them.
+def calibrate(data, bits):
+    values, levels = np.concatenate([data["calibration"], data["test"]]), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)
+
+
+def choose_bits(layers, budget):
+    best = {0: (0, [])}
+    for layer in layers:
+        more = {}
+        for used, (loss, bits) in best.items():
+            for width, extra in layer["loss"].items():
+                total = used + math.ceil(layer["count"] * width / 8)
+                if total <= budget and (total not in more or loss + extra < more[total][0]):
+                    more[total] = (loss + extra, [*bits, width])
+        best = more
+    return min(best.values())[1] if best else None
+
+# %% wrong="bits" score=3 says_es="lo decide un solo valor atípico" says_en="is decided by a single outlier"
+# es: Se tira el 1 % más grande, siempre.
+# en: The largest 1% is thrown away, always.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    return np.quantile(np.abs(values), 0.99) / levels
+
+
+def choose_bits(layers, budget):
+    best = {0: (0, [])}
+    for layer in layers:
+        more = {}
+        for used, (loss, bits) in best.items():
+            for width, extra in layer["loss"].items():
+                total = used + math.ceil(layer["count"] * width / 8)
+                if total <= budget and (total not in more or loss + extra < more[total][0]):
+                    more[total] = (loss + extra, [*bits, width])
+        best = more
+    return min(best.values())[1] if best else None
+
+# %% wrong="bits" score=2 says_es="con los mismos bits en todas" says_en="with the same bits in all"
+# es: Los mismos bits para todas, los que quepan.
+# en: The same bits for all, as many as fit.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)
+
+
+def choose_bits(layers, budget):
+    for width in (8, 4, 3, 2):
+        if sum(math.ceil(layer["count"] * width / 8) for layer in layers) <= budget:
+            return [width] * len(layers)
+
+# %% wrong="bits" score=2 says_es="ahorran más pérdida por byte" says_en="save more loss per byte"
+# es: Lo que más ahorra es recortar la capa más grande, y después la siguiente.
+# en: What saves most is cutting the largest layer, and then the next one.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)
+
+
+def choose_bits(layers, budget):
+    bits = [8] * len(layers)
+    for at in sorted(range(len(layers)), key=lambda at: -layers[at]["count"]):
+        for width in (8, 4, 3, 2):
+            bits[at] = width
+            if sum(math.ceil(layer["count"] * b / 8) for layer, b in zip(layers, bits, strict=True)) <= budget:
+                return bits
+    return None
+
+# %% wrong="bits" score=2 says_es="ahorran más pérdida por byte" says_en="save more loss per byte"
+# es: Se sube, paso a paso, la capa que más mejora por byte: lo mejor en cada paso es lo mejor al final.
+# en: Step by step, the layer that improves most per byte is raised: the best at each step is the best at the end.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)
+
+
+def choose_bits(layers, budget):
+    def size(bits):
+        return sum(math.ceil(layer["count"] * b / 8) for layer, b in zip(layers, bits, strict=True))
+
+    bits, widths = [2] * len(layers), [2, 3, 4, 8]
+    if size(bits) > budget:
+        return None
+    while True:
+        steps = []
+        for at, layer in enumerate(layers):
+            if bits[at] < 8:
+                up = widths[widths.index(bits[at]) + 1]
+                new = [*bits[:at], up, *bits[at + 1 :]]
+                if size(new) <= budget:
+                    gain = layer["loss"][bits[at]] - layer["loss"][up]
+                    steps.append((gain / (size(new) - size(bits) or 0.5), new))
+        if not steps:
+            return bits
+        bits = max(steps)[1]
+
+# %% wrong="bits" score=2 says_es="no cabe" says_en="does not fit"
+# es: El presupuesto son los bits de todos los pesos entre ocho, sin mirar cada capa.
+# en: The budget is the bits of all the weights over eight, without looking at each layer.
+def calibrate(data, bits):
+    values, levels = np.asarray(data["calibration"], dtype=float), 2 ** (bits - 1) - 1
+
+    def error(scale):
+        stored = np.clip(np.round(values / scale), -levels, levels)
+        return np.mean((values - stored * scale) ** 2)
+
+    scales = [np.abs(values).max() * part / 100 / levels for part in range(100, 0, -1)]
+    return min(scales, key=error)
+
+
+def choose_bits(layers, budget):
+    best = {0: (0, [])}
+    for layer in layers:
+        more = {}
+        for used, (loss, bits) in best.items():
+            for width, extra in layer["loss"].items():
+                total = used + layer["count"] * width / 8
+                if total <= budget and (total not in more or loss + extra < more[total][0]):
+                    more[total] = (loss + extra, [*bits, width])
+        best = more
+    return min(best.values())[1] if best else None
+
+# %% right="bits"
+# es: error por niveles en una tabla, y todas las combinaciones
+# en: errors in a table, and all the combinations
+from itertools import product
+
+
+def calibrate(data, bits):
+    values = np.array(data["calibration"])
+    top, scale = 2 ** (bits - 1) - 1, max(abs(values.min()), abs(values.max()))
+    scales = scale * np.arange(1, 101)[:, None] / (100 * top)
+    stored = np.rint(values / scales).clip(-top, top)
+    errors = ((values - scales * stored) ** 2).sum(axis=1)
+    return float(scales[100 - 1 - errors[::-1].argmin(), 0])
+
+
+def choose_bits(layers, budget):
+    best, least = None, math.inf
+    for bits in product(*[layer["loss"] for layer in layers]):
+        total = sum(-(-layer["count"] * width // 8) for layer, width in zip(layers, bits, strict=True))
+        loss = sum(layer["loss"][width] for layer, width in zip(layers, bits, strict=True))
+        if total <= budget and loss < least:
+            best, least = bits, loss
+    return best
 
 # %% [markdown] lang="es" row="61"
 # ## 7. Buscar el bloque (5 puntos)
