@@ -3,25 +3,25 @@
 #   es: "Compiladores: ejercicios"
 #   en: "Compilers: exercises"
 # unit: "07"
-# minutes: 247
+# minutes: 263
 # ---
 
 # %% [markdown] lang="es"
 # # Compiladores: ejercicios
 #
-# Ocho tareas que se corrigen solas y una redacción. Unas cuatro horas en total; puedes hacerlas en cualquier orden y dejar alguna sin
+# Ocho tareas que se corrigen solas y una redacción. Algo más de cuatro horas en total; puedes hacerlas en cualquier orden y dejar alguna sin
 # hacer: cada tarea puntúa por separado.
 #
 # | tarea | puntos | minutos |
 # |---|---|---|
-# | 1. Qué reescrituras conservan el resultado | 3 | 20 |
-# | 2. Plegar, reconocer lo repetido, quitar lo muerto | 6 | 35 |
+# | 1. Qué reescrituras conservan el resultado | 3 | 15 |
+# | 2. Plegar, reconocer lo repetido, quitar lo muerto | 6 | 30 |
 # | 3. Qué se puede fusionar y qué se ahorra | 5 | 40 |
-# | 4. Planificar la memoria | 5 | 30 |
+# | 4. Planificar la memoria | 5 | 25 |
 # | 5. De Q-DQ a enteros | 6 | 40 |
-# | 6. Calibrar y repartir los bits | 4 | 22 |
+# | 6. Calibrar y repartir los bits | 4 | 18 |
 # | 7. Buscar el bloque | 5 | 30 |
-# | 8. Medir sin hacerse trampas | 5 | 30 |
+# | 8. Medir sin hacerse trampas | 5 | 25 |
 # | 9. Redacción: un modelo, tres aparatos | 4 | 40 |
 #
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
@@ -34,19 +34,19 @@
 # %% [markdown] lang="en"
 # # Compilers: exercises
 #
-# Eight tasks that are graded automatically and one essay. About four hours in all; you may do them in any order and leave some
+# Eight tasks that are graded automatically and one essay. A little over four hours in all; you may do them in any order and leave some
 # out: each task earns its own points.
 #
 # | task | points | minutes |
 # |---|---|---|
-# | 1. Which rewrites keep the result | 3 | 20 |
-# | 2. Fold, recognise repetition, remove the dead | 6 | 35 |
+# | 1. Which rewrites keep the result | 3 | 15 |
+# | 2. Fold, recognise repetition, remove the dead | 6 | 30 |
 # | 3. What may be fused, and what it saves | 5 | 40 |
-# | 4. Planning memory | 5 | 30 |
+# | 4. Planning memory | 5 | 25 |
 # | 5. From Q-DQ to integers | 6 | 40 |
-# | 6. Calibrating, and sharing out the bits | 4 | 22 |
+# | 6. Calibrating, and sharing out the bits | 4 | 18 |
 # | 7. Searching for the tile | 5 | 30 |
-# | 8. Measuring without fooling yourself | 5 | 30 |
+# | 8. Measuring without fooling yourself | 5 | 25 |
 # | 9. Essay: one model, three devices | 4 | 40 |
 #
 # **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
@@ -317,6 +317,7 @@ _check_rule("sub(0.0, x)", _binary("sub", 0.0, left=True), "a", 1, tr(es="En sub
 
 # %% test="rules/others" points=1 row="58" objective="7.1"
 _check_rule("mul(x, 1.0)", _binary("mul", 1.0), "a", 0)
+_check_rule("div(1.0, x)", _binary("div", 1.0, left=True), "a", 1, tr(es="En div el orden importa.", en="In div the order matters."))
 _check_rule("neg(neg(x))", [_r("a", "neg", "x"), _r("b", "neg", "a")], "b", 0)
 _check_rule("relu(relu(x))", [_r("a", "relu", "x"), _r("b", "relu", "a")], "b", 1)
 _check_rule("sub(add(x, 1.0), 1.0)", [*_binary("add", 1.0), _r("b", "sub", "a", "c")], "b", 2, tr(es="Con números reales, sí; en coma flotante la suma redondea.", en="With real numbers it holds; in floating point the sum rounds."))
@@ -326,7 +327,6 @@ checks.passed()
 _check_rule("div(x, 1.0)", _binary("div", 1.0), "a", 0)
 _check_rule("abs(abs(x))", [_r("a", "abs", "x"), _r("b", "abs", "a")], "b", 1)
 _check_rule("mul(1.0, x)", _binary("mul", 1.0, left=True), "a", 0)
-_check_rule("div(1.0, x)", _binary("div", 1.0, left=True), "a", 1, tr(es="En div el orden importa.", en="In div the order matters."))
 for _value in (2.0, 3.0, 0.1, 0.5):
     _check_rule(f"div(mul(x, {_value}), {_value})", [*_binary("mul", _value), _r("b", "div", "a", "c")], "b", 2, tr(es="El producto puede desbordarse, o redondear.", en="The product may overflow, or round."))
 _check_rule("sub(x, x)", [_r("a", "sub", "x", "x")], "a", 1)
@@ -830,16 +830,16 @@ _check_cse(
     Graph((_n("x", "input"), _n("y", "input"), _n("a", "sub", "x", "y"), _n("b", "sub", "y", "x")), ("a", "b")), ["x", "y", "a", "b"],
     tr(es="x - y no es y - x: solo en add y mul da igual el orden.", en="x - y is not y - x: only in add and mul the order does not matter."),
 )
+_check_cse(
+    Graph((_c("low", 0.0), _c("high", 1.0), _n("u", "uniform", "low", "high"), _n("v", "uniform", "low", "high"), _n("l", "log", "u"), _n("k", "log", "u"), _n("a", "exp", "l"), _n("b", "exp", "k")), ("u", "v", "a", "b")),
+    ["low", "high", "u", "v", "l", "k", "a", "b"],
+    tr(es="Dos dados no son uno, y dos apuntes tampoco.", en="Two dice are not one, and neither are two entries of the log."),
+)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_cse(
     Graph((_n("x", "input"), _c("p", 0.0), _c("m", -0.0), _c("p2", 0.0), _n("a", "div", "x", "p"), _n("b", "div", "x", "m"), _n("c", "div", "x", "p2")), ("a", "b", "c")), ["x", "p", "m", "a", "b"],
     tr(es="0.0 y -0.0 no tienen los mismos bits: dividir por una o por otra da infinitos de signo contrario.", en="0.0 and -0.0 do not have the same bits: dividing by one or the other gives infinities of opposite signs."),
-)
-_check_cse(
-    Graph((_c("low", 0.0), _c("high", 1.0), _n("u", "uniform", "low", "high"), _n("v", "uniform", "low", "high"), _n("l", "log", "u"), _n("k", "log", "u"), _n("a", "exp", "l"), _n("b", "exp", "k")), ("u", "v", "a", "b")),
-    ["low", "high", "u", "v", "l", "k", "a", "b"],
-    tr(es="Dos dados no son uno, y dos apuntes tampoco.", en="Two dice are not one, and neither are two entries of the log."),
 )
 _check_cse(Graph((_n("x", "input"), _c("n", math.nan), _c("k", math.nan), _n("a", "add", "x", "n"), _n("b", "add", "k", "x")), ("a", "b")), ["x", "n", "a"], tr(es="Dos NaN con los mismos bits son la misma constante.", en="Two NaN with the same bits are the same constant."))
 _check_cse(Graph((_n("x", "input"), _n("y", "input"), _n("a", "max", "x", axis=0), _n("b", "max", "y", axis=0), _n("c", "sum", "x", axis=0)), ("a", "b", "c")), ["x", "y", "a", "b", "c"], tr(es="Dos entradas no son la misma, y sum no es max.", en="Two inputs are not the same, and sum is not max."))
@@ -1665,9 +1665,9 @@ def _check_traffic(graph, inputs, groups, widths, want, why):
         checks.same(got[key], want[key], shown + f"\n  {key}:" + reasons[key])
 
 
-_chain = Graph((_f("x", "input"), _f("half", "const", value=0.5), _f("a", "mul", "x", "half"), _f("b", "tanh", "a"), _f("y", "add", "b", "x")), ("y",))
-_check_traffic(_chain, {"x": (1000, 1)}, ["a", "b", "y"], {}, {"read": 16_000, "written": 12_000, "buffers": 3, "flops": 3000}, tr(es="Sin fusionar: cada operación lee y escribe.", en="Not fused: each operation reads and writes."))
-_check_traffic(_chain, {"x": (1000, 1)}, ["a b y"], {}, {"read": 4000, "written": 4000, "buffers": 1, "flops": 3000}, tr(es="Todo en un kernel.", en="All in one kernel."))
+_three_ops = Graph((_f("x", "input"), _f("half", "const", value=0.5), _f("a", "mul", "x", "half"), _f("b", "tanh", "a"), _f("y", "add", "b", "x")), ("y",))
+_check_traffic(_three_ops, {"x": (1000, 1)}, ["a", "b", "y"], {}, {"read": 16_000, "written": 12_000, "buffers": 3, "flops": 3000}, tr(es="Sin fusionar: cada operación lee y escribe.", en="Not fused: each operation reads and writes."))
+_check_traffic(_three_ops, {"x": (1000, 1)}, ["a b y"], {}, {"read": 4000, "written": 4000, "buffers": 1, "flops": 3000}, tr(es="Todo en un kernel.", en="All in one kernel."))
 _check_traffic(_softmax, _x, ["top", "less e total", "y"], {"y": 2}, {"read": 2560 + 2560 + 256 + 2560 + 256, "written": 256 + 2560 + 256 + 1280, "buffers": 4, "flops": 3200}, tr(es="Softmax en tres kernels, con el resultado en 2 bytes; e hace falta fuera del suyo.", en="Softmax in three kernels, its result in 2 bytes; e is needed outside its own."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -3970,17 +3970,17 @@ def _check_scale(values, bits, why):
     )
 
 
-_rng = np.random.default_rng(600)
-_bell = _rng.normal(size=400)
+_values_rng = np.random.default_rng(600)
+_bell = _values_rng.normal(size=400)
 _check_scale(_bell, 4, tr(es="Una campana.", en="A bell."))
 _check_scale(np.append(_bell, 40.0), 4, tr(es="La misma campana y un 40.", en="The same bell and a 40."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_scale(np.append(_bell, -40.0), 8, tr(es="Otra campana, con el valor atípico negativo y 8 bits.", en="Another bell, with a negative outlier and 8 bits."))
 for _bits in (2, 3, 4, 6, 8):
-    _check_scale(_rng.standard_t(3, size=300) * 7, _bits, tr(es="Colas largas.", en="Long tails."))
-    _check_scale(_rng.uniform(-1, 1, size=300), _bits, tr(es="Uniforme: apenas conviene recortar.", en="Uniform: clipping hardly helps."))
-    _check_scale(np.maximum(_rng.normal(size=300), 0), _bits, tr(es="Después de una relu.", en="After a relu."))
+    _check_scale(_values_rng.standard_t(3, size=300) * 7, _bits, tr(es="Colas largas.", en="Long tails."))
+    _check_scale(_values_rng.uniform(-1, 1, size=300), _bits, tr(es="Uniforme: apenas conviene recortar.", en="Uniform: clipping hardly helps."))
+    _check_scale(np.maximum(_values_rng.normal(size=300), 0), _bits, tr(es="Después de una relu.", en="After a relu."))
 ### END HIDDEN TESTS
 
 # %% test="bits/apart" points=1 row="60" objective="7.5"
@@ -3997,7 +3997,7 @@ _check_apart(_bell, _bell * 3, 4, tr(es="Los datos de prueba son tres veces mayo
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_apart(_bell, [100.0], 8, tr(es="Un solo dato de prueba, enorme.", en="A single, huge test value."))
-_check_apart(_bell * 0.1, _rng.normal(size=50), 3, tr(es="Otros datos.", en="Other data."))
+_check_apart(_bell * 0.1, _values_rng.normal(size=50), 3, tr(es="Otros datos.", en="Other data."))
 ### END HIDDEN TESTS
 
 # %% test="bits/choose" points=2 row="60" objective="7.5"
@@ -4020,19 +4020,19 @@ def _check_bits(layers, budget, why):
     assert loss <= least + 1e-9, shown + tr(es=f"\n  {got} ocupa {used} bytes y pierde {loss}; {list(best)} ocupa {_bits_cost(layers, best)[0]} y pierde {least}{told}. Los bits van a donde ahorran más pérdida por byte, y no sobra sitio.", en=f"\n  {got} takes {used} bytes and loses {loss}; {list(best)} takes {_bits_cost(layers, best)[0]} and loses {least}{told}. Bits go where they save more loss per byte, and no room is left over.")
 
 
-_net = [
+_three_layers = [
     {"count": 800, "loss": {2: 90, 3: 40, 4: 10, 8: 1}},
     {"count": 8000, "loss": {2: 12, 3: 6, 4: 3, 8: 0}},
     {"count": 4000, "loss": {2: 60, 3: 20, 4: 9, 8: 2}},
 ]
-_check_bits(_net, 6400, tr(es="Caben 4 bits en todas; la pequeña es la más delicada.", en="4 bits fit in all; the small one is the most delicate."))
-_check_bits(_net, 3199, tr(es="Falta un byte.", en="One byte is lacking."))
+_check_bits(_three_layers, 6400, tr(es="Caben 4 bits en todas; la pequeña es la más delicada.", en="4 bits fit in all; the small one is the most delicate."))
+_check_bits(_three_layers, 3199, tr(es="Falta un byte.", en="One byte is lacking."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_bits(_net, 3200, tr(es="Cabe justo con 2 bits.", en="It just fits with 2 bits."))
+_check_bits(_three_layers, 3200, tr(es="Cabe justo con 2 bits.", en="It just fits with 2 bits."))
 _check_bits([{"count": 3, "loss": {2: 9, 3: 4, 4: 2, 8: 0}}] * 3, 6, tr(es="Tres pesos de 3 bits son dos bytes.", en="Three weights of 3 bits are two bytes."))
 _check_bits([{"count": 1000, "loss": {2: 10, 3: 9, 4: 1, 8: 0}}, {"count": 1000, "loss": {2: 10, 3: 7, 4: 6, 8: 5}}], 750, tr(es="El mejor primer paso no lleva al mejor final.", en="The best first step does not lead to the best end."))
-_check_bits(_net, 10**6, tr(es="Sobra sitio.", en="There is room to spare."))
+_check_bits(_three_layers, 10**6, tr(es="Sobra sitio.", en="There is room to spare."))
 _chance = random.Random(606)
 for _turn in range(60):
     _layers = []
@@ -4468,20 +4468,20 @@ def _check_search(cases, why, fault):
     )
 
 
-_fault = tr(es="¿Pruebas bloques que no sean cuadrados? ¿Sigues buscando cerca de los mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
-_check_search([(_CHIPS[name], [shape], 0) for name in "abd" for shape in _SHAPES[:4]], tr(es="Doce búsquedas, con tres chips y un tamaño cada vez.", en="Twelve searches, with three chips and one size each time."), _fault)
+_hint = tr(es="¿Pruebas bloques que no sean cuadrados? ¿Sigues buscando cerca de los mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
+_check_search([(_CHIPS[name], [shape], 0) for name in "abd" for shape in _SHAPES[:4]], tr(es="Doce búsquedas, con tres chips y un tamaño cada vez.", en="Twelve searches, with three chips and one size each time."), _hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_search([(chip, [shape], 0) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Seis chips y seis tamaños.", en="Six chips and six sizes."), _fault)
-_check_search([(chip, [shape], 0.6) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Los mismos chips, con una rareza que la fórmula no dice: hay que preguntar.", en="The same chips, with an oddity that the formula does not tell: one has to ask."), _fault)
+_check_search([(chip, [shape], 0) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Seis chips y seis tamaños.", en="Six chips and six sizes."), _hint)
+_check_search([(chip, [shape], 0.6) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Los mismos chips, con una rareza que la fórmula no dice: hay que preguntar.", en="The same chips, with an oddity that the formula does not tell: one has to ask."), _hint)
 ### END HIDDEN TESTS
 
 # %% test="tiles/sizes" points=1 row="61" objective="7.6"
-_fault = tr(es="Un bloque que es el mejor para un tamaño puede ser pésimo para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
-_check_search([(_CHIPS[name], [_SHAPES[5], _SHAPES[3], _SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y un solo bloque.", en="Three sizes and a single tile."), _fault)
+_hint = tr(es="Un bloque que es el mejor para un tamaño puede ser pésimo para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
+_check_search([(_CHIPS[name], [_SHAPES[5], _SHAPES[3], _SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y un solo bloque.", en="Three sizes and a single tile."), _hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_search([(chip, shapes, 0) for chip in _CHIPS.values() for shapes in (_SHAPES[3:], _SHAPES[::-1], [_SHAPES[3], _SHAPES[2]])], tr(es="Otros tamaños, con seis chips.", en="Other sizes, with six chips."), _fault)
+_check_search([(chip, shapes, 0) for chip in _CHIPS.values() for shapes in (_SHAPES[3:], _SHAPES[::-1], [_SHAPES[3], _SHAPES[2]])], tr(es="Otros tamaños, con seis chips.", en="Other sizes, with six chips."), _hint)
 ### END HIDDEN TESTS
 
 # %% test="tiles/tune" points=1 row="61" objective="7.6"
