@@ -133,7 +133,7 @@ def _bar(steps: range, label: str | None):
 
 
 @torch.no_grad()
-def logits(network: nn.Module, images: torch.Tensor, batch: int = 500) -> torch.Tensor:
+def logits(network: nn.Module, images: torch.Tensor, batch: int = 100) -> torch.Tensor:
     """(n, classes), computed without gradients, `batch` images at a time."""
     return torch.cat([network(part) for part in images.split(batch)])
 
