@@ -17,8 +17,8 @@ from mlprod.systems.workspace import workspace
 # Without contraction a * b + c is rounded twice, as PyTorch rounds it; "omp simd" marks the loops whose iterations are
 # independent. Neither changes what a formula means; -ffast-math does, and is the caller's choice.
 FLAGS = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
-# GCC before 13 makes a library linked with -ffast-math change how the whole process treats tiny numbers (it links
-# crtfastmath.o, https://gcc.gnu.org/bugzilla/show_bug.cgi?id=55522): such flags go to the compiler, never to the linker.
+# A library that is *linked* with -ffast-math may change how the whole process treats tiny numbers
+# (https://github.com/llvm/llvm-project/issues/57589; old GCCs too): such flags go to the compiler, not to the linker.
 _SECONDS = 120
 
 
@@ -40,7 +40,7 @@ def library(source: str, flags: Sequence[str] = (), native: bool = True) -> ctyp
 
 def library_file(source: str, flags: Sequence[str] = (), native: bool = True) -> Path:
     """The file that `library` loads."""
-    return _build(source, [*FLAGS, *(_native() if native else ()), *flags, "-fPIC"], ["-shared"], ".so")
+    return _build(source, [*FLAGS, *(native_flags() if native else ()), *flags, "-fPIC"], ["-shared"], ".so")
 
 
 def program(source: str, flags: Sequence[str] = (), link: Sequence[str] = ()) -> Path:
@@ -95,7 +95,7 @@ def accepts(*flags: str) -> bool:
 _native_flags: tuple[str, ...] | None = None
 
 
-def _native() -> tuple[str, ...]:
+def native_flags() -> tuple[str, ...]:
     """How the compiler is told to use all that this processor has: -march=native, -mcpu=native on some ARMs."""
     global _native_flags
     if _native_flags is None:
