@@ -1,6 +1,7 @@
 """A race: everybody runs in each round, ratios are of one round, and the interval holds what it says."""
 
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -35,6 +36,16 @@ def test_a_fast_one_is_repeated_until_it_can_be_measured(monkeypatch):
     assert run.seconds["fast"] == pytest.approx(np.full(6, 0.001))
     assert run.ratio("slow", "fast") == pytest.approx((500, 500, 500))
     assert run.faster("fast", "slow") == pytest.approx((500, 500, 500))
+
+
+def test_cpu_time_does_not_count_waiting():
+    def wait():
+        time.sleep(0.01)
+
+    on_the_wall = race({"wait": wait}, rounds=6, warmup=0, min_seconds=0)
+    computing = race({"wait": wait}, rounds=6, warmup=0, min_seconds=0, cpu=True)
+    assert on_the_wall.median("wait") >= 0.01
+    assert computing.median("wait") < 0.005  # what sleep itself computes is microseconds
 
 
 def test_ratios_are_taken_within_a_round():

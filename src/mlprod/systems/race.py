@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import comb
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +83,7 @@ def race(
     threads: int = 1,
     warmup: int = 2,
     min_seconds: float = 0.02,
+    cpu: bool = False,
     seed: int = 0,
 ) -> Race:
     """Time every contestant once a round, in an order shuffled anew each round.
@@ -91,6 +92,9 @@ def race(
     a row as fills `min_seconds`, and its time is the mean. warmup: calls before anything is counted. Meanwhile
     PyTorch and the libraries that threadpoolctl knows (OpenBLAS, MKL, OpenMP) use `threads` threads; an ONNX Runtime
     session has its own setting: make it with `intra_op_num_threads`. The garbage collector rests.
+    cpu: count this process' CPU time instead of the time on the wall. For what computes on one thread both are the
+    same on an idle machine, and CPU time does not grow when other programs take turns on the core; for what waits
+    (a network, a disk, another process) it would be wrong.
     Raises ValueError for fewer than 6 rounds, without contestants, or for threads or times that are not positive.
     """
     if rounds < FEWEST_ROUNDS:
@@ -101,13 +105,14 @@ def race(
         raise ValueError(f"threads={threads}, warmup={warmup}, min_seconds={min_seconds}")
     order = list(contestants)
     chance = random.Random(seed)
+    clock = process_time if cpu else perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in order}
     with _pinned(threads), _without_garbage_collection():
-        calls = {name: _calls(function, warmup, min_seconds) for name, function in contestants.items()}
+        calls = {name: _calls(function, warmup, min_seconds, clock) for name, function in contestants.items()}
         for _ in range(rounds):
             chance.shuffle(order)
             for name in order:
-                seconds[name].append(_time(contestants[name], calls[name]))
+                seconds[name].append(_time(contestants[name], calls[name], clock))
     return Race({name: np.array(seconds[name]) for name in contestants})
 
 
@@ -131,22 +136,22 @@ def median_interval(values: Any) -> Ratio:
     return Ratio(middle, float(ordered[left_out]), float(ordered[n - 1 - left_out]))
 
 
-def _calls(function: Callable[[], object], warmup: int, min_seconds: float) -> int:
+def _calls(function: Callable[[], object], warmup: int, min_seconds: float, clock: Callable[[], float]) -> int:
     """How many calls in a row fill `min_seconds`, after the warm-up."""
     for _ in range(warmup):
         function()
     calls = 1
-    while (elapsed := calls * _time(function, calls)) < min_seconds:
+    while (elapsed := calls * _time(function, calls, clock)) < min_seconds:
         # at most ten times as many: the first measure of something tiny is mostly noise
         calls = max(calls + 1, min(10 * calls, int(1.1 * calls * min_seconds / max(elapsed, 1e-9))))
     return calls
 
 
-def _time(function: Callable[[], object], calls: int) -> float:
-    begin = perf_counter()
+def _time(function: Callable[[], object], calls: int, clock: Callable[[], float]) -> float:
+    begin = clock()
     for _ in range(calls):
         function()
-    return (perf_counter() - begin) / calls
+    return (clock() - begin) / calls
 
 
 @contextmanager
