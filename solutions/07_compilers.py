@@ -260,7 +260,8 @@ def _rrun(graph):
 
 def _simplified(graph, why):
     """The answer's graph, well formed and with the same outputs, or AssertionError."""
-    got = simplify(graph)
+    with checks.ends(why + tr(es="\n  simplify no acaba.", en="\n  simplify does not end.")):
+        got = simplify(graph)
     assert type(got) is Graph, why + tr(es=f"\n  Se esperaba un Graph y ha llegado {type(got).__name__}.", en=f"\n  A Graph was expected and {type(got).__name__} came.")
     nodes, defined = [], set()
     for node in got.nodes:
@@ -611,7 +612,7 @@ def simplify(graph):
 #
 # **c)** `dce(graph)` (*dead code elimination*) quita lo que no hace falta ni para las salidas ni para el registro. Las entradas del grafo (`input`) se quedan siempre: son su firma, y quien lo llama las sigue mandando.
 #
-# **d)** `optimize(graph)` combina las tres hasta que no queda nada que hacer: optimizar lo optimizado no cambia nada.
+# **d)** `optimize(graph)` combina las tres hasta que no queda nada que hacer: optimizar lo optimizado no cambia nada. En `EXAMPLE`, más abajo, quedan `x`, `six`, `a` e `y`.
 #
 # Un nodo **puro** da siempre lo mismo con las mismas entradas y no hace nada más. `uniform` no lo es: cada uno saca su propio número al azar, entre sus dos entradas, cada vez que se ejecuta (pero si nadie usa ese número, se puede quitar). `log` tampoco: da lo mismo que recibe, y además lo apunta en el registro,
 # así que no se pliega, no se une a otro y no se quita. `is_pure(node)` ya está hecha, y `apply`, `run` y `show` también. Los nodos son inmutables: `replace(node, inputs=…)` da una copia con ese cambio.
@@ -627,7 +628,7 @@ def simplify(graph):
 #
 # **c)** `dce(graph)` (*dead code elimination*) removes what neither the outputs nor the record need. The graph's inputs (`input`) always stay: they are its signature, and the caller keeps sending them.
 #
-# **d)** `optimize(graph)` combines the three until there is nothing left to do: optimizing what is optimized changes nothing.
+# **d)** `optimize(graph)` combines the three until there is nothing left to do: optimizing what is optimized changes nothing. In `EXAMPLE`, below, `x`, `six`, `a` and `y` are left.
 #
 # A **pure** node always gives the same for the same inputs and does nothing else. `uniform` is not pure: each one draws its own random number, between its two inputs, each time that it runs (but if nobody uses that number, it may be removed). Nor is `log`: it gives what it takes and, besides, writes it in the record,
 # so it is not folded, not merged with another and not removed. `is_pure(node)` is there already, and so are `apply`, `run` and `show`. Nodes are immutable: `replace(node, inputs=…)` gives a copy with that change.
@@ -791,7 +792,8 @@ def _same_meaning(before, got, about):
 
 
 def _check_fold(graph, consts, why):
-    got = _graph(fold(graph), why)
+    with checks.ends(why + tr(es="\n  fold no acaba.", en="\n  fold does not end.")):
+        got = _graph(fold(graph), why)
     _same_meaning(graph, got, why)
     checks.same([node.name for node in got.nodes], [node.name for node in graph.nodes], why + tr(es=" fold no quita nodos ni los cambia de nombre o de sitio.", en=" fold neither removes nodes nor changes their names or places."))
     checks.same({node.name for node in got.nodes if node.op == "const"}, set(consts), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían ser const:", en="\n  Which nodes should be const:"))
@@ -813,7 +815,8 @@ _check_fold(Graph((_n("x", "input"), _n("a", "exp", "x")), ("a",)), set(), tr(es
 
 # %% test="passes/cse" points=2 row="58" objective="7.2"
 def _check_cse(graph, names, why):
-    got = _graph(cse(graph), why)
+    with checks.ends(why + tr(es="\n  cse no acaba.", en="\n  cse does not end.")):
+        got = _graph(cse(graph), why)
     _same_meaning(graph, got, why)
     checks.same([node.name for node in got.nodes], list(names), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
 
@@ -847,7 +850,8 @@ _check_cse(Graph((_n("x", "input"), _n("y", "input"), _n("a", "max", "x", axis=0
 
 # %% test="passes/dce" points=1 row="58" objective="7.2"
 def _check_dce(graph, names, why):
-    got = _graph(dce(graph), why)
+    with checks.ends(why + tr(es="\n  dce no acaba.", en="\n  dce does not end.")):
+        got = _graph(dce(graph), why)
     _same_meaning(graph, got, why)
     checks.same([node.name for node in got.nodes], list(names), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
 
@@ -864,11 +868,13 @@ _check_dce(Graph(tuple(_chain), ("y",)), ["x", "y"], tr(es="Una cadena muerta de
 
 # %% test="passes/optimize" points=2 row="58" objective="7.2"
 def _check_optimize(graph, count, why):
-    got = _graph(optimize(graph), why)
+    with checks.ends(why + tr(es="\n  optimize no acaba.", en="\n  optimize does not end.")):
+        got = _graph(optimize(graph), why)
     _same_meaning(graph, got, why)
     left = [node.name for node in got.nodes if node.op != "input"]
     assert len(left) == count, why + "\n" + _text(graph) + tr(es=f"\n  Se puede dejar en {count} nodos sin contar las entradas, y quedan {len(left)}: {', '.join(left)}.", en=f"\n  It can be left with {count} nodes, inputs apart, and {len(left)} are left: {', '.join(left)}.")
-    again = _graph(optimize(got), why)
+    with checks.ends(why + tr(es="\n  optimize no acaba.", en="\n  optimize does not end.")):
+        again = _graph(optimize(got), why)
     assert again == got, why + "\n" + _text(got) + tr(es="\n  Al optimizar otra vez lo ya optimizado, ha cambiado: no se había terminado.\n", en="\n  Optimizing again what was optimized has changed it: it had not been finished.\n") + _text(again)
 
 
@@ -1581,7 +1587,8 @@ def _fault(graph, shapes, groups):
 
 
 def _groups(graph, shapes, why):
-    got = checks.plain(fuse(graph, dict(shapes)), why)
+    with checks.ends(why + tr(es="\n  fuse no acaba.", en="\n  fuse does not end.")):
+        got = checks.plain(fuse(graph, dict(shapes)), why)
     assert isinstance(got, list) and all(isinstance(group, (list, set)) and len(group) > 0 for group in got), why + tr(es=f"\n  fuse devuelve una lista de tuplas de nombres; ha devuelto {got!r}.", en=f"\n  fuse returns a list of tuples of names; it returned {got!r}.")
     groups = [tuple(sorted(group)) for group in got]
     fault = _fault(graph, shapes, groups)
@@ -2318,7 +2325,7 @@ def traffic(graph, groups, shapes, widths):
 #
 # **b)** `plan(graph, sizes)`: el byte donde empieza cada uno de esos valores, en un diccionario; `sizes` da los bytes de cada valor. Dos valores que estén vivos en un mismo paso no pueden compartir ningún byte. El paso en que uno muere y otro nace también cuenta: un kernel no escribe encima de lo que está leyendo.
 #
-# El bloque mide lo que llega más lejos. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Piensa qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
+# El bloque mide lo que llega más lejos. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Una cadena de valores de 100 bytes cabe en 200, por larga que sea. Piensa también qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
 #
 # **c)** `in_place(graph, sizes)`: una excepción útil. Una operación **elemento a elemento** (está en `ELEMENTWISE`) lee cada posición justo antes de escribirla, así que puede escribir su resultado sobre una de sus entradas, si esa entrada muere ahí, ocupa los mismos bytes y no es ni de quien llama ni una constante.
 # Devuelve un diccionario: para cada nodo que puede hacerlo, sobre qué entrada; si puede sobre las dos, la primera.
@@ -2331,7 +2338,7 @@ def traffic(graph, groups, shapes, widths):
 #
 # **b)** `plan(graph, sizes)`: the byte at which each of those values begins, in a dict; `sizes` gives the bytes of each value. Two values that are alive at one step may not share any byte. The step at which one dies and another is born counts, too: a kernel does not write over what it is reading.
 #
-# The block's size is that of whatever reaches furthest. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. Think about what you do with the gap that a large one leaves when what comes next is small.
+# The block's size is that of whatever reaches furthest. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. A chain of values of 100 bytes fits in 200, however long it is. Think, too, about what you do with the gap that a large one leaves when what comes next is small.
 #
 # **c)** `in_place(graph, sizes)`: a useful exception. An **elementwise** operation (it is in `ELEMENTWISE`) reads each position just before writing it, so it may write its result over one of its inputs, if that input dies there, takes the same bytes and is neither the caller's nor a constant.
 # It returns a dict: for each node that may do it, over which input; if it may over both, the first.
@@ -2448,7 +2455,9 @@ for _turn in range(60):
 # %% test="memory/overlap" points=1 row="59" objective="7.4"
 def _arena(graph, sizes, why):
     """Bytes of the answer's block, once nothing overlaps; and the bound."""
-    got, lives = checks.plain(plan(graph, dict(sizes)), why), _lives(graph)
+    with checks.ends(why + tr(es="\n  plan no acaba.", en="\n  plan does not end.")):
+        got = checks.plain(plan(graph, dict(sizes)), why)
+    lives = _lives(graph)
     assert isinstance(got, dict) and set(got) == set(lives), why + _mtext(graph, sizes) + tr(es=f"\n  Se esperaba un diccionario con un byte para {', '.join(lives)}; ha llegado {got!r}.", en=f"\n  A dict with a byte for {', '.join(lives)} was expected; {got!r} came.")
     for name, offset in got.items():
         assert type(offset) is int and offset >= 0, why + tr(es=f"\n  El byte de {name} es {offset!r}, y se esperaba un entero que no sea negativo.", en=f"\n  The byte of {name} is {offset!r}, and an integer that is not negative was expected.")
@@ -2947,7 +2956,7 @@ def in_place(graph, sizes):
 #
 # $$q_y = z_y + \mathrm{round}\Big(M_j \cdot \big(\textstyle\sum_k (q_x - z_x)\, q_w + q_b\big)\Big) \qquad M_j = \frac{s_x\, s_{w,j}}{s_y}$$
 #
-# Los pesos son simétricos (su cero es 0) y cada columna `j` tiene su escala.
+# Los pesos son simétricos (su cero es 0) y cada columna `j` tiene su escala. Es, con pesos simétricos, el esquema de [Jacob y otros (2017)](https://arxiv.org/abs/1712.05877).
 #
 # **a)** `bias_to_int(bias, sx, sw)`: la lista de enteros $q_b$, uno por columna. Se suman al acumulador, así que tienen su escala, $s_x\, s_{w,j}$.
 #
@@ -2957,7 +2966,7 @@ def in_place(graph, sizes):
 # con `relu`, además, nada queda por debajo del **cero** de la salida. El resultado es exacto: ni se pierde un bit ni se desborda. El acumulador cabe en 32 bits; su producto por `m0`, en 64.
 #
 # **d)** `rewrite(graph)`: cada `quantize(relu(add(matmul(dequantize(x), dequantize(w)), b)))`, **con o sin `relu`**, pasa a ser un solo nodo `qlinear`, con el nombre que tenía el `quantize`, entradas `(x, w)` y atributos `bias`, `m0` y `shift` (tuplas de enteros), `relu`, `zx` y `zy`. Lo que ya no hace falta desaparece, salvo los `input`; los demás nodos se quedan como están, y en su orden.
-# No se reescribe si los pesos no son simétricos, si alguno de los valores reales de en medio (`matmul`, `add`, `relu`) lo usa alguien más o es una salida, o si falta alguna pieza. `quantize` y `dequantize` tienen los atributos `scale` y `zero`; en los pesos, `scale` es una tupla. El atributo `value` del `const` `b` es una tupla de reales.
+# No se reescribe si los pesos no son simétricos, si alguno de los valores reales de en medio (`matmul`, `add`, `relu`) lo usa alguien más o es una salida, o si falta alguna pieza. Un `dequantize` sí puede tener más usos: entonces se queda para los otros. `quantize` y `dequantize` tienen los atributos `scale` y `zero`; en los pesos, `scale` es una tupla. El atributo `value` del `const` `b` es una tupla de reales.
 # %% [markdown] lang="en" row="60"
 # ## 5. From Q-DQ to integers (6 points)
 #
@@ -2965,7 +2974,7 @@ def in_place(graph, sizes):
 #
 # $$q_y = z_y + \mathrm{round}\Big(M_j \cdot \big(\textstyle\sum_k (q_x - z_x)\, q_w + q_b\big)\Big) \qquad M_j = \frac{s_x\, s_{w,j}}{s_y}$$
 #
-# Weights are symmetric (their zero is 0) and each column `j` has its scale.
+# Weights are symmetric (their zero is 0) and each column `j` has its scale. It is, with symmetric weights, the scheme of [Jacob et al. (2017)](https://arxiv.org/abs/1712.05877).
 #
 # **a)** `bias_to_int(bias, sx, sw)`: the list of integers $q_b$, one a column. They are added to the accumulator, so they have its scale, $s_x\, s_{w,j}$.
 #
@@ -2975,7 +2984,7 @@ def in_place(graph, sizes):
 # with `relu`, besides, nothing stays below the **zero** of the output. The result is exact: not a bit is lost, nothing overflows. The accumulator fits in 32 bits; its product by `m0`, in 64.
 #
 # **d)** `rewrite(graph)`: each `quantize(relu(add(matmul(dequantize(x), dequantize(w)), b)))`, **with or without `relu`**, becomes a single node `qlinear`, with the name that the `quantize` had, inputs `(x, w)` and attributes `bias`, `m0` and `shift` (tuples of integers), `relu`, `zx` and `zy`. What is no longer needed disappears, except the `input`; the other nodes stay as they are, and in their order.
-# It is not rewritten if the weights are not symmetric, if any of the real values in between (`matmul`, `add`, `relu`) has another user or is an output, or if any piece is missing. `quantize` and `dequantize` have the attributes `scale` and `zero`; in the weights, `scale` is a tuple. The attribute `value` of the `const` `b` is a tuple of reals.
+# It is not rewritten if the weights are not symmetric, if any of the real values in between (`matmul`, `add`, `relu`) has another user or is an output, or if any piece is missing. A `dequantize` may have other users: then it stays for them. `quantize` and `dequantize` have the attributes `scale` and `zero`; in the weights, `scale` is a tuple. The attribute `value` of the `const` `b` is a tuple of reals.
 
 # %%
 LAYER = Graph(
@@ -3190,7 +3199,8 @@ def _qrun(graph, feeds):
 
 
 def _check_rewrite(graph, feeds, ops, why):
-    got = rewrite(graph)
+    with checks.ends(why + tr(es="\n  rewrite no acaba.", en="\n  rewrite does not end.")):
+        got = rewrite(graph)
     assert type(got) is Graph, why + tr(es=f"\n  Se esperaba un Graph y ha llegado {type(got).__name__}.", en=f"\n  A Graph was expected and {type(got).__name__} came.")
     nodes, shapes = [], {"bias": tuple, "m0": tuple, "shift": tuple}
     for node in got.nodes:
@@ -4006,7 +4016,8 @@ def _bits_cost(layers, bits):
 
 
 def _check_bits(layers, budget, why):
-    got = checks.plain(choose_bits([{"count": layer["count"], "loss": dict(layer["loss"])} for layer in layers], budget), why)
+    with checks.ends(why + tr(es="\n  choose_bits no acaba.", en="\n  choose_bits does not end.")):
+        got = checks.plain(choose_bits([{"count": layer["count"], "loss": dict(layer["loss"])} for layer in layers], budget), why)
     fitting = [(loss, bits) for bits in itertools.product((2, 3, 4, 8), repeat=len(layers)) for used, loss in [_bits_cost(layers, bits)] if used <= budget]
     shown = why + "".join(f"\n    {layer}" for layer in layers) + f"\n  budget = {budget}"
     if not fitting:
@@ -4429,7 +4440,8 @@ class _Meter:
 
     def run(self, call, about):
         try:
-            return checks.plain(call(), about)
+            with checks.ends(about + tr(es="\n  La búsqueda no acaba: ¿qué pasa cuando ya no queda presupuesto, o alrededor de un bloque que no cabe?", en="\n  The search does not end: what happens when there is no budget left, or around a tile that does not fit?"), 20):
+                return checks.plain(call(), about)
         except Exception:
             if self.asked <= self.budget:
                 raise
@@ -5071,7 +5083,8 @@ _BATCHES = [(number, 64) for number in range(15)] + [(number, 256) for number in
 def _check_race(why, pairs=(("old", "new"), ("new", "old"), ("old", "odd")), batches=_BATCHES, **quirks):
     for a, b in pairs:
         about = why + f"\n  race(Device(ms, {', '.join(f'{key}={value}' for key, value in quirks.items())}), {a!r}, {b!r}, batches)"
-        got = checks.number(race(Device(dict(_MS), **quirks), a, b, list(batches)), about)
+        with checks.ends(about + tr(es=": no acaba.", en=": it does not end.")):
+            got = checks.number(race(Device(dict(_MS), **quirks), a, b, list(batches)), about)
         want = _MS[a] / _MS[b]
         assert abs(got / want - 1) <= 0.03, about + tr(es=f": el cociente es {want:.3f} y has medido {got:.3f}.", en=f": the ratio is {want:.3f} and you measured {got:.3f}.")
 
@@ -5234,8 +5247,10 @@ _check_traps(tr(es="script_5, con un programa más lento", en="script_5, with a 
 
 # %% test="bench/break_even" points=1 row="58" objective="7.7"
 def _check_even(compile_ms, before_ms, after_ms, want, why=""):
-    got = break_even(compile_ms, before_ms, after_ms)
-    checks.same(got, want, f"break_even({compile_ms}, {before_ms}, {after_ms}). " + why)
+    about = f"break_even({compile_ms}, {before_ms}, {after_ms}). " + why
+    with checks.ends(about + tr(es="\n  No acaba.", en="\n  It does not end.")):
+        got = break_even(compile_ms, before_ms, after_ms)
+    checks.same(got, want, about)
 
 
 _check_even(3000, 10, 4, 500, tr(es="Cada llamada ahorra 6 ms de los 10: no los 10, ni los 4 que quedan.", en="Each call saves 6 ms of the 10: not the 10, nor the 4 that are left."))
@@ -5539,7 +5554,7 @@ def break_even(compile_ms, before_ms, after_ms):
 # %% [markdown] essay="three_targets" points=4 row="58-61" lang="es"
 # ## 9. Redacción: un modelo, tres aparatos
 #
-# Una empresa de bicicletas compartidas tiene un modelo que mira la foto del aparcamiento y dice si la bicicleta está bien candada. Hoy lo ejecuta con PyTorch, sin compilar. Quiere llevarlo a tres sitios: sus servidores, que reciben fotos de tamaños muy distintos y despliegan un modelo nuevo cada semana;
+# Una empresa de bicicletas compartidas tiene un modelo que mira la foto del aparcamiento y dice si la bicicleta está bien atada. Hoy lo ejecuta con PyTorch, sin compilar. Quiere llevarlo a tres sitios: sus servidores, que reciben fotos de tamaños muy distintos y despliegan un modelo nuevo cada semana;
 # la aplicación, en teléfonos de cuarenta modelos con aceleradores distintos; y una cerradura con un microcontrolador que solo sabe operar con enteros y tiene 256 KB de memoria. Un proveedor ofrece un compilador y una tabla: «4.8 veces más rápido».
 #
 # Escribe en 400 o 500 palabras la recomendación para la empresa:
