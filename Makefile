@@ -1,6 +1,6 @@
 # Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression lock clean
+.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression release lock clean
 unexport PYTHONPATH PYTHONHOME
 
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
@@ -23,6 +23,7 @@ help:
 	@echo "make audit | run | coverage     [UNIT=01_data_passing]"
 	@echo "make models    entrena otra vez los modelos          trains the stored models again"
 	@echo "make bench-compression   mide la unidad 06           measures unit 06: build/bench/compression.json"
+	@echo "make release   lo que se reparte, en build/release   what is handed out, in build/release"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 
 setup:
@@ -60,6 +61,9 @@ models: setup
 
 bench-compression: setup
 	@exec $(MLPROD) bench compression
+
+release: setup
+	@exec $(MLPROD) release
 
 lock:
 	@"$(VENV)/bin/python" -m mlprod.lab.lock

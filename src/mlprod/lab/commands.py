@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,3 +63,15 @@ def register(app: typer.Typer) -> None:
         from mlprod.lab import benchmark
 
         typer.echo(benchmark.run(name, quick).as_posix())
+
+    @app.command()
+    def release(
+        folder: Annotated[Path | None, typer.Argument(help="Carpeta; sin ella, build/release. / Folder.")] = None,
+    ) -> None:
+        """Prepara lo que se reparte: un ZIP para estudiantes por idioma y otro docente. / Makes what is handed out."""
+        from mlprod import course
+        from mlprod.lab import bundles
+
+        root = course.root()
+        for path in bundles.release(root, folder or root / "build" / "release"):
+            typer.echo(f"{path.stat().st_size / 1e6:7.1f} MB  {path}")
