@@ -848,13 +848,13 @@ compare(
 #
 # ## Generar código
 #
-# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, y así usa las instrucciones vectoriales. Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Suma unas doscientas líneas, y ya es un compilador completo.
+# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, y así usa las instrucciones vectoriales. Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: trescientas líneas, contando las que explican.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # A planner's mistakes make no noise: freeing a value one kernel before its last use, or the result, gives false numbers without any warning. That is why we shall check it with random graphs. (One can go further: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. In a reduction or a matrix product, they cannot.)
 #
 # ## Generating code
 #
-# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the turns are independent, and so it uses the vector instructions. Without a C compiler, the same body is written in Python and numba compiles it. It adds up to some two hundred lines, and it is a complete compiler.
+# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the turns are independent, and so it uses the vector instructions. Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: three hundred lines, counting those that explain.
 
 # %% slide="subslide"
 C_TEXT = """#include <math.h>
@@ -1865,6 +1865,8 @@ def int_logits(q, w, bias, scales, bits=32):
 
 
 MEANING = {kind: function for kind, (_, function) in ELEMENTWISE.items()} | {
+    "sum": lambda x: x.sum(dim=-1, keepdim=True),
+    "amax": lambda x: x.amax(dim=-1, keepdim=True),
     "linear": F.linear,
     "quantize": quantize,
     "dequantize": dequantize,
@@ -2720,7 +2722,7 @@ else:
 # - **TVM** sigue vivo en Apache: en 2026 se votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin esa búsqueda, su código es lento.
 # - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que [dejaban de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton para las GPU y C++ para la CPU. En 2020 no existía.
-# - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en agosto de 2026 iba por la [2026.3](https://github.com/cameraui/plugins/pull/287).
+# - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en agosto de 2026 iba por la [2026.3](https://github.com/openvinotoolkit/openvino/releases).
 # - **Para el borde**, PyTorch tiene [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta en [octubre de 2024](https://pytorch.org/blog/executorch-beta); hoy, 1.5), que planifica la memoria de antemano y reparte el grafo entre los aceleradores del aparato; y Google, [LiteRT](https://ai.google.dev/edge/litert/android), el nombre de TensorFlow Lite desde septiembre de 2024, que en su versión 2 (diciembre de 2025) compila el modelo para la CPU, la GPU o la NPU del aparato.
 #
 # ¿Acertó la cita? Los marcos no desaparecieron: el compilador se metió dentro de ellos. Y «compilar de forma automática para hardware nuevo» sigue siendo lo que menos automático es: cada chip llega con un equipo que le escribe su *backend*.
@@ -2737,7 +2739,7 @@ else:
 # - **TVM** is alive at Apache: in 2026 the [version 0.26](https://github.com/apache/tvm/issues/20099) was voted. It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without that search, its code is slow.
 # - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that [they would stop developing it](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton for the GPUs and C++ for the CPU. In 2020 it did not exist.
-# - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in August 2026 it was at [2026.3](https://github.com/cameraui/plugins/pull/287).
+# - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in August 2026 it was at [2026.3](https://github.com/openvinotoolkit/openvino/releases).
 # - **For the edge**, PyTorch has [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta in [October 2024](https://pytorch.org/blog/executorch-beta); today, 1.5), which plans the memory beforehand and divides the graph among the device's accelerators; and Google, [LiteRT](https://ai.google.dev/edge/litert/android), TensorFlow Lite's name since September 2024, which in its version 2 (December 2025) compiles the model for the device's CPU, GPU or NPU.
 #
 # Was the quote right? The frameworks did not disappear: the compiler moved inside them. And "automatically compile for new hardware" is still the least automatic part: each chip arrives with a team that writes its *backend*.
