@@ -6,6 +6,7 @@ that did it fails, and the rest of the notebook is executed without it.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import signal
 import time
@@ -18,7 +19,7 @@ from nbgrader.preprocessors import Execute
 from traitlets import Integer
 
 from mlprod.grading import incidents
-from mlprod.grading.student_view import language_of
+from mlprod.grading.student_view import is_test, language_of
 
 PER_MESSAGE = 200  # bytes that each output costs besides its content
 
@@ -61,16 +62,25 @@ class ContainedExecute(Execute):
         if not what and time.monotonic() >= self._deadline:
             what = "time"
             incidents.note(self.nb, what, incidents.place(cell, index))
+        source = cell.source
         if what:
             cell.outputs = [incidents.stopped(what, language_of(self.nb))]
-            return cell, resources
+            if what == "time" or not is_test(cell):
+                return cell, resources
+            cell.source = definitions(source)  # later tests may need them
         self._index = index
         self._written["cell"] = 0
+        outputs = cell.outputs
         try:
-            return super().preprocess_cell(cell, resources, index)
+            cell, resources = super().preprocess_cell(cell, resources, index)
         except BaseException:
             self.shutdown_kernel = "immediate"  # it is not going to end when it is asked to
             raise
+        finally:
+            cell.source = source
+        if what:
+            cell.outputs = outputs
+        return cell, resources
 
     def on_cell_executed(self, **kwargs: Any) -> None:
         super().on_cell_executed(**kwargs)
@@ -92,11 +102,11 @@ class ContainedExecute(Execute):
         self._written["all"] += size
         return super().process_message(msg, cell, cell_index)
 
-    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+    def start_new_kernel(self, **kwargs: Any) -> None:
         import zmq
 
         self.km.context.setsockopt(zmq.MAXMSGSIZE, self.max_message)  # of the sockets that it will make
-        await super().async_start_new_kernel(**kwargs)
+        super().start_new_kernel(**kwargs)
         self._provisioner = self.km.provisioner
 
     def _get_timeout(self, cell: NotebookNode | None) -> int | None:
@@ -117,6 +127,22 @@ class ContainedExecute(Execute):
         for later, cell in enumerate(nb.cells[index:], index):
             if cell.cell_type == "code":
                 cell.outputs = [incidents.stopped(self._broken.get(later, self._broken[index]), language_of(nb))]
+
+
+def definitions(source: str) -> str:
+    """What a test cell imports and defines, without anything that could call a student's code."""
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    try:
+        body = [
+            node
+            for node in ast.parse(source).body
+            if isinstance(node, kept)
+            or isinstance(node, ast.Assign)
+            and not any(isinstance(part, ast.Call) for part in ast.walk(node))
+        ]
+    except SyntaxError:
+        return "pass"
+    return "\n".join(map(ast.unparse, body)) or "pass"
 
 
 def _size(value: Any) -> int:

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mlprod.grading import isolation
+from mlprod.grading import isolation, wire
 
 OUTPUT_LIMIT = 8 * 2**20  # characters; the grader keeps 1 MiB of a cell and says that it was cut
 
@@ -72,15 +72,22 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.argv = ["ipykernel_launcher", *request["argv"]]
     freshen_libraries()
 
-    from ipykernel.kernelapp import IPKernelApp
+    light = wire.FLAG in request["argv"]
+    if light:
+        from mlprod.grading.wire_kernel import WireApp as App
+    else:
+        from ipykernel.kernelapp import IPKernelApp as App
 
     # it ends itself when this process's parent is gone (in a sandbox the system sees to that)
-    app = IPKernelApp.instance(parent_handle=0 if sandboxed else os.getppid())
-    app.initialize(request["argv"])
+    app = App.instance(parent_handle=0 if sandboxed else os.getppid())
+    app.initialize([argument for argument in request["argv"] if argument != wire.FLAG])
     limit_output()
     if sandboxed:
+        app.shell.ask_exit = lambda: None  # `exit()` ends a notebook a moment later, in the middle of another cell
         seal()
     app.start()
+    if light:
+        return
     # ipykernel 7.4's exit handlers stop the thread that carries the output and then wait for the control thread, which
     # may just be flushing its output through it: every seventh kernel hung until it was killed
     app.control_thread.stop()

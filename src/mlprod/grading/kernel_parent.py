@@ -38,8 +38,7 @@ Request = dict[str, Any]
 KERNEL_MODULES = (
     *("psutil", "sqlite3", "tornado.platform.asyncio", "IPython", "IPython.core.debugger"),
     *("IPython.extensions.storemagic", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger"),
-    # and for its first error: without them that takes a tenth of a second
-    *("IPython.core.logger", "stack_data.core", "pygments.formatters.terminal256", "pygments.lexers.python"),
+    "mlprod.grading.wire_kernel",
 )
 
 
@@ -224,6 +223,16 @@ def preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
+def rehearse_an_error() -> None:
+    """Have IPython format a traceback: the first one imports fifty modules and takes a tenth of a second."""
+    from IPython.core.ultratb import AutoFormattedTB
+
+    try:
+        raise AssertionError
+    except AssertionError:
+        AutoFormattedTB(mode="Context").text(*sys.exc_info())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runtime", type=Path)
@@ -233,6 +242,7 @@ def main() -> None:
     atexit.register(kernel_child.leave)  # registered first, called last
     parent = KernelParent(arguments.runtime)
     failed = preload([*KERNEL_MODULES, *arguments.modules])
+    rehearse_an_error()
     gc.collect()
     gc.freeze()  # forks share these pages as long as the collector does not write to them
     os.write(1, json.dumps({"failed": failed}).encode() + b"\n")

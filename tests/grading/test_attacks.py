@@ -1,0 +1,162 @@
+"""What a submission may try, tried: what it earns, what the teacher reads, and that nobody else notices."""
+
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+sys.path.insert(0, str(Path(__file__).parent))
+import attacks
+from attacks import ATTACKS, REPOSITORY
+
+from mlprod.authoring.build import build
+from mlprod.grading import configuration, incidents, intake, kernels, sandbox
+
+pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
+UNIT = "90_attacked"
+MEMORY = 500 * 2**20
+
+
+def new_course(root):
+    for folder in ("lessons", "datasets", "solutions", "grading"):
+        (root / folder).mkdir(parents=True)
+    (root / "glossary.yml").touch()
+    shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
+    shutil.copy(Path(__file__).with_name("attacked.txt"), root / "solutions" / f"{UNIT}.py")
+    build(root)
+    return root
+
+
+def hand_in(root, student, attack=None, port=0):
+    """The right answer, changed as `attack` says; @ROOT@ and @PORT@ in it are what it is told."""
+    folder = root / "grading" / "submitted" / student / UNIT
+    folder.mkdir(parents=True)
+    exercise = nbformat.read(root / "exercises" / "es" / UNIT / f"{UNIT}.ipynb", 4)
+    solved = nbformat.read(root / "solutions" / "es" / UNIT / f"{UNIT}.ipynb", 4)
+    for name in ("double", "name"):
+        attacks.cell_of(exercise, name).source = attacks.cell_of(solved, name).source
+    if attack and attack.edit:
+        attack.edit(exercise)
+    text = nbformat.writes(exercise).replace("@ROOT@", str(root)).replace("@PORT@", str(port))
+    (folder / f"{UNIT}.ipynb").write_text(text)
+    if attack and attack.folder:
+        attack.folder(folder)
+
+
+def nbgrader_api(config):
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+
+    log = logging.getLogger("mlprod.attacks")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    api = NbGraderAPI(CourseDirectory(config=config, log=log), config=config, log=log)
+    release = api.coursedir.release_directory
+    with tempfile.TemporaryDirectory() as folder:
+        api.coursedir.release_directory = folder
+        assert api.generate_assignment(UNIT)["success"]
+    api.coursedir.release_directory = release
+    return api
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course whose submissions are graded as `mlprod grade` does, in this process, with short limits."""
+    root = new_course(tmp_path_factory.mktemp("attacks") / "course")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "MEMORY_LIMIT", MEMORY)
+        patch.setenv("LANG_COURSE", "en")
+        with kernels.forked_kernels(["numpy"], sandboxed=True) as name:
+            config = configuration.load(root)
+            config.Execute.kernel_name = name
+            config.Execute.timeout = 3
+            config.Execute.iopub_timeout = 1
+            hand_in(root, "zoe")
+            yield SimpleNamespace(root=root, api=nbgrader_api(config))
+
+
+def graded(course, student):
+    """Points (None: not graded), incidents, why not, and seconds."""
+    began = time.monotonic()
+    with intake.received(course.api.coursedir, UNIT, student) as seen:
+        if seen.problem:
+            return SimpleNamespace(score=None, incidents=set(), says=seen.problem, seconds=0)
+        result = course.api.autograde(UNIT, student, force=True)
+    assert result["success"], result
+    with course.api.gradebook as gradebook:
+        score = gradebook.find_submission(UNIT, student).score
+    noted = incidents.in_file(course.root / "grading" / "autograded" / student / UNIT / f"{UNIT}.ipynb")
+    says = incidents.text(noted)
+    return SimpleNamespace(
+        score=score, incidents={one["what"] for one in noted}, says=says, seconds=time.monotonic() - began
+    )
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack(course, attack):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hand_in(course.root, attack.name, attack, server.getsockname()[1])
+        before = gradebook_size(course)
+        got = graded(course, attack.name)
+    assert (got.score, got.incidents) == (attack.score, set(attack.incidents)), got.says
+    assert attack.says in got.says
+    assert got.seconds < 40
+    assert before <= gradebook_size(course), "the gradebook is as it was, and more"
+    path = course.root / "grading" / "autograded" / attack.name / UNIT / f"{UNIT}.ipynb"
+    if got.score is not None:
+        assert path.stat().st_size < 10 * 2**20
+        assert sorted(path.parent.iterdir()) == [path] or attack.name in ("own_checks", "startup")
+    honest = graded(course, "zoe")
+    assert (honest.score, honest.incidents) == (7, set()), "and the next one is graded as ever"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.stock != attacks.UNTRIED], ids=lambda attack: attack.name)
+def test_stock(attack, tmp_path):
+    """What nbgrader does without any of this: in a process namespace of its own, which is to be known intact."""
+    assert attack.stock.startswith(stock_outcome(attack, tmp_path))
+
+
+def stock_outcome(attack, tmp_path):
+    root = new_course(tmp_path / "course")
+    names = ("root", "source", "submitted", "autograded", "db_url")
+    own = (root / "grading" / "nbgrader_config.py").read_text().split("\n")
+    kept = [line for line in own if any(f"CourseDirectory.{name}" in line for name in names)]
+    head = f"c = get_config()\nroot, lang = {str(root)!r}, 'es'\nc.Execute.timeout = 3\n"
+    (root / "grading" / "nbgrader_config.py").write_text(head + "\n".join(kept) + "\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hand_in(root, "zoe")
+        hand_in(root, "ana", attack, server.getsockname()[1])
+        home = tmp_path / "home"
+        home.mkdir()
+        environment = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        walls = ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--die-with-parent"]
+        for command in (["generate_assignment", UNIT, "--force"], ["autograde", UNIT]):
+            run = [*walls, Path(sys.executable).with_name("nbgrader"), *command]
+            subprocess.run(run, cwd=root / "grading", env=environment, capture_output=True, timeout=150)
+    scores = {}
+    with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
+        for student in ("ana", "zoe"):
+            if (root / "grading" / "autograded" / student / UNIT / f"{UNIT}.ipynb").exists():
+                scores[student] = gradebook.find_submission(UNIT, student).score
+    if "zoe" not in scores:
+        return "stops the class"
+    said = f"{scores['ana']:g} of 7" if "ana" in scores else "fails"
+    return said if scores["zoe"] == 7 else f"{said}, the next gets {scores['zoe']:g}"
+
+
+def gradebook_size(course):
+    return (course.root / "grading" / "gradebook.db").stat().st_size
+
+
+def test_the_table_is_the_tests():
+    assert attacks.readme(attacks.README.read_text()) == attacks.README.read_text(), "python tests/grading/attacks.py"
