@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,7 @@ def instructions(name: str) -> list[str]:
         ("vendor.compose-spec", "docker/compose.yaml"),
         ("vendor.github-workflows", ".github/workflows/test.yml"),
         ("custom.github-workflows-require-timeout", ".github/workflows/test.yml"),
+        ("vendor.citation-file-format", "CITATION.cff"),
     ],
 )
 def test_files_follow_their_schema(schema: str, file: str):
@@ -110,3 +113,25 @@ def test_the_image_is_pinned_small_and_not_root():
 def test_the_image_leaves_out_what_is_not_the_course():
     ignored = (REPOSITORY / "docker/Dockerfile.dockerignore").read_text().split()
     assert {".git", ".venv", "build", "grading/submitted", "grading/gradebook.db*"} <= set(ignored)
+
+
+def test_the_devcontainer_is_the_lab_s_image(compose):
+    text = re.sub(r"^\s*//.*$", "", (REPOSITORY / ".devcontainer/devcontainer.json").read_text(), flags=re.MULTILINE)
+    settings = json.loads(text)
+    build = settings["build"]
+    assert (REPOSITORY / ".devcontainer" / build["dockerfile"]).resolve() == REPOSITORY / "docker/Dockerfile"
+    assert (REPOSITORY / ".devcontainer" / build["context"]).resolve() == REPOSITORY
+    assert (
+        settings["workspaceFolder"] == instructions("WORKDIR")[-1]
+        and settings["remoteUser"] == instructions("USER")[-1]
+    )
+    python = settings["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert f"python -m venv {Path(python).parents[1]}" in instructions("RUN")[1]
+    assert "mlprod-lab" in compose["services"]["lab"]["image"]
+
+
+def test_the_versions_agree(compose):
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == version
+    assert compose["services"]["lab"]["image"] == f"mlprod-lab:{version}"
+    assert f"## {version}" in (REPOSITORY / "CHANGELOG.md").read_text()
