@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import bleach
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import Highlight2HTML
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -27,6 +32,8 @@ TAGS = frozenset(
     + ["h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup"]
     + ["table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
 )
+HEADING = re.compile(r"#{1,4} +\S")
+IMAGE = re.compile(r"<img(?![^>]*\balt=)")
 ATTRIBUTES = frozenset(["align", "alt", "class", "colspan", "height", "id", "rowspan", "scope", "title", "width"])
 
 
@@ -82,6 +89,23 @@ def prepare(
     return tasks
 
 
+class Compiled(BytecodeCache):
+    """Templates as this process has compiled them: nbgrader makes an exporter for each page, and this takes 0.1 s."""
+
+    def __init__(self) -> None:
+        self.code: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self.code.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_compiled = Compiled()
+
+
 class FeedbackExporter(HTMLExporter):
     """nbconvert's HTML with this course's template; a student's own HTML and scripts are made harmless."""
 
@@ -93,16 +117,42 @@ class FeedbackExporter(HTMLExporter):
         config.FeedbackExporter = mine
         super().__init__(config=config, **options)
 
+    def _create_environment(self) -> Environment:
+        environment = super()._create_environment()
+        environment.bytecode_cache = _compiled
+        return environment
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        # HTMLExporter's own, without reading the whole page again to mend it: that took as long as writing it
+        self.register_filter("highlight_code", highlighted)
+        page, resources = super(HTMLExporter, self).from_notebook_node(nb, self._init_resources(resources), **options)
+        alt = html.escape(TEXT[resources["feedback"]["lang"]]["no_alt"])
+        return IMAGE.sub(f'<img alt="{alt}"', page), resources
+
     def default_filters(self) -> Iterable[tuple[str, Any]]:
         yield from super().default_filters()
         yield "clean_html", harmless  # nbconvert's own shows even <p> and <h1> as text
         yield "lower_headings", lower_headings
+        yield "headings_only", headings_only
 
 
 def harmless(markup: str | bytes) -> str:
     """`markup` with prose, tables and images let be, and everything that could run or load something made text."""
     text = markup.decode() if isinstance(markup, bytes) else str(markup)
     return bleach.clean(text, tags=TAGS, attributes=_allowed, protocols=["http", "https", "mailto", "data"])
+
+
+@lru_cache(maxsize=512)  # a class has the same tests
+def highlighted(source: str) -> str:
+    """Code as HTML, coloured; what is in it is text."""
+    return Highlight2HTML(pygments_lexer="ipython3")(source)
+
+
+def headings_only(source: str) -> str:
+    """The headings of a markdown cell: the prose is in the student's own notebook."""
+    return "\n\n".join(line for line in source.split("\n") if HEADING.match(line))
 
 
 def lower_headings(markup: str) -> str:

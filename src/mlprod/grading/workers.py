@@ -109,6 +109,7 @@ class Worker:
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.clone: Clone = open_clone(setup.seed.read_bytes())
         self.api = nbgrader_api(config)
+        use_light_kernels()
 
     def grade(self, student: str, feedback_only: bool) -> Outcome:
         from nbgrader.utils import temp_attrs
@@ -158,6 +159,15 @@ def _worker(setup: Setup) -> Worker:
         _workers.clear()
         _workers[setup] = Worker(setup)
     return _workers[setup]
+
+
+def use_light_kernels() -> None:
+    """Have nbgrader's Execute, in this process, talk to forked kernels over one socket (`wire_kernel`)."""
+    from nbgrader.preprocessors import execute
+
+    from mlprod.grading.wire_client import WireKernelManager
+
+    execute.AsyncKernelManager = WireKernelManager  # it passes this class on, and takes no other from its configuration
 
 
 def nbgrader_api(config: Any) -> NbGraderAPI:

@@ -1,0 +1,145 @@
+"""The grader's side of a light kernel (`wire_kernel`): a kernel manager and a client as nbclient expects them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from queue import Empty
+from typing import Any
+
+import zmq
+from jupyter_client import AsyncKernelManager
+from jupyter_client.session import Session
+
+from mlprod.grading import wire
+from mlprod.grading.kernels import ForkedKernelProvisioner
+
+WAITING = 1000  # messages that are kept for whoever will read them; the kernel waits when there are more
+LONGEST = 64 * 2**20  # bytes of a message, when nobody has said otherwise
+
+
+class Channel:
+    """The messages of one channel, in the order in which they came."""
+
+    def __init__(self, client: WireClient, name: str) -> None:
+        self.client, self.name = client, name
+        self.messages: asyncio.Queue[wire.Message] = asyncio.Queue(WAITING)
+
+    async def get_msg(self, timeout: float | None = None) -> wire.Message:
+        """The next message; raises queue.Empty when there is none within `timeout` seconds."""
+        with contextlib.suppress(asyncio.QueueEmpty):
+            return self.messages.get_nowait()
+        try:
+            return await asyncio.wait_for(self.messages.get(), timeout)
+        except TimeoutError:
+            raise Empty from None
+
+    def send(self, message: wire.Message) -> None:
+        self.client.writer.write(wire.frame(self.name, message, message.get("buffers")))
+
+
+class WireClient:
+    """What nbclient needs of a kernel client."""
+
+    allow_stdin = False
+
+    def __init__(self, manager: WireKernelManager) -> None:
+        self.manager = manager
+        self.session = Session(key=b"", check_pid=False)
+        self.shell_channel, self.iopub_channel = Channel(self, "shell"), Channel(self, "iopub")
+        self.writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    def start_channels(self) -> None: ...
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Connect. Raises RuntimeError when the kernel ends before it listens, or does not within `timeout` seconds."""
+        path = wire.path_of(self.manager.get_connection_info())
+        async with asyncio.timeout(timeout):
+            while True:
+                try:
+                    reader, self.writer = await asyncio.open_unix_connection(path)
+                    break
+                except (FileNotFoundError, ConnectionRefusedError):
+                    if not await self.manager.is_alive():
+                        raise RuntimeError("Kernel died before replying to kernel_info") from None
+                    await asyncio.sleep(0.002)
+        self._reading = asyncio.ensure_future(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        longest = self.manager.context.sockopts.get(zmq.MAXMSGSIZE, LONGEST)
+        channels = {"shell": self.shell_channel, "iopub": self.iopub_channel}
+        # whoever sends what is no message, or too long a one, is not heard any more
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError, ValueError, KeyError):
+            while True:
+                length = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))[0]
+                if length > longest:
+                    return
+                channel, message = wire.message(await reader.readexactly(length))
+                await channels[channel].messages.put(message)
+
+    async def is_alive(self) -> bool:
+        return await self.manager.is_alive()
+
+    def stop_channels(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+        if self.writer is not None:
+            self.writer.close()
+
+    def kernel_info(self) -> str:
+        return self._request("kernel_info_request", {})
+
+    def execute(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: dict[str, Any] | None = None,
+        allow_stdin: bool | None = None,
+        stop_on_error: bool = True,
+    ) -> str:
+        content = {"code": code, "silent": silent, "store_history": store_history, "stop_on_error": stop_on_error}
+        content |= {"user_expressions": user_expressions or {}, "allow_stdin": False}
+        return self._request("execute_request", content)
+
+    def _request(self, kind: str, content: dict[str, Any]) -> str:
+        message = self.session.msg(kind, content)
+        self.shell_channel.send(message)
+        return message["header"]["msg_id"]
+
+
+class WireKernelManager(AsyncKernelManager):
+    """Starts forked kernels as light ones; any other kernel as always."""
+
+    _wired = False
+
+    async def _async_start_kernel(self, **options: Any) -> None:
+        provisioner = (self.kernel_spec.metadata.get("kernel_provisioner") or {}).get("provisioner_name")
+        self._wired = provisioner == "mlprod-forked"
+        if self._wired:
+            options["extra_arguments"] = [*options.get("extra_arguments", ()), wire.FLAG]
+        await super()._async_start_kernel(**options)
+
+    start_kernel = _async_start_kernel
+
+    def _connect_control_socket(self) -> None:
+        if not self._wired:
+            super()._connect_control_socket()
+
+    def client(self, **options: Any) -> Any:
+        return WireClient(self) if self._wired else super().client(**options)
+
+    async def _async_shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        # a sandbox is ended, with all that is in it; there is nothing to be asked
+        sandboxed = isinstance(self.provisioner, ForkedKernelProvisioner) and self.provisioner.sandboxed
+        if self._wired and not sandboxed and not now:
+            await self._ask_to_end()
+        await super()._async_shutdown_kernel(now=now or self._wired, restart=restart)
+
+    shutdown_kernel = _async_shutdown_kernel
+
+    async def _ask_to_end(self) -> None:
+        await self.provisioner.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.provisioner.wait(), self.shutdown_wait_time)

@@ -1,0 +1,245 @@
+"""An IPython kernel with one socket and no threads for it: what a forked kernel becomes when a light one is asked for.
+
+ipykernel's own kernel, shell, display hooks and streams; only how messages travel differs (`wire`). Without five ZeroMQ
+sockets, their threads and their start a notebook of small cells costs a third. It hears one client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from ipykernel.iostream import PIPE_BUFFER_SIZE, IOPubThread, OutStream
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.session import Session
+from tornado.ioloop import IOLoop
+from traitlets import default
+
+from mlprod.grading import wire
+
+DRAIN_SECONDS = 0.5
+
+
+class WireSession(Session):
+    """A session whose messages all go to the one client, whatever the socket they are meant for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._client: socket.socket | None = None
+        self._sending = threading.Lock()
+
+    def connect(self, client: socket.socket) -> None:
+        self._client = client
+
+    def send(  # type: ignore[override]
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: Any = None,
+        parent: Any = None,
+        ident: Any = None,
+        buffers: Any = None,
+        track: bool = False,
+        header: Any = None,
+        metadata: Any = None,
+    ) -> wire.Message:
+        """Send a message at once and whole, even while the cell is being interrupted."""
+        message = (
+            msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent, header, metadata)
+        )
+        data = wire.frame("shell" if stream == "shell" else "iopub", message, buffers or message.get("buffers"))
+        if self._client is not None:
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                with self._sending:
+                    self._client.sendall(data)
+            except OSError:  # nobody listens any more: this process is about to be killed
+                self._client = None
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        return message
+
+
+class Direct(IOPubThread):
+    """Stands where ipykernel has its output thread: does at once, in the calling thread, what that would do soon."""
+
+    def __init__(self) -> None:
+        self.thread = None
+        self.io_loop = self
+        self.socket = None
+        self._stopped = False
+
+    def schedule(self, do: Callable[[], Any]) -> None:
+        do()
+
+    def call_later(self, seconds: float, do: Callable[[], Any]) -> None:
+        timer = threading.Timer(seconds, do)
+        timer.daemon = True
+        timer.start()
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Stream(OutStream):
+    """ipykernel's stream; what reached its file descriptor before the end of a cell belongs to the cell."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._reading, self._flushing = threading.Lock(), threading.RLock()
+        super().__init__(*arguments, **options)
+
+    def _watch_pipe_fd(self) -> None:
+        while self._fid is not None and self._should_watch:
+            select.select([self._fid], [], [])
+            with self._reading:
+                data = os.read(self._fid, PIPE_BUFFER_SIZE)
+                if not data:
+                    return
+                self.write(data.decode(errors="replace"))
+            os.write(self._original_stdstream_copy, data)
+
+    def drain(self) -> None:
+        """Wait until all that is in the pipe now has been read."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._fid is not None and time.monotonic() < deadline:
+            with self._reading:
+                waiting = struct.unpack("i", fcntl.ioctl(self._fid, termios.FIONREAD, bytes(4)))[0]
+            if not waiting:
+                return
+            time.sleep(0.0005)
+
+    def _flush(self) -> None:
+        with self._flushing:  # else a timer's flush and a cell's could overtake each other
+            super()._flush()
+
+
+class WireKernel(IPythonKernel):
+    """IPython's kernel, which takes its requests one after another from the client."""
+
+    _supports_kernel_subshells = False
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        """There is no queue: the client waits for each reply."""
+
+    async def answer(self, request: wire.Message) -> bool:
+        """Do what `request` asks; returns whether the kernel goes on."""
+        kind = request["header"]["msg_type"]
+        self.set_parent([], request)
+        self._publish_status("busy", "shell")
+        if handler := self.shell_handlers.get(kind):
+            self.pre_handler_hook()  # from here on it can be interrupted
+            try:
+                await handler("shell", [], request)
+            except KeyboardInterrupt:
+                self.log.error("KeyboardInterrupt caught in kernel.")
+            except Exception:
+                self.log.exception("Exception in message handler")
+            finally:
+                self.post_handler_hook()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        self._publish_status("idle", "shell")
+        return kind != "shutdown_request"
+
+    async def do_execute(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().do_execute(*arguments, **options)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, Stream):
+                    stream.drain()
+
+
+class WireApp(IPKernelApp):
+    """ipykernel's application, with its configuration, start-up code and settings, and without its sockets."""
+
+    kernel_class = WireKernel
+
+    @default("session")
+    def _session(self) -> WireSession:
+        return WireSession(parent=self)
+
+    def init_heartbeat(self) -> None: ...
+    def write_connection_file(self, **_: Any) -> None: ...
+    def log_connection_info(self) -> None: ...
+
+    def init_sockets(self) -> None:
+        """Listen: the client connects as soon as it sees the socket."""
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(wire.path_of({"ip": self.ip, "shell_port": self.shell_port}))
+        self.listener.listen(1)
+        self.iopub_thread, self.iopub_socket = Direct(), "iopub"
+        self.outstream_class = f"{__name__}.Stream"
+
+    def init_kernel(self) -> None:
+        self.kernel = WireKernel.instance(
+            parent=self,
+            session=self.session,
+            iopub_thread=self.iopub_thread,
+            iopub_socket=self.iopub_socket,
+            log=self.log,
+            profile_dir=self.profile_dir,
+            user_ns=self.user_ns,
+        )
+        self.kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+        self.displayhook.get_execution_count = lambda: self.kernel.execution_count
+
+    def start(self) -> None:
+        """Hear the client until it goes, asks for the end, or a cell ends the kernel (`exit`)."""
+        client, _ = self.listener.accept()
+        self.listener.close()
+        self.session.connect(client)
+        self.io_loop = self.kernel.io_loop = IOLoop.current()
+        loop = self.io_loop.asyncio_loop
+        task = loop.create_task(self._hear(client))
+        task.add_done_callback(lambda _: loop.stop())
+        loop.run_forever()
+        if task.done():
+            task.result()
+
+    async def _hear(self, client: socket.socket) -> None:
+        """Between requests the event loop goes on: a cell may have left tasks there."""
+        while True:
+            await _readable(client)
+            head = _receive(client, wire.LENGTH.size)
+            if not head:
+                return
+            _, request = wire.message(_receive(client, *wire.LENGTH.unpack(head)))
+            if not await self.kernel.answer(request):
+                return
+
+
+async def _readable(client: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(client, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(client)
+
+
+def _receive(client: socket.socket, size: int) -> bytes:
+    """The next `size` bytes; b"" when the client has gone."""
+    data = b""
+    while len(data) < size:
+        part = client.recv(size - len(data))
+        if not part:
+            return b""
+        data += part
+    return data
