@@ -109,7 +109,8 @@ def explain(
         elif essay:
             state = "passed" if score >= points else ("failed" if score else "blank")
         else:
-            state = "blank" if failed and not score and STUB in code else ("failed" if failed else "passed")
+            begun = score or STUB not in code or not (_only_stubs(code) or all(STUB in m for m in failed.values()))
+            state = "passed" if not failed else ("failed" if begun else "blank")
         guesses = recognise(known.get(group.name, ()), code, score, failed, lang) if state == "failed" else ()
         rows, objectives = _aims(group, marks, failed)
         about = "\n".join([group.title, group.statement, *failed.values(), *(guess.text for guess in guesses)])
@@ -195,6 +196,20 @@ def _marks(root: Path, assignment: str) -> dict[str, tuple[tuple[int, ...], str 
         return {}
     tests = [test for task in source.tasks.values() for test in task.tests]
     return {cell.grade_id: (cell.rows, cell.objective) for cell in (*tests, *source.essays)}
+
+
+def _only_stubs(code: str) -> bool:
+    """Whether every function of `code` does nothing but raise (after its docstring)."""
+    try:
+        nodes = list(ast.walk(ast.parse(mask_magics(code))))
+    except SyntaxError:
+        return False
+    bodies = [node.body for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return all(
+        isinstance(line, ast.Raise) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for body in bodies
+        for line in body
+    )
 
 
 def _aims(group: _Group, marks: dict, failed: dict[str, str]) -> tuple[set[int], list[str]]:

@@ -42,6 +42,7 @@ TEXT = {
         "stderr": "Tu código escribió en la salida de errores mientras se comprobaba, y eso cuenta como fallo.",
         "removed": "Salida retirada: mostraba partes de las pruebas.",
         "after": "Salida no mostrada: es posterior a pruebas que no se muestran.",
+        "no_alt": "Figura sin descripción",
         "not_run": "Esta prueba no llegó a ejecutarse.",
     },
     "en": {
@@ -64,6 +65,7 @@ TEXT = {
         "stderr": "Your code wrote to standard error while it was being tested, which counts as a failure.",
         "removed": "Output removed: it showed parts of the tests.",
         "after": "Output not shown: it came after tests that are not shown.",
+        "no_alt": "Figure without a description",
         "not_run": "This test was not reached.",
     },
 }
@@ -74,7 +76,7 @@ def student_view(nb: NotebookNode, lang: Language, pending: Collection[str] = ()
 
     `pending` has the grade ids that a person still has to grade; their cells are marked so in nbgrader's metadata.
     """
-    secrets, names = hidden_lines(nb), hidden_names(nb)
+    secrets, names = {bare(line) for line in hidden_lines(nb)}, hidden_names(nb)
     after = False  # whether a hidden test has run already: from then on what was seen in it can be printed, disguised
     for cell in nb.cells:
         graded = cell.metadata.get("nbgrader", {})
@@ -202,10 +204,11 @@ def bare(text: str) -> str:
 
 
 def _without(secrets: set[str], names: set[str], output: NotebookNode, lang: Language) -> NotebookNode:
-    """`output`, or a note in its place when its text holds a line of `secrets` or one of `names`."""
+    """`output`, or a note in its place when its text holds one of `secrets` (bare lines) or one of `names`."""
     texts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", ())]
     texts += [text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")]
     text = "\n".join(map(str, texts))
-    if any(bare(secret) in bare(text) for secret in secrets) or names & set(re.findall(r"\w+", text)):
+    as_bare = bare(text)
+    if any(secret in as_bare for secret in secrets) or names & set(re.findall(r"\w+", text)):
         return new_output("stream", name="stdout", text=TEXT[lang]["removed"])
     return output

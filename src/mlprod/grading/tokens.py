@@ -8,6 +8,7 @@ import keyword
 import tokenize
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 KEPT = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
 SKIPPED = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING, tokenize.ENDMARKER}
@@ -47,5 +48,10 @@ def grams(tokens: Sequence[str], k: int) -> Counter[tuple[str, ...]]:
 
 def alike(first: str, second: str, k: int = 3) -> float:
     """From 0 (no run of `k` tokens in common) to 1 (the same): the Dice coefficient of their runs."""
-    a, b = grams(words(first), k), grams(words(second), k)
+    a, b = _runs(first, k), _runs(second, k)
     return 2 * sum((a & b).values()) / (sum(a.values()) + sum(b.values()))
+
+
+@lru_cache(maxsize=2048)
+def _runs(code: str, k: int) -> Counter[tuple[str, ...]]:
+    return grams(words(code), k)
