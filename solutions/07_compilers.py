@@ -20,7 +20,7 @@
 # | 4. Planificar la memoria | 5 | 25 |
 # | 5. De Q-DQ a enteros | 6 | 40 |
 # | 6. Calibrar y repartir los bits | 4 | 18 |
-# | 7. Buscar el bloque | 5 | 30 |
+# | 7. Buscar la tesela | 5 | 30 |
 # | 8. Medir sin hacerse trampas | 5 | 25 |
 # | 9. Redacción: un modelo, tres aparatos | 4 | 40 |
 #
@@ -603,7 +603,7 @@ def simplify(graph):
 # %% [markdown] lang="es" row="58"
 # ## 2. Plegar, reconocer lo repetido, quitar lo muerto (6 puntos)
 #
-# Tres pasadas que hace cualquier compilador. Cada una recibe un `Graph` y devuelve otro, que da **exactamente las mismas salidas, bit a bit**, y el mismo registro de `log`.
+# Tres pases que hace cualquier compilador. Cada uno recibe un `Graph` y devuelve otro, que da **exactamente las mismas salidas, bit a bit**, y el mismo registro de `log`.
 #
 # **a)** `fold(graph)` pliega constantes: cada nodo puro que solo depende de constantes pasa a ser un `const` con su mismo nombre y el valor que daría `apply`. También en cadena: lo que se acaba de plegar sirve para plegar lo siguiente. No quita ningún nodo.
 #
@@ -1268,7 +1268,7 @@ def optimize(graph):
     return dce(cse(fold(graph)))
 
 # %% wrong="passes" score=4 says_es="y quedan 5" says_en="and 5 are left"
-# es: El orden de las pasadas da igual: primero se limpia.
+# es: El orden de los pases da igual: primero se limpia.
 # en: The order of the passes does not matter: clean first.
 def fold(graph):
     known, nodes = {}, []
@@ -2319,26 +2319,26 @@ def traffic(graph, groups, shapes, widths):
 # %% [markdown] lang="es" row="59"
 # ## 4. Planificar la memoria (5 puntos)
 #
-# Sin compilar, cada operación pide memoria para su resultado. Un compilador reserva un solo bloque antes de empezar y decide en qué byte de él va cada valor, de modo que el sitio de los que ya no hacen falta lo ocupen otros. Los pasos son las posiciones en `graph.nodes`: en el paso 3 se ejecuta `graph.nodes[3]`.
+# Sin compilar, cada operación pide memoria para su resultado. Un compilador reserva un solo bloque (la *arena*) antes de empezar y decide en qué byte de él va cada valor, de modo que el sitio de los que ya no hacen falta lo ocupen otros. Los pasos son las posiciones en `graph.nodes`: en el paso 3 se ejecuta `graph.nodes[3]`.
 #
 # **a)** `liveness(graph)`: para cada nodo que calcula (los `input` son de quien llama y los `const` van en el código), el par `(birth, death)`. Nace en su paso. Muere en el **último** paso en que alguien lo usa. Una **salida** no muere nunca: `death` es `len(graph.nodes)`. Lo que no usa nadie muere donde nace.
 #
 # **b)** `plan(graph, sizes)`: el byte donde empieza cada uno de esos valores, en un diccionario; `sizes` da los bytes de cada valor. Dos valores que estén vivos en un mismo paso no pueden compartir ningún byte. El paso en que uno muere y otro nace también cuenta: un kernel no escribe encima de lo que está leyendo.
 #
-# El bloque mide lo que llega más lejos. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Una cadena de valores de 100 bytes cabe en 200, por larga que sea. Piensa también qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
+# La arena mide lo que llega más lejos. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Una cadena de valores de 100 bytes cabe en 200, por larga que sea. Piensa también qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
 #
 # **c)** `in_place(graph, sizes)`: una excepción útil. Una operación **elemento a elemento** (está en `ELEMENTWISE`) lee cada posición justo antes de escribirla, así que puede escribir su resultado sobre una de sus entradas, si esa entrada muere ahí, ocupa los mismos bytes y no es ni de quien llama ni una constante.
 # Devuelve un diccionario: para cada nodo que puede hacerlo, sobre qué entrada; si puede sobre las dos, la primera.
 # %% [markdown] lang="en" row="59"
 # ## 4. Planning memory (5 points)
 #
-# Without compiling, each operation asks for memory for its result. A compiler reserves a single block before starting and decides at which byte of it each value goes, so that the place of those no longer needed is taken by others. Steps are positions in `graph.nodes`: step 3 runs `graph.nodes[3]`.
+# Without compiling, each operation asks for memory for its result. A compiler reserves a single block (the *arena*) before starting and decides at which byte of it each value goes, so that the place of those no longer needed is taken by others. Steps are positions in `graph.nodes`: step 3 runs `graph.nodes[3]`.
 #
 # **a)** `liveness(graph)`: for each node that computes (`input` belong to the caller and `const` are in the code), the pair `(birth, death)`. It is born at its step. It dies at the **last** step at which somebody uses it. An **output** never dies: `death` is `len(graph.nodes)`. What nobody uses dies where it is born.
 #
 # **b)** `plan(graph, sizes)`: the byte at which each of those values begins, in a dict; `sizes` gives the bytes of each value. Two values that are alive at one step may not share any byte. The step at which one dies and another is born counts, too: a kernel does not write over what it is reading.
 #
-# The block's size is that of whatever reaches furthest. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. A chain of values of 100 bytes fits in 200, however long it is. Think, too, about what you do with the gap that a large one leaves when what comes next is small.
+# The arena's size is that of whatever reaches furthest. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. A chain of values of 100 bytes fits in 200, however long it is. Think, too, about what you do with the gap that a large one leaves when what comes next is small.
 #
 # **c)** `in_place(graph, sizes)`: a useful exception. An **elementwise** operation (it is in `ELEMENTWISE`) reads each position just before writing it, so it may write its result over one of its inputs, if that input dies there, takes the same bytes and is neither the caller's nor a constant.
 # It returns a dict: for each node that may do it, over which input; if it may over both, the first.
@@ -2493,7 +2493,7 @@ for _turn in range(80):
 # %% test="memory/reuse" points=2 row="59" objective="7.4"
 def _check_arena(graph, sizes, why):
     took, bound = _arena(graph, sizes, why)
-    assert took <= bound, why + _mtext(graph, sizes) + tr(es=f"\n  La cota de los valores vivos es de {bound} B y aquí se alcanza; tu bloque mide {took} B: hay sitio libre que no se vuelve a usar.", en=f"\n  The bound of the values alive is {bound} B and here it is reached; your block takes {took} B: there is free space that is not used again.")
+    assert took <= bound, why + _mtext(graph, sizes) + tr(es=f"\n  La cota de los valores vivos es de {bound} B y aquí se alcanza; tu arena mide {took} B: hay sitio libre que no se vuelve a usar.", en=f"\n  The bound of the values alive is {bound} B and here it is reached; your arena takes {took} B: there is free space that is not used again.")
 
 
 _check_arena(_line, dict.fromkeys("xabcd", 100), tr(es="En una cadena bastan dos sitios.", en="In a chain, two places are enough."))
@@ -2506,7 +2506,7 @@ for _turn in range(120):
     _took, _bound = _arena(*_random_memory(_chance, _chance.choice([6, 12, 25])), tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
     _ratios.append(_took / _bound)
 _mean = sum(_ratios) / len(_ratios)
-assert _mean <= 1.2, tr(es=f"En {len(_ratios)} grafos al azar tu bloque mide de media {_mean:.2f} veces la cota, y puede medir 1.2: hay sitio libre que no se vuelve a usar.", en=f"On {len(_ratios)} random graphs your block takes {_mean:.2f} times the bound on average, and 1.2 is allowed: there is free space that is not used again.")
+assert _mean <= 1.2, tr(es=f"En {len(_ratios)} grafos al azar tu arena mide de media {_mean:.2f} veces la cota, y puede medir 1.2: hay sitio libre que no se vuelve a usar.", en=f"On {len(_ratios)} random graphs your arena takes {_mean:.2f} times the bound on average, and 1.2 is allowed: there is free space that is not used again.")
 ### END HIDDEN TESTS
 
 # %% test="memory/in_place" points=1 row="59" objective="7.4"
@@ -4249,30 +4249,30 @@ def choose_bits(layers, budget):
     return best
 
 # %% [markdown] lang="es" row="61"
-# ## 7. Buscar el bloque (5 puntos)
+# ## 7. Buscar la tesela (5 puntos)
 #
-# Multiplicar una matriz de `(M, K)` por otra de `(K, N)` se hace por bloques, porque enteras no caben en la memoria rápida del chip. El tamaño del bloque, `(m, n, k)`, es parte de la **planificación** (*schedule*): no cambia el resultado y cambia mucho el tiempo. Un chip inventado es un diccionario:
+# Multiplicar una matriz de `(M, K)` por otra de `(K, N)` se hace por teselas (*tiles*), porque enteras no caben en la memoria rápida del chip. El tamaño de la tesela, `(m, n, k)`, es parte de la **planificación** (*schedule*): no cambia el resultado y cambia mucho el tiempo. Un chip inventado es un diccionario:
 #
 # | campo | qué es |
 # |---|---|
 # | `rows`, `cols` | su unidad de cálculo hace `rows` × `cols` productos en cada ciclo |
 # | `scratch` | bytes de memoria rápida |
 # | `bandwidth` | bytes que trae o lleva por ciclo entre la memoria grande y la rápida |
-# | `overhead` | ciclos que cuesta poner en marcha cada bloque |
+# | `overhead` | ciclos que cuesta poner en marcha cada tesela |
 #
 # **a)** `tile_cost(chip, shape, tile)` da los ciclos. `shape` es `(M, N, K)` y `tile`, `(m, n, k)`; los números son de 4 bytes.
 #
-# - En la memoria rápida tienen que caber a la vez un bloque de cada matriz: `m·k`, `k·n` y `m·n` números. Si no caben, `math.inf`.
-# - Hay `⌈M/m⌉ · ⌈N/n⌉ · ⌈K/k⌉` bloques. Los del borde, aunque estén medio vacíos, cuestan como los demás.
-# - Cada bloque calcula durante `⌈m/rows⌉ · ⌈n/cols⌉ · k` ciclos y, **mientras**, trae los `m·k + k·n` números del siguiente: cuesta lo que tarde más de las dos cosas, y `overhead`.
-# - Además, cada bloque del resultado (hay `⌈M/m⌉ · ⌈N/n⌉`) se escribe una vez: `m·n` números.
+# - En la memoria rápida tienen que caber a la vez una tesela de cada matriz: `m·k`, `k·n` y `m·n` números. Si no caben, `math.inf`.
+# - Hay `⌈M/m⌉ · ⌈N/n⌉ · ⌈K/k⌉` teselas. Las del borde, aunque estén medio vacías, cuestan como las demás.
+# - Cada tesela calcula durante `⌈m/rows⌉ · ⌈n/cols⌉ · k` ciclos y, **mientras**, trae los `m·k + k·n` números de la siguiente: cuesta lo que tarde más de las dos cosas, y `overhead`.
+# - Además, cada tesela del resultado (hay `⌈M/m⌉ · ⌈N/n⌉`) se escribe una vez: `m·n` números.
 #
-# **b)** `search(costs, space, budget)` busca sin conocer la fórmula, como un compilador que prueba en un aparato nuevo. `space` es un diccionario con los valores posibles de `m`, `n` y `k`, en orden creciente. `costs` es una lista de funciones, una para cada tamaño de matriz que va a tener el modelo: cada una dice lo que cuesta un bloque (`math.inf` si no cabe).
-# Se compila una sola vez, así que hay que devolver **un** bloque `(m, n, k)`: el de menor coste total. Solo se puede preguntar `budget` veces en total, sumando todas las funciones; repetir una pregunta también cuenta.
+# **b)** `search(costs, space, budget)` busca sin conocer la fórmula, como un compilador que prueba en un aparato nuevo. `space` es un diccionario con los valores posibles de `m`, `n` y `k`, en orden creciente. `costs` es una lista de funciones, una para cada tamaño de matriz que va a tener el modelo: cada una dice lo que cuesta una tesela (`math.inf` si no cabe).
+# Se compila una sola vez, así que hay que devolver **una** tesela `(m, n, k)`: la de menor coste total. Solo se puede preguntar `budget` veces en total, sumando todas las funciones; repetir una pregunta también cuenta.
 #
-# Hay 3375 bloques posibles y 100 preguntas por función. Se pide que, de media geométrica en muchos chips y tamaños, tu bloque cueste como mucho un 20 % más que el mejor. Al azar y sin más no basta. Si usas números al azar, fija la semilla.
+# Hay 3375 teselas posibles y 100 preguntas por función. Se pide que, de media geométrica en muchos chips y tamaños, tu tesela cueste como mucho un 20 % más que la mejor. Al azar y sin más no basta. Si usas números al azar, fija la semilla.
 #
-# **c)** `tune(chips, space, budget)`: lo mismo para varios chips. `chips` es un diccionario que da la lista `costs` de cada uno; devuelve el bloque de cada uno, con `budget` preguntas **en total** (100 por función, también). Aquí la media puede llegar a un 30 % más.
+# **c)** `tune(chips, space, budget)`: lo mismo para varios chips. `chips` es un diccionario que da la lista `costs` de cada uno; devuelve la tesela de cada uno, con `budget` preguntas **en total** (100 por función, también). Aquí la media puede llegar a un 30 % más.
 # %% [markdown] lang="en" row="61"
 # ## 7. Searching for the tile (5 points)
 #
@@ -4392,16 +4392,16 @@ def _check_cost(chip, shape, tile, why):
     about = why + f"\n  {chip}\n  tile_cost(chip, {shape}, {tile})"
     want = _cycles(chip, shape, tile)
     if math.isinf(want):
-        assert type(got) is float and math.isinf(got), about + tr(es=f": el bloque no cabe en la memoria rápida, se esperaba math.inf y ha llegado {got!r}.", en=f": the tile does not fit in the fast memory, math.inf was expected and {got!r} came.")
+        assert type(got) is float and math.isinf(got), about + tr(es=f": la tesela no cabe en la memoria rápida, se esperaba math.inf y ha llegado {got!r}.", en=f": the tile does not fit in the fast memory, math.inf was expected and {got!r} came.")
     else:
         checks.same(checks.number(got, about), want, about)
 
 
 _chip = _a_chip(8, 32, 64 * 1024, 16, 200)
-_check_cost(_chip, (128, 128, 128), (64, 64, 64), tr(es="Un bloque que divide a la matriz.", en="A tile that divides the matrix."))
-_check_cost(_chip, (130, 128, 128), (64, 64, 64), tr(es="130 filas en bloques de 64 son tres bloques, no 2.03: el resto cuesta como un bloque entero.", en="130 rows in tiles of 64 are three tiles, not 2.03: the remainder costs as much as a whole tile."))
+_check_cost(_chip, (128, 128, 128), (64, 64, 64), tr(es="Una tesela que divide a la matriz.", en="A tile that divides the matrix."))
+_check_cost(_chip, (130, 128, 128), (64, 64, 64), tr(es="130 filas en teselas de 64 son tres teselas, no 2.03: el resto cuesta como una tesela entera.", en="130 rows in tiles of 64 are three tiles, not 2.03: the remainder costs as much as a whole tile."))
 _check_cost(_chip, (128, 128, 128), (9, 33, 64), tr(es="9 filas en una unidad de 8 son dos pasadas.", en="9 rows on a unit of 8 are two passes."))
-_check_cost(_chip, (512, 512, 512), (128, 128, 128), tr(es="Tres bloques de 64 KiB en 64 KiB.", en="Three tiles of 64 KiB in 64 KiB."))
+_check_cost(_chip, (512, 512, 512), (128, 128, 128), tr(es="Tres teselas de 64 KiB en 64 KiB.", en="Three tiles of 64 KiB in 64 KiB."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _chance = random.Random(61)
@@ -4440,7 +4440,7 @@ class _Meter:
 
     def run(self, call, about):
         try:
-            with checks.ends(about + tr(es="\n  La búsqueda no acaba: ¿qué pasa cuando ya no queda presupuesto, o alrededor de un bloque que no cabe?", en="\n  The search does not end: what happens when there is no budget left, or around a tile that does not fit?"), 20):
+            with checks.ends(about + tr(es="\n  La búsqueda no acaba: ¿qué pasa cuando ya no queda presupuesto, o alrededor de una tesela que no cabe?", en="\n  The search does not end: what happens when there is no budget left, or around a tile that does not fit?"), 20):
                 return checks.plain(call(), about)
         except Exception:
             if self.asked <= self.budget:
@@ -4450,7 +4450,7 @@ class _Meter:
 
 
 def _a_tile(got, about):
-    assert isinstance(got, list) and len(got) == 3 and all(side in _SIDES for side in got), about + tr(es=f"\n  Se esperaba un bloque (m, n, k) de space y ha llegado {got!r}.", en=f"\n  A tile (m, n, k) of space was expected and {got!r} came.")
+    assert isinstance(got, list) and len(got) == 3 and all(side in _SIDES for side in got), about + tr(es=f"\n  Se esperaba una tesela (m, n, k) de space y ha llegado {got!r}.", en=f"\n  A tile (m, n, k) of space was expected and {got!r} came.")
     return tuple(got)
 
 
@@ -4471,16 +4471,16 @@ def _check_search(cases, why, fault):
         about = why + f"\n  {chip}, (M, N, K) = {', '.join(map(str, shapes))}"
         tile = _a_tile(meter.run(lambda: search([meter.function(chip, shape, odd) for shape in shapes], {key: list(sides) for key, sides in _SPACE.items()}, meter.budget), about), about)
         ratio = _ratio(tile, chip, shapes, odd)
-        assert math.isfinite(ratio), about + tr(es=f"\n  El bloque {tile} no cabe.", en=f"\n  The tile {tile} does not fit.")
+        assert math.isfinite(ratio), about + tr(es=f"\n  La tesela {tile} no cabe.", en=f"\n  The tile {tile} does not fit.")
         found.append((ratio, tile, about))
     mean, worst = _mean_ratio([ratio for ratio, *_ in found]), max(found)
     assert mean <= 1.2, why + tr(
-        es=f"\n  De media tus bloques cuestan {mean:.2f} veces el mejor, y se pide 1.2. El peor caso, {worst[0]:.2f} veces: {worst[1]}.{worst[2][len(why):]}\n  {fault}",
+        es=f"\n  De media tus teselas cuestan {mean:.2f} veces la mejor, y se pide 1.2. El peor caso, {worst[0]:.2f} veces: {worst[1]}.{worst[2][len(why):]}\n  {fault}",
         en=f"\n  On average your tiles cost {mean:.2f} times the best, and 1.2 is asked. The worst case, {worst[0]:.2f} times: {worst[1]}.{worst[2][len(why):]}\n  {fault}",
     )
 
 
-_hint = tr(es="¿Pruebas bloques que no sean cuadrados? ¿Sigues buscando cerca de los mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
+_hint = tr(es="¿Pruebas teselas que no sean cuadradas? ¿Sigues buscando cerca de las mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
 _check_search([(_CHIPS[name], [shape], 0) for name in "abd" for shape in _SHAPES[:4]], tr(es="Doce búsquedas, con tres chips y un tamaño cada vez.", en="Twelve searches, with three chips and one size each time."), _hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -4489,8 +4489,8 @@ _check_search([(chip, [shape], 0.6) for chip in _CHIPS.values() for shape in _SH
 ### END HIDDEN TESTS
 
 # %% test="tiles/sizes" points=1 row="61" objective="7.6"
-_hint = tr(es="Un bloque que es el mejor para un tamaño puede ser pésimo para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
-_check_search([(_CHIPS[name], [_SHAPES[5], _SHAPES[3], _SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y un solo bloque.", en="Three sizes and a single tile."), _hint)
+_hint = tr(es="Una tesela que es la mejor para un tamaño puede ser pésima para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
+_check_search([(_CHIPS[name], [_SHAPES[5], _SHAPES[3], _SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y una sola tesela.", en="Three sizes and a single tile."), _hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _check_search([(chip, shapes, 0) for chip in _CHIPS.values() for shapes in (_SHAPES[3:], _SHAPES[::-1], [_SHAPES[3], _SHAPES[2]])], tr(es="Otros tamaños, con seis chips.", en="Other sizes, with six chips."), _hint)
@@ -4500,12 +4500,12 @@ _check_search([(chip, shapes, 0) for chip in _CHIPS.values() for shapes in (_SHA
 def _check_tune(chips, why):
     meter = _Meter(100 * sum(len(shapes) for _, shapes in chips.values()))
     got = meter.run(lambda: tune({name: [meter.function(chip, shape) for shape in shapes] for name, (chip, shapes) in chips.items()}, {key: list(sides) for key, sides in _SPACE.items()}, meter.budget), why)
-    assert isinstance(got, dict) and set(got) == set(chips), why + tr(es=f"\n  Se esperaba un bloque para cada uno de {', '.join(chips)}; ha llegado {got!r}.", en=f"\n  A tile for each of {', '.join(chips)} was expected; {got!r} came.")
+    assert isinstance(got, dict) and set(got) == set(chips), why + tr(es=f"\n  Se esperaba una tesela para cada uno de {', '.join(chips)}; ha llegado {got!r}.", en=f"\n  A tile for each of {', '.join(chips)} was expected; {got!r} came.")
     ratios = {name: _ratio(_a_tile(got[name], why), *chips[name]) for name in chips}
     mean = _mean_ratio(ratios.values()) if max(ratios.values()) < math.inf else math.inf
     if mean > 1.3:
         told = "; ".join(f"{name}: {tuple(got[name])} -> " + (f"{ratio:.2f}" if ratio < math.inf else tr(es="no cabe", en="does not fit")) for name, ratio in ratios.items())
-        raise AssertionError(why + tr(es=f"\n  Coste de cada bloque sobre el mejor de su chip: {told}. De media se pide 1.3; lo mejor en un chip no se lleva a otro: cada uno necesita su búsqueda.", en=f"\n  Cost of each tile over the best of its chip: {told}. On average 1.3 is asked; the best on one chip does not carry over to another: each one needs its search."))
+        raise AssertionError(why + tr(es=f"\n  Coste de cada tesela sobre la mejor de su chip: {told}. De media se pide 1.3; lo mejor en un chip no se lleva a otro: cada uno necesita su búsqueda.", en=f"\n  Cost of each tile over the best of its chip: {told}. On average 1.3 is asked; the best on one chip does not carry over to another: each one needs its search."))
 
 
 _check_tune({"big": (_CHIPS["f"], _SHAPES[:1]), "small": (_CHIPS["c"], _SHAPES[:1]), "wide": (_CHIPS["b"], _SHAPES[:1])}, tr(es="La misma multiplicación en tres chips.", en="The same multiplication on three chips."))
@@ -4516,7 +4516,7 @@ _check_tune({"small": (_CHIPS["c"], _SHAPES[:1]), "big": (_CHIPS["f"], _SHAPES[2
 ### END HIDDEN TESTS
 
 # %% wrong="tiles" score=4 says_es="no 2.03" says_en="not 2.03"
-# es: Hay M/m bloques: lo que sobra es poca cosa.
+# es: Hay M/m teselas: lo que sobra es poca cosa.
 # en: There are M/m tiles: what is left over is little.
 def tile_cost(chip, shape, tile):
     m, n, k = tile
@@ -4566,7 +4566,7 @@ def tune(chips, space, budget):
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
 # %% wrong="tiles" score=4 says_es="no cabe en la memoria rápida" says_en="does not fit in the fast memory"
-# es: Si un bloque no cabe, irá más despacio, pero irá.
+# es: Si una tesela no cabe, irá más despacio, pero irá.
 # en: If a tile does not fit, it will go more slowly, but it will go.
 def tile_cost(chip, shape, tile):
     m, n, k = tile
@@ -4613,7 +4613,7 @@ def tune(chips, space, budget):
     functions = sum(len(costs) for costs in chips.values())
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
-# %% wrong="tiles" score=4 says_es="Un bloque que divide a la matriz" says_en="A tile that divides the matrix"
+# %% wrong="tiles" score=4 says_es="Una tesela que divide a la matriz" says_en="A tile that divides the matrix"
 # es: Calcular y traer datos se suman.
 # en: Computing and bringing data add up.
 def tile_cost(chip, shape, tile):
@@ -4663,8 +4663,8 @@ def tune(chips, space, budget):
     functions = sum(len(costs) for costs in chips.values())
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
-# %% wrong="tiles" score=1 says_es="que no sean cuadrados" says_en="that are not square"
-# es: El mejor bloque es cuadrado: se prueban todos los cuadrados.
+# %% wrong="tiles" score=1 says_es="que no sean cuadradas" says_en="that are not square"
+# es: La mejor tesela es cuadrada: se prueban todas las cuadradas.
 # en: The best tile is square: all the squares are tried.
 def tile_cost(chip, shape, tile):
     m, n, k = tile
@@ -4713,7 +4713,7 @@ def tune(chips, space, budget):
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
 # %% wrong="tiles" score=1 says_es="Sigues buscando cerca" says_en="keep searching near"
-# es: Cien bloques al azar son una buena muestra.
+# es: Cien teselas al azar son una buena muestra.
 # en: A hundred random tiles are a good sample.
 def tile_cost(chip, shape, tile):
     m, n, k = tile
@@ -4737,7 +4737,7 @@ def tune(chips, space, budget):
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
 # %% wrong="tiles" score=1 says_es="probarlo todo no es buscar" says_en="trying everything is not searching"
-# es: Se prueban todos los bloques y se elige el mejor.
+# es: Se prueban todas las teselas y se elige la mejor.
 # en: All the tiles are tried and the best is chosen.
 def tile_cost(chip, shape, tile):
     m, n, k = tile
@@ -4759,7 +4759,7 @@ def tune(chips, space, budget):
     functions = sum(len(costs) for costs in chips.values())
     return {name: search(costs, space, budget * len(costs) // functions) for name, costs in chips.items()}
 
-# %% wrong="tiles" score=3 says_es="puede ser pésimo para los demás" says_en="may be terrible for the others"
+# %% wrong="tiles" score=3 says_es="puede ser pésima para los demás" says_en="may be terrible for the others"
 # es: Se afina con un tamaño y vale para todos.
 # en: It is tuned on one size and serves for all.
 def tile_cost(chip, shape, tile):
@@ -5551,7 +5551,7 @@ def break_even(compile_ms, before_ms, after_ms):
         calls += 1
     return calls
 
-# %% [markdown] essay="three_targets" points=4 row="58-61" lang="es"
+# %% [markdown] essay="three_targets" points=4 row="58-61" objective="7.7" lang="es"
 # ## 9. Redacción: un modelo, tres aparatos
 #
 # Una empresa de bicicletas compartidas tiene un modelo que mira la foto del aparcamiento y dice si la bicicleta está bien atada. Hoy lo ejecuta con PyTorch, sin compilar. Quiere llevarlo a tres sitios: sus servidores, que reciben fotos de tamaños muy distintos y despliegan un modelo nuevo cada semana;
@@ -5559,28 +5559,28 @@ def break_even(compile_ms, before_ms, after_ms):
 #
 # Escribe en 400 o 500 palabras la recomendación para la empresa:
 #
-# 1. para **cada** sitio, qué pasadas de las que has escrito importan más (plegar, fusionar, planificar la memoria, pasar a enteros, buscar bloques), cuál no aporta casi nada, y por qué;
+# 1. para **cada** sitio, qué pases de los que has escrito importan más (plegar, fusionar, planificar la memoria, pasar a enteros, buscar teselas), cuál no aporta casi nada, y por qué;
 # 2. qué le preguntarías al proveedor sobre su 4.8, y qué experimento harías para creértelo;
 # 3. qué ganas y qué pierdes al compilar: tiempo de compilación y despliegue semanal, formas nuevas, cuarenta teléfonos, exactitud; y qué resultado te haría **no** compilar en alguno de los tres.
 #
 # Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad, y explica por qué uno de ellos saldría distinto en alguno de esos aparatos.
 #
-# Los 4 puntos: uno por las pasadas de cada sitio, otro por el experimento, otro por el balance con lo que te haría no compilar y otro por los números.
+# Los 4 puntos: uno por los pases de cada sitio, otro por el experimento, otro por el balance con lo que te haría no compilar y otro por los números.
 # ### BEGIN SOLUTION
-# Servidores: la fusión (menos bytes y menos peticiones de memoria) y los bloques ya buscados de una biblioteca; compilar por cada forma nueva saldría caro, así que hay que agrupar tamaños o completar hasta unos pocos, y compilar antes de desplegar. Teléfonos: enteros, si el acelerador los tiene, y planificaciones buscadas por familia de aparatos,
-# con una versión sin compilar para los que no estén en la lista. Cerradura: enteros de principio a fin (acumulador de 32 bits, sesgo en su escala, multiplicador y desplazamiento) y memoria planificada, que es lo que decide si cabe; fusionar ahorra memoria intermedia y buscar bloques, con una memoria sin caché, aporta poco. Plegar y quitar lo muerto no cuesta nada y se hace en todos, pero en un modelo ya exportado suele quedar poco.
+# Servidores: la fusión (menos bytes y menos peticiones de memoria) y las teselas que ya ha buscado una biblioteca; compilar por cada forma nueva saldría caro, así que hay que agrupar tamaños o completar hasta unos pocos, y compilar antes de desplegar. Teléfonos: enteros, si el acelerador los tiene, y planificaciones buscadas por familia de aparatos,
+# con una versión sin compilar para los que no estén en la lista. Cerradura: enteros de principio a fin (acumulador de 32 bits, sesgo en su escala, multiplicador y desplazamiento) y memoria planificada, que es lo que decide si cabe; fusionar ahorra memoria intermedia y buscar teselas, con una memoria sin caché, aporta poco. Plegar y quitar lo muerto no cuesta nada y se hace en todos, pero en un modelo ya exportado suele quedar poco.
 #
 # Sobre el 4.8: comparado con qué (¿con el modelo sin compilar, pidiendo memoria en cada operación?, ¿con cuántos hilos?), con qué formas y lotes, si cuenta la compilación, si esperaba a que acabara la cola, con datos repetidos o nuevos, media o mediana, en qué aparato, y con qué error. Experimento: las dos versiones intercaladas, en el aparato de destino, con fotos reales del tamaño que toque,
 # calentamiento aparte, caché vacía, mediana y dispersión, y la diferencia de las salidas y de la exactitud por clase; el tiempo de compilar, en otra línea, con el número de llamadas que lo amortiza.
 #
-# Números posibles: bytes y operaciones con y sin fusión; cota y tamaño del bloque de memoria; coste en el segundo chip de la mejor planificación del primero; llamadas que amortizan la compilación; bytes y error con bits mezclados; cociente medido contra una versión que reutiliza la memoria.
+# Números posibles: bytes y operaciones con y sin fusión; cota y tamaño de la arena; coste en el segundo chip de la mejor planificación del primero; llamadas que amortizan la compilación; bytes y error con bits mezclados; cociente medido contra una versión que reutiliza la memoria.
 #
-# - **1 punto**: una elección razonada y **distinta** para cada sitio, con la pasada que menos aporta. Decir que fusionar quita operaciones, o que compilar cambia lo que calcula el modelo, resta este punto.
+# - **1 punto**: una elección razonada y **distinta** para cada sitio, con el pase que menos aporta. Decir que fusionar quita operaciones, o que compilar cambia lo que calcula el modelo, resta este punto.
 # - **1 punto**: al menos cuatro trampas concretas (compilación, cola, caché, formas, media, hilos, línea de base que pide memoria) y un experimento que las evita, en el aparato de destino.
 # - **1 punto**: costes y beneficios, con números o cómo obtenerlos, y un resultado concreto que llevaría a no compilar (por ejemplo, menos llamadas por despliegue que las que amortizan la compilación, o una pérdida de exactitud en una clase).
 # - **1 punto**: tres números propios, con unidad y usados como argumento, y uno matizado por el aparato. Suponer que la planificación de un chip sirve en los cuarenta teléfonos resta este punto.
 # ### END SOLUTION
-# %% [markdown] essay="three_targets" points=4 row="58-61" lang="en"
+# %% [markdown] essay="three_targets" points=4 row="58-61" objective="7.7" lang="en"
 # ## 9. Essay: one model, three devices
 #
 # A bicycle-sharing company has a model that looks at the photograph of the parking place and says whether the bicycle is locked properly. Today it runs in PyTorch, not compiled. It wants to take it to three places: its servers, which receive photographs of very different sizes and deploy a new model each week;
@@ -5602,7 +5602,7 @@ def break_even(compile_ms, before_ms, after_ms):
 # On the 4.8: compared with what (with the model not compiled, allocating at each operation? with how many threads?), with which shapes and batches, whether compilation counts, whether it waited for the queue to end, with repeated or new data, mean or median, on which device, and with which error. Experiment: both versions interleaved, on the target device, with real photographs of the size that comes,
 # warm-up apart, cache empty, median and spread, and the difference of the outputs and of the accuracy by class; the compile time on another line, with the number of calls that pays it off.
 #
-# Possible numbers: bytes and operations with and without fusion; bound and size of the block of memory; cost on the second chip of the best schedule of the first; calls that pay off the compilation; bytes and error with mixed bits; ratio measured against a version that uses its memory again.
+# Possible numbers: bytes and operations with and without fusion; bound and size of the arena; cost on the second chip of the best schedule of the first; calls that pay off the compilation; bytes and error with mixed bits; ratio measured against a version that uses its memory again.
 #
 # - **1 point**: a reasoned and **different** choice for each place, with the pass that brings least. Saying that fusing removes operations, or that compiling changes what the model computes, loses this point.
 # - **1 point**: at least four definite traps (compilation, queue, cache, shapes, mean, threads, a baseline that allocates) and an experiment that avoids them, on the target device.
