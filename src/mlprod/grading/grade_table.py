@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mlprod.grading import incidents
 from mlprod.grading.workers import Graded
 from mlprod.language import tr
 
@@ -44,6 +45,8 @@ def line(graded: Graded) -> str:
     text = f"{student}: {graded.score:g} / {graded.most:g}"
     if graded.by_hand:
         text += tr(es=" (queda por corregir a mano)", en=" (still to be graded by hand)")
+    if graded.incidents:
+        text += f" [yellow]{escape(incidents.text(graded.incidents))}[/]"
     if graded.state == "skipped":
         text += tr(es=" (ya estaba; --force para repetir)", en=" (graded before; --force to repeat)")
     return text

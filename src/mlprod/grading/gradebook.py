@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from mlprod.errors import CourseError
+from mlprod.grading import incidents
 from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
 from mlprod.grading.workers import Graded, Outcome, Setup
 from mlprod.language import tr
@@ -59,7 +60,9 @@ class Writer:
         """What the gradebook says of a submission that is not graded now."""
         submission = self.gradebook.find_submission(self.setup.assignment, student)
         by_hand = bool(submission.needs_manual_grade)
-        graded = Graded(student, "skipped", submission.score, submission.max_score, by_hand)
+        notebook = self._place("autograded", student) / f"{self.setup.assignment}.ipynb"
+        happened = tuple(incidents.in_file(notebook))
+        graded = Graded(student, "skipped", submission.score, submission.max_score, by_hand, incidents=happened)
         self.gradebook.db.rollback()  # reading opened a transaction: let go of what it holds
         return graded
 

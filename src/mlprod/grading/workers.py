@@ -64,6 +64,8 @@ class Graded:
     by_hand: bool = False
     seconds: float = 0.0
     log: str = ""
+    incidents: tuple[dict[str, Any], ...] = ()
+    """What happened to it while it was graded (`mlprod.grading.incidents`)."""
 
     @property
     def reason(self) -> str:
@@ -71,7 +73,7 @@ class Graded:
         lines = [line.strip() for line in self.log.split("\n") if line.strip()] or [""]
         raised = [line for line in lines if RAISED.match(line) and "NbGraderException" not in line]
         said = [line for line in lines if line.startswith("[ERROR]") and "Please see the" not in line]
-        return (raised or said or lines)[-1]
+        return (raised or said or lines)[-1].removeprefix("[ERROR] ")
 
 
 @dataclass(frozen=True)
@@ -114,35 +116,44 @@ class Worker:
     def grade(self, student: str, feedback_only: bool) -> Outcome:
         from nbgrader.utils import temp_attrs
 
+        from mlprod.grading import incidents
         from mlprod.grading.clone import URL, submission_rows
+        from mlprod.grading.intake import received
 
         setup, started = self.setup, time.monotonic()
-        log, steps, state = "", [], "skipped" if feedback_only else "graded"
         inside = setup.work.relative_to(setup.root)
         graded = self.graded if feedback_only else f"{inside}/autograded"
         with (
             temp_attrs(
                 self.api.coursedir, autograded_directory=graded, feedback_directory=f"{inside}/feedback", db_url=URL
             ),
+            received(self.api.coursedir, setup.assignment, student) as handed_in,
             self.clone.gradebook() as gradebook,
         ):
+            steps, log, ok = [], "", handed_in.problem is None
+            if not ok:
+                log = f"[ERROR] {handed_in.problem}"
+                gradebook.update_or_create_student(student)
+                gradebook.update_or_create_submission(setup.assignment, student)
             for step, run in (("autograded", self.api.autograde), ("feedback", self.api.generate_feedback)):
-                if feedback_only and step == "autograded":
-                    continue
-                result = run(setup.assignment, student, force=True)
-                log += result.get("log", "") + result.get("error", "")
-                if not result["success"]:
-                    state, log = "failed", result.get("log", "") or log
-                    break
-                steps.append(step)
+                if ok and not (feedback_only and step == "autograded"):
+                    result = run(setup.assignment, student, force=True)
+                    log += result.get("log", "") + result.get("error", "")
+                    ok = result["success"]
+                    steps += [step] if ok else []
             rows = {} if feedback_only else submission_rows(gradebook, setup.assignment, [student])
             score, most, by_hand = None, None, False
-            if state != "failed":
+            if ok:
                 submission = gradebook.find_submission(setup.assignment, student)
                 score, most = submission.score, submission.max_score
                 by_hand = bool(submission.needs_manual_grade)
+            place = self.api.coursedir.format_path(graded, student, setup.assignment)
+        happened = incidents.in_file(Path(place, f"{setup.assignment}.ipynb")) if ok else []
+        happened += [{"what": "file", "where": handed_in.left_out}] if handed_in.left_out else []
+        state = ("skipped" if feedback_only else "graded") if ok else "failed"
         seconds = time.monotonic() - started
-        return Outcome(Graded(student, state, score, most, by_hand, seconds, log), rows, tuple(steps))
+        told = Graded(student, state, score, most, by_hand, seconds, log, tuple(happened))
+        return Outcome(told, rows, tuple(steps))
 
     def close(self) -> None:
         self.open.close()
