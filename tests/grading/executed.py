@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from mlprod.authoring.build import released, render
+from mlprod.authoring.build import build, released, render
 from mlprod.authoring.model import Source
 from mlprod.grading.catalogue import Entry
 from mlprod.grading.student_view import is_test
 from mlprod.grading.variants import with_hidden_tests
+
+HERE = Path(__file__).parent
+
+
+def toy_course(root: Path) -> Path:
+    """The toy course of conftest's new_course at `root`, for fixtures that live longer than a test."""
+    for folder in ("lessons", "datasets", "solutions", "grading"):
+        (root / folder).mkdir(parents=True)
+    (root / "glossary.yml").touch()
+    shutil.copy(HERE.parents[1] / "grading" / "nbgrader_config.py", root / "grading")
+    shutil.copy(HERE / "toy.txt", root / "solutions" / "90_toy.py")
+    build(root)
+    return root
 
 
 def executed(source: Source, lang: str, answers: dict[str, tuple[str, dict[str, str]]]) -> NotebookNode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,8 +150,8 @@ def _graded(submission: Any) -> Graded:
 
 def _read_notebook(one: Graded, path: Path) -> None:
     try:
-        nb: NotebookNode = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        nb: NotebookNode = nbformat.v4.reads(path.read_text(encoding="utf-8"))  # nbgrader wrote it: no need to validate
+    except (OSError, ValueError, KeyError):
         return  # its grades are in the gradebook all the same
     one.lang = language_of(nb)
     for grade_id, cell in _marked(nb):
