@@ -86,7 +86,7 @@ BOMB = DOUBLE + "return [b'x' * 10**8 for _ in iter(int, 1)]"
 PROCESSES = (
     "import os, time\n"
     + DOUBLE
-    + """for _ in range(8):
+    + """for _ in range(12):
         if os.fork() == 0:
             kept = b"x" * (100 * 2**20)
             time.sleep(60)

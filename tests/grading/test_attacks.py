@@ -23,7 +23,7 @@ from mlprod.grading import configuration, incidents, intake, kernels, sandbox
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 UNIT = "90_attacked"
-MEMORY = 500 * 2**20
+MEMORY = 800 * 2**20
 
 
 def new_course(root):

@@ -1,8 +1,12 @@
 """The sandbox of submissions: what a hostile notebook tries, contained, and honest ones graded as without it."""
 
+import io
 import json
+import shutil
 import socket
 import subprocess
+import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -17,7 +21,7 @@ from mlprod import course
 from mlprod.authoring.notebooks import render
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, isolation, kernels, sandbox, scoring
+from mlprod.grading import configuration, containers, isolation, kernels, sandbox, scoring
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 ROOT = Path(__file__).parents[2]
@@ -275,7 +279,143 @@ def test_a_bubblewrap_that_does_not_work_is_noticed(tmp_path, monkeypatch):
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert subprocess.run(["bwrap"], capture_output=True).returncode == 1
-    assert "Permission denied" in sandbox._try(str(fake))
+    assert "Permission denied" in sandbox._try("bwrap", str(fake))
+
+
+FAKE_ENGINE = """#!{python}
+import os, sys
+from pathlib import Path
+from mlprod.grading import sandbox
+words = sys.argv[1:]
+with open({log!r}, "a") as log:
+    print(*words, file=log)
+if words[0] != "run":
+    sys.exit()
+at = words.index({image!r})
+pairs = list(zip(words[:at], words[1:at]))
+volumes = [pair[1].split(":") for pair in pairs if pair[0] == "--volume"]
+arguments = [{bwrap!r}, "--unshare-pid", "--unshare-net", "--proc", "/proc", "--dev", "/dev", "--clearenv"]
+for word in [pair[1] for pair in pairs if pair[0] == "--tmpfs"]:
+    arguments += ["--perms", "1777" if "1777" in word else "0755", "--tmpfs", word.split(":")[0]]
+arguments += sandbox._folder("/run") + sandbox._folder("/etc")
+for link in Path("/").iterdir():
+    if link.is_symlink():
+        arguments += ["--symlink", os.readlink(link), str(link)]
+arguments += sandbox._folders([Path(volume[0]) for volume in volumes])
+for volume in volumes:
+    arguments += ["--ro-bind" if volume[2:] == ["ro"] else "--bind", *volume[:2]]
+for name, value in [pair[1].split("=", 1) for pair in pairs if pair[0] == "--env"]:
+    arguments += ["--setenv", name, value]
+for name in [pair[1] for pair in pairs if pair[0] == "--cap-add"]:
+    arguments += ["--cap-add", "CAP_" + name]
+os.execv({bwrap!r}, [*arguments, "--", *words[at + 1 :]])
+"""
+
+
+def engine(tmp_path, monkeypatch, name, text):
+    """A PATH with nothing on it but a program `name`."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    program = bin_folder / name
+    program.write_text(text)
+    program.chmod(0o755)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda wanted: str(program) if wanted == name else None)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_an_engine_where_bubblewrap_is_missing(name, notebook_of, tmp_path, monkeypatch):
+    """No engine is installed here: this one is bubblewrap in disguise, and tells what it was asked for."""
+    log, bwrap = tmp_path / "log", shutil.which("bwrap")
+    fake = FAKE_ENGINE.format(python=sys.executable, log=str(log), image=containers.IMAGE, bwrap=bwrap)
+    engine(tmp_path, monkeypatch, name, fake)
+    assert sandbox.problem() is None
+    notebook = notebook_of(f"import os; print(os.getpid(), os.path.exists({str(ROOT / 'solutions')!r}))")
+    with kernels.forked_kernels([], sandboxed=True) as kernel:
+        NotebookClient(
+            notebook, kernel_name=kernel, timeout=30, resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
+    assert notebook.cells[0].outputs[0].text == "1 False\n"
+    asked = log.read_text().splitlines()
+    assert asked[0] == f"image inspect {containers.IMAGE}"
+    run = asked[-1]
+    for words in (
+        "--network none",
+        "--pull never",
+        "--read-only",
+        "--cap-drop ALL",
+        "/usr:/usr:ro",
+        f"{ROOT}/datasets:",
+    ):
+        assert words in run
+    assert f"{ROOT}/solutions" not in run and f"{ROOT}/grading" not in run.replace(f"{ROOT}/grading/.work", "")
+    assert ("unmask=ALL" in run) == (name == "podman")
+
+
+def test_an_engine_that_does_not_work_is_no_sandbox(tmp_path, monkeypatch):
+    monkeypatch.setenv("LANG_COURSE", "en")
+    refusing = "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n"
+    engine(tmp_path, monkeypatch, "docker", refusing)
+    assert "bubblewrap is missing" in sandbox.problem() and "docker does not work here: Cannot" in sandbox.problem()
+    with pytest.raises(CourseError, match="Docker daemon"), kernels.forked_kernels([], sandboxed=True):
+        pass
+
+
+def test_the_empty_image_is_an_archive_of_folders_and_links():
+    with tarfile.open(fileobj=io.BytesIO(containers._image())) as archive:
+        members = archive.getmembers()
+    assert all(member.isdir() or member.issym() for member in members)
+    assert {"usr", "tmp", "home/submission", "var/tmp"} <= {member.name for member in members}
+
+
+def test_the_graders_disk_cannot_be_filled_through_the_meeting_place(attempt, monkeypatch):
+    refused = attempt("""
+import os
+places = ["/run/kernel", os.path.dirname(get_ipython().kernel.config.get("IPKernelApp", {}).get("connection_file", ""))]
+places += [line.split()[4] for line in open("/proc/self/mountinfo") if "/mlprod-" in line]
+for place in filter(None, places):
+    try:
+        open(os.path.join(place, "x"), "w").close()
+    except OSError:
+        pass
+    else:
+        print("written", place)
+""")
+    assert refused == ""
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "kept = [bytearray(b'x' * 2**20) for _ in range(400)]",
+        "open('/tmp/big', 'wb').write(b'x' * 400 * 2**20)",
+        "import os; number = os.memfd_create('big'); [os.write(number, b'x' * 2**20) for _ in range(400)]",
+    ],
+    ids=["process", "file", "nameless file"],
+)
+def test_memory_is_counted_wherever_it_is(attempt, monkeypatch, where):
+    monkeypatch.setattr(sandbox, "MEMORY_LIMIT", 350 * 2**20)
+    with pytest.raises(DeadKernelError):
+        attempt(f"{where}\nimport time; time.sleep(20)")
+    assert attempt("print(7)") == 7
+
+
+def test_pages_that_processes_share_count_once(attempt, monkeypatch):
+    monkeypatch.setattr(sandbox, "MEMORY_LIMIT", 350 * 2**20)
+    said = attempt("""
+import os, time
+kept = b"x" * (100 * 2**20)
+children = [os.fork() for _ in range(1)]
+for _ in range(7):
+    if 0 not in children:
+        children.append(os.fork())
+if 0 in children:
+    time.sleep(1.5)
+    os._exit(0)
+for child in children:
+    os.waitpid(child, 0)
+print(len(children))
+""")
+    assert said == 8
 
 
 @pytest.mark.parametrize("path", course.sources("solutions", ROOT), ids=lambda path: path.stem)

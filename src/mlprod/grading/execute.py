@@ -97,7 +97,12 @@ class ContainedExecute(Execute):
             self._killing = asyncio.ensure_future(ensure_async(self.km.signal_kernel(signal.SIGKILL)))
         if self._written["cell"] + size > self.max_cell_output or self._written["all"] + size > self.max_output:
             incidents.note(self.nb, "output", incidents.place(cell, cell_index))
-            return None
+            left = min(self.max_cell_output - self._written["cell"], self.max_output - self._written["all"])
+            if msg["msg_type"] != "stream" or left <= PER_MESSAGE:
+                return None
+            cut = incidents.cut(language_of(self.nb))
+            msg["content"]["text"] = f"{msg['content']['text'][: left - PER_MESSAGE]}\n{cut}\n"
+            size = left
         self._written["cell"] += size
         self._written["all"] += size
         return super().process_message(msg, cell, cell_index)

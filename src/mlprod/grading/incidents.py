@@ -103,6 +103,11 @@ def stopped(what: str, lang: Language) -> NotebookNode:
     return new_output("error", ename=STOPPED, evalue=said, traceback=[said])
 
 
+def cut(lang: Language) -> str:
+    """What stands at the end of an output that was cut."""
+    return ("[… salida recortada]", "[… output cut]")[LANGUAGES.index(lang)]
+
+
 def place(cell: NotebookNode, index: int) -> str | int:
     """How to name a cell: its grade id, else its number from 1."""
     return cell.metadata.get("nbgrader", {}).get("grade_id") or index + 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlprod.grading import isolation, wire
 
-OUTPUT_LIMIT = 8 * 2**20  # characters; the grader keeps 1 MiB of a cell and says that it was cut
+OUTPUT_LIMIT = 2 * 2**20  # characters; the grader keeps 1 MiB of a cell and says that it was cut
 
 _exit_codes: list[int] = []  # empty in the parent; a child's own code, for its last exit handler
 

@@ -1,4 +1,4 @@
-"""The sandbox of submissions, seen from outside: the bubblewrap command, who runs in it, and whether it works here.
+"""The sandbox of submissions, seen from outside: the command that makes it, who runs in it, and whether it works here.
 
 The kernel parent runs in one sandbox without network, where nothing of the course but its code and data can be seen;
 each kernel that it forks then leaves it for a sandbox of its own (`isolation`).
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from mlprod.grading import containers
 from mlprod.language import tr
 
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LANG_COURSE", "PYTHONHASHSEED", "PYTHONWARNINGS", "OMP_NUM_THREADS")
@@ -41,40 +42,87 @@ _uids = itertools.count(os.getpid())
 
 
 def problem() -> str | None:
-    """Why there is no sandbox on this machine, in the reader's language; None when it works (tried once)."""
-    return _try(shutil.which("bwrap"))
+    """Why there is no sandbox on this machine, in the reader's language; None when one works (each is tried once)."""
+    missing = tr(
+        es="falta bubblewrap (Debian, Ubuntu: sudo apt install bubblewrap)",
+        en="bubblewrap is missing (Debian, Ubuntu: sudo apt install bubblewrap)",
+    )
+    if sys.platform != "linux":
+        return missing
+    found = _found()
+    reasons = [_try(*engine) for engine in found]
+    if None in reasons:
+        return None
+    return "; ".join([*([] if any(name == "bwrap" for name, _ in found) else [missing]), *map(str, reasons)])
 
 
-@lru_cache(maxsize=2)
-def _try(bwrap: str | None) -> str | None:
-    if sys.platform != "linux" or bwrap is None:
-        return tr(
-            es="falta bubblewrap (Debian, Ubuntu: sudo apt install bubblewrap)",
-            en="bubblewrap is missing (Debian, Ubuntu: sudo apt install bubblewrap)",
-        )
+def _found() -> list[tuple[str, str]]:
+    """The programs that may make a sandbox, the best first, by name and path."""
+    programs = ((name, shutil.which(name)) for name in ("bwrap", *containers.ENGINES))
+    return [(name, program) for name, program in programs if program is not None]
+
+
+@lru_cache(maxsize=8)
+def _try(name: str, program: str) -> str | None:
     probe = "from mlprod.grading import isolation; isolation.try_out()"
     try:
-        done = subprocess.run(
-            [*command(None, None), sys.executable, "-c", probe], capture_output=True, text=True, timeout=60
-        )
+        if name != "bwrap":
+            containers.prepare(program)
+        walls = _command(name, program, None, None)
+        done = subprocess.run([*walls, sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace")
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap: {error}"
-    if done.returncode == 0:
-        return None
-    said = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1]
-    return tr(es=f"bubblewrap no funciona aquí: {said}", en=f"bubblewrap does not work here: {said}")
+        said = str(error)
+    else:
+        if done.returncode == 0:
+            return None
+        said = done.stderr.strip() or f"exit {done.returncode}"
+    name = "bubblewrap" if name == "bwrap" else name
+    said = said.strip().splitlines()[-1]
+    return tr(es=f"{name} no funciona aquí: {said}", en=f"{name} does not work here: {said}")
 
 
 def command(runtime: Path | None, course: Path | None) -> list[str]:
     """What to put before a command so that it runs in the sandbox.
 
     It sees the system's programs, this Python and mlprod read-only, of `course` its datasets, and `runtime`, where
-    kernels and their clients meet. It has no network but a loopback of its own.
+    kernels and their clients meet. It has no network but a loopback of its own. bubblewrap makes it where that works,
+    else docker or podman; ask `problem` first.
     """
-    root = os.getuid() == 0
-    arguments = ["bwrap", "--die-with-parent", "--new-session", "--clearenv"]
+    engine = next((engine for engine in _found() if _try(*engine) is None), ("bwrap", "bwrap"))
+    return _command(*engine, runtime, course)
+
+
+def _command(name: str, program: str, runtime: Path | None, course: Path | None) -> list[str]:
+    seen = [path for pattern in _ETC for path in Path("/etc").glob(pattern)]
+    seen += [Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parents[2]]
+    if course is not None:
+        seen.append(course / "datasets")
+    seen = list(dict.fromkeys(path for path in seen if not path.is_relative_to("/usr")))
+    variables = {name: os.environ[name] for name in KEPT if name in os.environ}
+    variables |= {"PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin"}
+    variables |= {"HOME": "/home/submission", "PYTHONDONTWRITEBYTECODE": "1"}
+    if course is not None:
+        variables["MLPROD_ROOT"] = str(course)
+    # an empty folder, by which `course.root()` knows the place
+    empty = [course / "lessons"] if course else []
+    written = [runtime] if runtime else []
+    if name == "bwrap":
+        return _bubblewrap(program, seen, written, empty, variables)
+    system = [Path("/usr"), *(Path(folder) for folder in _SYSTEM if not Path(folder).is_symlink())]
+    seen = [path for path in (*system, *seen) if path.exists()]
+    return containers.command(
+        name, program, seen, written, [*empty, Path("/home/submission")], variables, _CAPABILITIES
+    )
+
+
+def _bubblewrap(
+    program: str, seen: list[Path], written: list[Path], empty: list[Path], variables: dict[str, str]
+) -> list[str]:
+    arguments = [program, "--die-with-parent", "--new-session", "--clearenv"]
     arguments += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    if root:  # keeps what it takes to fork off sandboxes with users of their own
+    if os.getuid() == 0:  # keeps what it takes to fork off sandboxes with users of their own
         arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
     else:
         arguments += ["--unshare-user"]
@@ -87,24 +135,10 @@ def command(runtime: Path | None, course: Path | None) -> list[str]:
             arguments += ["--symlink", os.readlink(folder), str(folder)]
         elif folder.is_dir():
             arguments += ["--ro-bind", str(folder), str(folder)]
-    seen = [path for pattern in _ETC for path in Path("/etc").glob(pattern)]
-    seen += [Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parents[2]]
-    if course is not None:
-        seen.append(course / "datasets")
-    seen = list(dict.fromkeys(path for path in seen if not path.is_relative_to("/usr")))
-    arguments += _folders([*seen, *([course / "lessons"] if course else []), *([runtime] if runtime else [])])
-    if course is not None:  # an empty folder, by which `course.root()` knows the place
-        arguments += _folder(course / "lessons")
-    for path in seen:
-        arguments += ["--ro-bind", str(path), str(path)]
-    if runtime is not None:
-        arguments += ["--bind", str(runtime), str(runtime)]
-    bin_folder = os.path.dirname(sys.executable)
-    variables = {name: os.environ[name] for name in KEPT if name in os.environ}
-    variables |= {"PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin", "HOME": "/home/submission"}
-    variables |= {"PYTHONDONTWRITEBYTECODE": "1"}
-    if course is not None:
-        variables["MLPROD_ROOT"] = str(course)
+    arguments += _folders([*seen, *empty, *written])
+    arguments += [word for folder in empty for word in _folder(folder)]
+    arguments += [word for path in seen for word in ("--ro-bind", str(path), str(path))]
+    arguments += [word for path in written for word in ("--bind", str(path), str(path))]
     return arguments + [word for pair in variables.items() for word in ("--setenv", *pair)]
 
 
