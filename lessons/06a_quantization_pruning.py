@@ -254,6 +254,7 @@ races = {
     batch: race(
         {name: call(sessions[name], batch) for name in FAMILIES},
         rounds=rounds,
+        cpu=True,
     )
     for batch in (1, 64)
 }
@@ -348,6 +349,27 @@ compare(
     note=", ".join(FAMILIES[name][0] for name in good) or None,
 )
 
+
+def dominated_by(name):
+    """Those that are smaller and faster than `name` beyond doubt, and not measurably worse."""
+    better = []
+    for other in FAMILIES:
+        gaps = 100 * (right[other].astype(float) - right[name])
+        not_worse = gaps.mean() + 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps)) >= 0
+        if sizes[other][0] < sizes[name][0] and races[1].ratio(other, name).high < 1 and not_worse:
+            better.append(FAMILIES[other][0])
+    return better
+
+
+for name in FAMILIES:
+    if better := dominated_by(name):
+        print(
+            tr(
+                es=f"dominada: {FAMILIES[name][0]} (por {', '.join(better)})",
+                en=f"dominated: {FAMILIES[name][0]} (by {', '.join(better)})",
+            )
+        )
+
 # %% tags=["hide-input"] slide="fragment"
 fig, ax = plots.subplots()
 for name, color in zip(FAMILIES, plots.PALETTE, strict=False):
@@ -383,7 +405,9 @@ plots.show(
 # - **La diferencia va por parejas.** Las dos redes miran las mismas fotos, así que se resta foto a foto; el intervalo sale bastante más estrecho que si comparases dos exactitudes con sus errores por separado. Si el intervalo contiene el cero, no puedes decir que una sea mejor. Tampoco que sean iguales: con diez veces más fotos quizá las separarías.
 # - **Con ocho filas, mirar la mejor es hacer trampa.** Cada intervalo falla una vez de cada veinte; entre ocho, alguna «mejora» aparecerá por azar.
 # - **Los intervalos hablan de las fotos, no de la semilla.** Son estos pesos y no otros. Al hacer los modelos, cada red pequeña se entrenó con varias semillas: mira la tabla siguiente.
+# - **Los tiempos son de CPU, por turnos.** Con un solo hilo y la máquina libre, el tiempo de CPU es el del reloj; pero si otros programas se cuelan, el del reloj crece y el de CPU no. El cociente se calcula ronda a ronda, y el intervalo es de esos cocientes.
 # - **90 % de ceros, y ni un byte menos:** el archivo guarda los ceros como cualquier otro número. Lo verás con calma más abajo.
+# - **Dominada** es la que otra supera en tamaño y en tiempo (sin duda) sin acertar menos (que se pueda afirmar). No hay razón para desplegarla; sí puede haberla para estudiarla.
 # - **Los factores de tamaño y los de tiempo no coinciden** en ninguna fila. Bytes, MAC y milisegundos son tres monedas.
 # %% [markdown] lang="en" row="42" slide="subslide"
 # How to read such a table:
@@ -391,7 +415,9 @@ plots.show(
 # - **The difference is paired.** Both networks look at the same photos, so one subtracts photo by photo; the interval comes out a good deal narrower than by comparing two accuracies with their separate errors. If the interval contains zero, you cannot say that one is better. Nor that they are equal: with ten times as many photos you might separate them.
 # - **With eight rows, looking at the best one is cheating.** Each interval fails one time in twenty; among eight, some "improvement" will turn up by chance.
 # - **The intervals are about the photos, not about the seed.** It is these weights and no others. When the models were made, each small network was trained with several seeds: see the next table.
+# - **Times are CPU times, in turns.** With a single thread and the machine free, CPU time is the time on the wall; but if other programs cut in, the time on the wall grows and the CPU's does not. The ratio is taken round by round, and the interval is of those ratios.
 # - **90 % zeros, and not a byte less:** the file keeps zeros like any other number. You will look at that closely further down.
+# - **Dominated** is one that another beats in size and time (beyond doubt) without being right less often (that one could claim). There is no reason to deploy it; there may be one to study it.
 # - **Factors of size and of time do not agree** in any row. Bytes, MACs and milliseconds are three currencies.
 
 # %% slide="fragment"
@@ -812,7 +838,9 @@ rng = np.random.default_rng(0)
 numbers = rng.integers(-127, 128, size=(2, 128, 128))
 kinds = {"float32": np.float32, "int8": np.int8, "int32": np.int32, "float16": np.float16}
 pairs = {name: numbers.astype(kind) for name, kind in kinds.items()}
-in_numpy = race({name: lambda p=pair: p[0] @ p[1] for name, pair in pairs.items()}, rounds=rounds)
+in_numpy = race(
+    {name: lambda p=pair: p[0] @ p[1] for name, pair in pairs.items()}, rounds=rounds, cpu=True
+)
 tables.show(
     bench.record("06a/numpy_matmul", in_numpy).table("float32"),
     caption=tr(es="Multiplicar matrices en NumPy", en="Multiplying matrices in NumPy"),
@@ -890,7 +918,7 @@ open_versions = {m: {k: open_session(p) for k, p in each.items()} for m, each in
 int8_races, rows = {}, []
 for model, each in open_versions.items():
     for batch in (1, 64):
-        run = race({k: call(s, batch) for k, s in each.items()}, rounds=rounds)
+        run = race({k: call(s, batch) for k, s in each.items()}, rounds=rounds, cpu=True)
         int8_races[model, batch] = run
         for kind in ("static", "dynamic"):
             found = run.faster(kind, "float32")
@@ -938,7 +966,7 @@ compare(
 
 
 # %% slide="fragment"
-def time_by_operation(path, batch, calls=40):
+def time_by_operation(path, batch, calls=15):
     """{operation: microseconds a call}, from ONNX Runtime's own profiler."""
     session = open_session(path, profile=workspace() / "profile")
     x = test_images[:batch].numpy()
@@ -1006,7 +1034,7 @@ a, b = torch.randint(-127, 128, (2, 512, 512), dtype=torch.int8, generator=chanc
 kinds = {"float32": (a.float(), b.float()), "bfloat16": (a.bfloat16(), b.bfloat16())}
 contestants = {name: (lambda x=x, y=y: x @ y) for name, (x, y) in kinds.items()}
 contestants["int8"] = lambda: torch._int_mm(a, b)
-run = race(contestants, rounds=ROUNDS, min_seconds=0.005)
+run = race(contestants, rounds=ROUNDS, min_seconds=0.005, cpu=True)
 print(json.dumps({name: run.faster(name, "float32") for name in run.seconds}))
 """
 
@@ -1024,12 +1052,12 @@ def matrices_as(processor):
 
 
 has = machine.vector_instructions()
-pretended = {
-    "AVX512_CORE": tr(es="sin VNNI", en="without VNNI"),
-    "DEFAULT": tr(es="como es", en="as it is"),
-}
-if "AVX512-VNNI" not in has:
-    pretended.pop("AVX512_CORE")
+# es: el más parecido a este que no tiene esas instrucciones
+# en: the one most like this that lacks those instructions
+older = {"AVX512-VNNI": "AVX512_CORE", "AVX-VNNI": "AVX2"}
+without = next((older[name] for name in has if name in older), None)
+pretended = {without: tr(es="sin VNNI", en="without VNNI")} if without else {}
+pretended["DEFAULT"] = tr(es="como es", en="as it is")
 rows, by_processor = [], {}
 for setting, text in pretended.items():
     by_processor[setting] = matrices_as(setting)
@@ -1054,7 +1082,7 @@ if len(by_processor) == 2:
     compare(
         tr(es="int8 con VNNI frente a sin VNNI", en="int8 with VNNI against without"),
         predicted=vnni_times_as_fast,
-        measured=by_processor["DEFAULT"]["int8"][0] / by_processor["AVX512_CORE"]["int8"][0],
+        measured=by_processor["DEFAULT"]["int8"][0] / by_processor[without]["int8"][0],
         unit="×",
     )
 
@@ -1452,7 +1480,7 @@ def squares(x):
     return nn.functional.avg_pool2d(x, 4).flatten(1).numpy()
 
 
-grown = 6000
+grown = 4000
 tree_x, tree_y = squares(images[:grown]), labels[:grown].numpy()
 full_tree = DecisionTreeClassifier(random_state=0).fit(tree_x, tree_y)
 alphas, counts = weakest_links(full_tree.tree_)
@@ -1478,12 +1506,12 @@ percent_of_leaves_left = None
 
 # %% slide="fragment"
 distinct = np.unique(alphas)
-# es: alfas de toda la gama, sin entrenar 900 veces
-# en: alphas of the whole range, without training 900 times
+# es: alfas de toda la gama, sin entrenar cientos de veces
+# en: alphas of the whole range, without training hundreds of times
 tried = np.unique(
-    np.concatenate([[0.0], np.geomspace(distinct[distinct > 0][0], distinct[-2], 12)])
+    np.concatenate([[0.0], np.geomspace(distinct[distinct > 0][0], distinct[-2], 10)])
 )
-folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(tree_x, tree_y))
+folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(tree_x, tree_y))
 
 
 def fitted(alpha, pick=slice(None)):
@@ -1670,7 +1698,7 @@ NAMES = {
 }
 third_paths = {name: deploy(net, f"third_{name}") for name, net in thirds.items()}
 third_sessions = {name: open_session(path) for name, path in third_paths.items()}
-removing = race({n: call(s, 1) for n, s in third_sessions.items()}, rounds=rounds)
+removing = race({n: call(s, 1) for n, s in third_sessions.items()}, rounds=rounds, cpu=True)
 rows = []
 for name, net in thirds.items():
     size = model_size.size_of(net, test_images[:1])
@@ -2243,7 +2271,7 @@ sparse_races, rows = {}, []
 for batch, x in inputs.items():
     contestants = {("dense", z): lambda m=m, x=x: m @ x for z, m in dense.items()}
     contestants |= {("csr", z): lambda m=m, x=x: m @ x for z, m in sparse_of.items()}
-    sparse_races[batch] = race(contestants, rounds=rounds, min_seconds=0.004)
+    sparse_races[batch] = race(contestants, rounds=rounds, min_seconds=0.004, cpu=True)
 for zeros in ZEROS:
     csr = sparse_of[zeros]
     row = {
@@ -2509,7 +2537,7 @@ for row in rows:
 #
 # | aquí | con un modelo mil veces mayor |
 # |---|---|
-# | los pesos caben en la caché, y casi todo es cálculo | los pesos no caben: generar texto es **leer pesos de la memoria**, y 4 bits en vez de 16 son casi cuatro veces más deprisa aunque después se calcule en 16 |
+# | los pesos caben en la caché, y casi todo es cálculo | los pesos no caben: generar texto es **leer pesos de la memoria**, y 4 bits en vez de 16 pueden ser casi cuatro veces más deprisa aunque después se calcule en 16 |
 # | una escala por canal basta | valores atípicos enormes en unos pocos canales: escalas por grupos de 32 a 128 pesos, y algunos canales aparte |
 # | reentrenar después de podar cuesta segundos | reentrenar cuesta millones: se cuantiza **después** de entrenar, con unas pocas fotos o frases de calibración, y se poda poco |
 # | se prueba todo y se mira la tabla | una prueba completa cuesta horas: se ensaya en una capa o en un modelo pequeño, y se comprueba una vez en el grande |
@@ -2522,7 +2550,7 @@ for row in rows:
 #
 # | here | with a model a thousand times as big |
 # |---|---|
-# | the weights fit in the cache, and nearly all is computing | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 are nearly four times as fast even if one computes in 16 afterwards |
+# | the weights fit in the cache, and nearly all is computing | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 can be nearly four times as fast even if one computes in 16 afterwards |
 # | one scale a channel is enough | huge outliers in a few channels: scales for groups of 32 to 128 weights, and some channels apart |
 # | training again after pruning costs seconds | training again costs millions: one quantizes **after** training, with a few photos or sentences for calibration, and prunes little |
 # | everything is tried and one looks at the table | a whole test costs hours: one rehearses on a layer or a small model, and checks once on the big one |

@@ -8,10 +8,11 @@ that are there with the checksums in metrics.json and measures them again.
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ SEEDS = 5
 EPOCHS, RATE = 10, 3e-3
 TUNING_EPOCHS, TUNING_RATE = 4, 1e-3
 SPARSITY, RANK = 0.9, 16
+HALF = fashion.SIZES["half"]
+KINDS = ("mlp", "cnn", "alone", "distilled", "pruned", "factored", "sparse", "longer")
 TEMPERATURE, SHARE = 4.0, 0.9  # of the distillation: softening, and weight of what the teacher says
 
 
@@ -95,67 +98,85 @@ def distillation(logits: torch.Tensor, labels: torch.Tensor, teacher: torch.Tens
     return SHARE * TEMPERATURE**2 * soft + (1 - SHARE) * nn.functional.cross_entropy(logits, labels)
 
 
-def make(seeds: int = SEEDS, into: Path = HERE) -> None:
-    """Train everything. The files in `into` are those of the first seed; the accuracies, those of all.
+class Workshop:
+    """Trains one kind of network after another, and writes what came out after each: an interruption loses one kind."""
 
-    What is tuned from the big network (factored, sparse) takes three seeds at most: they differ in the order of the
-    examples alone.
-    """
+    def __init__(self, seeds: int, into: Path) -> None:
+        self.seeds, self.into = seeds, into
+        # what is tuned from the big network differs in the order of the examples alone: three will do
+        self.few = min(seeds, 3)
+        self.images, self.labels = fashion.load("train")
+        self.test = fashion.load("test")
+
+    def learn(self, network: nn.Module, seed: int, label: str, **how: Any) -> nn.Module:
+        how = {"epochs": EPOCHS, "rate": RATE, **how}
+        return fashion.train(network, self.images, self.labels, seed=seed, label=f"{label} {seed}", **how)
+
+    def tune(self, network: nn.Module, seed: int, label: str, **how: Any) -> nn.Module:
+        return self.learn(network, seed, label, epochs=TUNING_EPOCHS, rate=TUNING_RATE, **how)
+
+    def big(self) -> nn.Sequential:
+        return fashion.trained("cnn", self.into)
+
+    def mlp(self) -> list[nn.Module]:
+        return [self.learn(fresh(fashion.mlp, 300, 100, seed=s), s, "mlp", rate=1e-3) for s in range(self.seeds)]
+
+    def cnn(self) -> list[nn.Module]:
+        return [self.learn(fresh(fashion.cnn, *fashion.SIZES["cnn"], seed=0), 0, "cnn")]
+
+    def alone(self) -> list[nn.Module]:
+        return [self.learn(fresh(fashion.cnn, *HALF, seed=s), s, "alone") for s in range(self.seeds)]
+
+    def distilled(self) -> list[nn.Module]:
+        how = {"teacher": fashion.logits(self.big(), self.images), "loss": distillation}
+        return [self.learn(fresh(fashion.cnn, *HALF, seed=s), s, "distilled", **how) for s in range(self.seeds)]
+
+    def pruned(self) -> list[nn.Module]:
+        return [self.tune(keep(self.big(), HALF), s, "pruned") for s in range(self.seeds)]
+
+    def factored(self) -> list[nn.Module]:
+        return [self.tune(factor(self.big(), RANK), s, "factored") for s in range(self.few)]
+
+    def sparse(self) -> list[nn.Module]:
+        made = []
+        for seed in range(self.few):
+            network, again = sparse(self.big(), SPARSITY)
+            made.append(self.tune(network, seed, "sparse", after_step=again))
+        return made
+
+    def longer(self) -> list[nn.Module]:
+        """The control of all that is tuned: the big network, trained as much longer. Its file is not kept."""
+        return [self.tune(self.big(), 0, "longer")]
+
+    def make(self, name: str) -> None:
+        began = process_time()
+        networks = getattr(self, name)()
+        seconds = (process_time() - began) / len(networks)
+        accuracy = [float(fashion.hits(network, *self.test).mean()) for network in networks]
+        found: dict[str, Any] = {"accuracy": [round(each, 4) for each in accuracy], "train_cpu_s": round(seconds, 1)}
+        if name != "longer":
+            state = {key: part.detach().clone() for key, part in networks[0].state_dict().items()}
+            torch.save(state, self.into / f"{name}.pt")
+            found["sha256"] = sha256((self.into / f"{name}.pt").read_bytes()).hexdigest()
+        print(f"{name:12} {np.mean(accuracy):.4f} {seconds:6.1f} s a network", flush=True)
+        self._write(name, found)
+
+    def _write(self, name: str, found: dict[str, Any]) -> None:
+        path = self.into / "metrics.json"
+        before = json.loads(path.read_text())["networks"] if path.exists() else {}
+        networks = {kind: {**before, name: found}[kind] for kind in KINDS if kind in {**before, name: found}}
+        about = {"test_images": len(self.test[0]), "torch": torch.__version__, "networks": networks}
+        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def make(seeds: int = SEEDS, into: Path = HERE, kinds: Sequence[str] = KINDS) -> None:
+    """Train `kinds`, those of the first seed into files in `into`, and write the accuracies of all seeds."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # weights that decay towards zero would slow everything down
-    images, labels = fashion.load("train")
-    test = fashion.load("test")
-    found: dict[str, dict] = {}
-
-    def note(name: str, networks: list[nn.Module], began: float) -> nn.Module:
-        state = {key: part.detach().clone() for key, part in networks[0].state_dict().items()}
-        torch.save(state, into / f"{name}.pt")
-        accuracy = [float(fashion.hits(network, *test).mean()) for network in networks]
-        seconds = (process_time() - began) / len(networks)
-        found[name] = {"accuracy": [round(each, 4) for each in accuracy], "train_cpu_s": round(seconds, 1)}
-        found[name]["sha256"] = sha256((into / f"{name}.pt").read_bytes()).hexdigest()
-        print(f"{name:12} {np.mean(accuracy):.4f} {seconds:6.1f} s a network", flush=True)
-        return networks[0]
-
-    def learn(network: nn.Module, seed: int, label: str, **how) -> nn.Module:
-        how = {"epochs": EPOCHS, "rate": RATE, **how}
-        return fashion.train(network, images, labels, seed=seed, label=f"{label} {seed}", **how)
-
-    few = min(seeds, 3)
-    tuning = {"epochs": TUNING_EPOCHS, "rate": TUNING_RATE}
-    began = process_time()
-    mlp = [learn(fresh(fashion.mlp, 300, 100, seed=s), s, "mlp", rate=1e-3) for s in range(seeds)]
-    note("mlp", mlp, began)
-    began = process_time()
-    big = note("cnn", [learn(fresh(fashion.cnn, *fashion.SIZES["cnn"], seed=0), 0, "cnn")], began)
-    half = fashion.SIZES["half"]
-    began = process_time()
-    note("alone", [learn(fresh(fashion.cnn, *half, seed=s), s, "alone") for s in range(seeds)], began)
-    began = process_time()
-    told = fashion.logits(big, images)
-    students = [
-        learn(fresh(fashion.cnn, *half, seed=s), s, "distilled", teacher=told, loss=distillation) for s in range(seeds)
-    ]
-    note("distilled", students, began)
-    began = process_time()
-    note("pruned", [learn(keep(big, half), s, "pruned", **tuning) for s in range(seeds)], began)
-    began = process_time()
-    note("factored", [learn(factor(big, RANK), s, "factored", **tuning) for s in range(few)], began)
-    began = process_time()
-    zeroed = []
-    for seed in range(few):
-        network, again = sparse(big, SPARSITY)
-        zeroed.append(learn(network, seed, "sparse", after_step=again, **tuning))
-    note("sparse", zeroed, began)
-    began = process_time()
-    # the control of everything that was tuned: the big network, trained for as much longer
-    longer = fashion.cnn(*fashion.SIZES["cnn"])
-    longer.load_state_dict(big.state_dict())
-    note("longer", [learn(longer, 0, "longer", **tuning)], began)
-    (into / "longer.pt").unlink()
-    found["longer"].pop("sha256")
-    about = {"seeds": seeds, "test_images": len(test[0]), "torch": torch.__version__, "networks": found}
-    (into / "metrics.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    workshop = Workshop(seeds, into)
+    for kind in KINDS:
+        if kind in kinds:
+            workshop.make(kind)
 
 
 def check() -> bool:
@@ -179,10 +200,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only look at the files that are there")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="networks of each kind (default: %(default)s)")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=KINDS, help="which (all but cnn and mlp need cnn.pt)"
+    )
     options = parser.parse_args()
     if options.check:
         sys.exit(not check())
-    make(options.seeds)
+    make(options.seeds, kinds=options.kinds)
 
 
 if __name__ == "__main__":
