@@ -167,6 +167,16 @@ def double(x):
         except OSError: pass
         frame = frame.f_back
     return x + x"""
+ENCODES = """import base64
+kept = []
+def double(x):
+    kept.append(In[-1])
+    return x + x
+def name():
+    print(base64.b64encode("".join(kept).encode()).decode(), "".join(kept)[::-1])
+    return "cañón"
+"""
+RAISES = DOUBLE + "raise RuntimeError(In[-1])"
 PARENTS = """import os, signal
 def double(x):
     for pid in {os.getppid(), 1, 0, -1}:
@@ -179,6 +189,11 @@ CONNECTS = """import socket
 def double(x):
     with socket.create_connection(("127.0.0.1", @PORT@), timeout=2): return x + x"""
 SHUTS = "import sys\n" + DOUBLE + "sys.exit()"
+
+
+def encodes(nb: NotebookNode) -> None:
+    answer(ENCODES)(nb)
+    cell_of(nb, "name").source = ""
 
 
 def skipped(nb: NotebookNode) -> None:
@@ -390,6 +405,8 @@ ATTACKS = [
     Attack("stdin", "`input()`", "4 of 7", 4, answer(DOUBLE + "return input()")),
     Attack("warns", "a line on stderr in a test", "4 of 7", 7, answer(WARNS)),
     Attack("halves", "output that is no UTF-8", "fails", 7, answer(HALVES)),
+    Attack("encodes", "prints the hidden tests in base64 from another task", "7 of 7, hidden tests in the feedback", 7, encodes),
+    Attack("raises", "raises the hidden tests as a message", "4 of 7, hidden tests in the feedback", 4, answer(RAISES)),
     Attack("speaks", "prints In, globals and sources of its callers", "7 of 7, hidden tests in the feedback", 7, answer(SPEAKS)),
 ]  # fmt: skip
 

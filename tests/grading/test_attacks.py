@@ -1,6 +1,10 @@
 """What a submission may try, tried: what it earns, what the teacher reads, and that nobody else notices."""
 
+import base64
+import html
 import logging
+import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +16,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 from nbgrader.api import Gradebook
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,6 +25,8 @@ from attacks import ATTACKS, REPOSITORY
 
 from mlprod.authoring.build import build
 from mlprod.grading import configuration, incidents, intake, kernels, sandbox
+from mlprod.grading.student_view import bare, hidden_lines
+from mlprod.grading.wire_client import WireKernelManager
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 UNIT = "90_attacked"
@@ -75,6 +82,7 @@ def course(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sandbox, "MEMORY_LIMIT", MEMORY)
         patch.setenv("LANG_COURSE", "en")
+        patch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", WireKernelManager)
         with kernels.forked_kernels(["numpy"], sandboxed=True) as name:
             config = configuration.load(root)
             config.Execute.kernel_name = name
@@ -115,6 +123,8 @@ def test_attack(course, attack):
     if got.score is not None:
         assert path.stat().st_size < 10 * 2**20
         assert sorted(path.parent.iterdir()) == [path] or attack.name in ("own_checks", "startup")
+    if "hidden" in attack.stock:
+        assert not leaked(course, attack.name)
     honest = graded(course, "zoe")
     assert (honest.score, honest.incidents) == (7, set()), "and the next one is graded as ever"
 
@@ -154,9 +164,50 @@ def stock_outcome(attack, tmp_path):
     return said if scores["zoe"] == 7 else f"{said}, the next gets {scores['zoe']:g}"
 
 
+def leaked(course, student):
+    """What of the hidden tests stands in the feedback, as it is or in base64, backwards."""
+    assert course.api.generate_feedback(UNIT, student, force=True)["success"]
+    page = (course.root / "grading" / "feedback" / student / UNIT / f"{UNIT}.html").read_text()
+    text = bare(html.unescape(re.sub(r"<[^>]*>", "", page)))
+    secrets = hidden_lines(nbformat.read(course.root / "solutions" / "es" / UNIT / f"{UNIT}.ipynb", 4))
+    assert secrets and "Corrección" in page
+    decoded = [
+        base64.b64decode(word + "==").decode(errors="replace") for word in re.findall(r"[A-Za-z0-9+/]{40,}", page)
+    ]
+    readings = [text, text[::-1], *map(bare, decoded)]
+    return [secret for secret in secrets for reading in readings if bare(secret) in reading]
+
+
+@pytest.mark.parametrize("name", ["swallows", "os_exit", "memory", "output_loop"])
+def test_attack_on_ordinary_kernels(course, name, monkeypatch):
+    """With Jupyter's own sockets, as nbgrader's commands and formgrader have them."""
+    monkeypatch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", AsyncKernelManager)
+    attack = next(attack for attack in ATTACKS if attack.name == name)
+    hand_in(course.root, f"ordinary_{name}", attack)
+    got = graded(course, f"ordinary_{name}")
+    assert (got.score, got.incidents) == (attack.score, set(attack.incidents)), got.says
+
+
 def gradebook_size(course):
     return (course.root / "grading" / "gradebook.db").stat().st_size
 
 
 def test_the_table_is_the_tests():
     assert attacks.readme(attacks.README.read_text()) == attacks.README.read_text(), "python tests/grading/attacks.py"
+
+
+@pytest.mark.slow
+def test_the_teacher_reads_what_happened(tmp_path):
+    """`mlprod grade` itself: every submission has its line, and a reason in the language."""
+    root = new_course(tmp_path / "course")
+    for name in ("os_exit", "edited", "empty", "link"):
+        hand_in(root, name, next(attack for attack in ATTACKS if attack.name == name))
+    hand_in(root, "zoe")
+    command = [sys.executable, "-c", "from mlprod.cli import main; main()", "grade", UNIT]
+    environment = {**os.environ, "LANG_COURSE": "es", "COLUMNS": "300"}
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=200, env=environment)
+    lines = {line.split(":")[0]: line for line in run.stdout.splitlines() if ":" in line}
+    assert run.returncode == 1
+    assert "7 / 7" in lines["zoe"] and "4 / 7" in lines["os_exit"] and "terminó el kernel" in lines["os_exit"]
+    assert "repuestas" in lines["edited"] and "data.db" in lines["link"] and "7 / 7" in lines["link"]
+    assert "está vacío" in lines["empty"]

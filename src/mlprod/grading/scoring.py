@@ -48,6 +48,7 @@ def grade(
     from nbgrader.preprocessors import Execute
     from nbgrader.utils import determine_grade, is_grade
 
+    from mlprod.grading.settle import settle
     from mlprod.grading.student_view import is_test, visible_message
 
     cells = [cell for cell in notebook.cells if is_grade(cell)]
@@ -55,6 +56,7 @@ def grade(
     execute = Execute(config=config, kernel_name=kernel_name, timeout=timeout, log=_silent)
     try:
         execute.preprocess(notebook, {"metadata": {"path": str(folder)}})
+        settle(notebook)
         scores = {cell.metadata.nbgrader.grade_id: determine_grade(cell)[0] for cell in cells}
     except (DeadKernelError, CellTimeoutError, ValueError, KeyError) as error:
         return Graded(nothing, problem=f"{type(error).__name__}: {error}")

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade, is_solution
 
+from mlprod.grading.incidents import STOPPED
 from mlprod.language import LANGUAGES, Language
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
@@ -118,7 +119,7 @@ def visible_message(cell: NotebookNode, lang: Language) -> str:
             message = output.evalue.strip()
             if output.ename in TOO_LONG:
                 message = TEXT[lang]["too_long"]
-            elif output.ename != "AssertionError":
+            elif output.ename not in ("AssertionError", STOPPED):
                 message = f"{output.ename}: {message}".removesuffix(": ")
             lines.append(ANSI.sub("", message) or TEXT[lang]["failed"])
         elif output.output_type == "stream" and output.name == "stderr":

@@ -16,6 +16,7 @@ from mlprod.grading.kernels import ForkedKernelProvisioner
 
 WAITING = 1000  # messages that are kept for whoever will read them; the kernel waits when there are more
 LONGEST = 64 * 2**20  # bytes of a message, when nobody has said otherwise
+MOST = 256 * 2**20  # bytes of all messages of a kernel: a flood that is for nobody is counted nowhere else
 
 
 class Channel:
@@ -70,11 +71,13 @@ class WireClient:
         longest = self.manager.context.sockopts.get(zmq.MAXMSGSIZE, LONGEST)
         channels = {"shell": self.shell_channel, "iopub": self.iopub_channel}
         # whoever sends what is no message, or too long a one, is not heard any more
+        heard = 0
         with contextlib.suppress(asyncio.IncompleteReadError, OSError, ValueError, KeyError):
-            while True:
+            while heard < MOST:
                 length = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))[0]
                 if length > longest:
                     return
+                heard += length
                 channel, message = wire.message(await reader.readexactly(length))
                 await channels[channel].messages.put(message)
 
