@@ -453,6 +453,7 @@ def _q_check(x, axis, why):
         es=f" Hay {_scale.size} escalas y {_zero.size} puntos cero; se esperaban {_n} de cada: con axis=k hay uno por cada índice del eje k, no por los demás ejes.",
         en=f" There are {_scale.size} scales and {_zero.size} zero points; {_n} of each were expected: with axis=k there is one for each index of axis k, not of the other axes.",
     )
+    assert axis is None or _scale.shape == _zero.shape == (_n,), why + tr(es=f" Con axis, scale y zero_point son vectores de longitud {_n}; tienen forma {_scale.shape} y {_zero.shape}.", en=f" With axis, scale and zero_point are vectors of length {_n}; they have shape {_scale.shape} and {_zero.shape}.")
     _rows = x.reshape(1, -1) if axis is None else np.moveaxis(x, axis, 0).reshape(_n, -1)
     _codes = (_q.reshape(1, -1) if axis is None else np.moveaxis(_q, axis, 0).reshape(_n, -1)).astype(np.float64)
     _s, _z = _scale.astype(np.float64).reshape(-1), _zero.astype(np.float64).reshape(-1)
@@ -1658,6 +1659,8 @@ def _t_check(tree, want, why):
 
 _t_second = {**TREE, "right": a_leaf("dog", 6)}
 _t_check(TREE, [(0.0, TREE), (1.0, _t_second), (17.0, {**_t_second, "left": a_leaf("cat", 20)}), (19.0, a_leaf("cat", 45))], "TREE.")
+_t_wide = a_node(0, 5, a_leaf("a", 1), a_node(1, 5, a_leaf("a", 1), a_leaf("b", 2), "b", 9), "a", 10)
+_t_check(_t_wide, [(0.0, _t_wide), (3.0, a_leaf("a", 10))], tr(es="Podar la raíz añade 6 errores y ahorra dos hojas: 3 por hoja. Podar el nodo de la derecha añade 6 y ahorra una.", en="Pruning the root adds 6 errors and saves two leaves: 3 a leaf. Pruning the node on the right adds 6 and saves one."))
 _t_check(a_leaf(1, 5), [(0.0, a_leaf(1, 5))], tr(es="Una hoja.", en="A leaf."))
 _t_useless = a_node(0, 1, a_node(0, 0, a_leaf("a", 1), a_leaf("a", 2), "a", 3), a_leaf("b", 0), "a", 13)
 _t_check(_t_useless, [(0.0, {**_t_useless, "left": a_leaf("a", 3)}), (10.0, a_leaf("a", 13))], tr(es="Un nodo que no evita ningún error: se poda ya con alpha = 0.", en="A node that avoids no error: it is pruned with alpha = 0 already."))
@@ -2208,10 +2211,10 @@ def _p_masks(weights, sparsity, scope, why):
 _p_small = {"a.weight": [[3, -7], [0.5, -4]], "a.bias": [0.1, 0], "b.weight": [[0.2, 0.3, -0.4, 0.1]], "b.bias": [0.01]}
 _p_masks(_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están casi todos en la segunda.", en="Two layers: nearly all of the four least are in the second."))
 _p_masks(_p_small, 0.5, "layer", tr(es="Dos de cada capa.", en="Two of each layer."))
+_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
 _p_masks({"a.weight": [[1, -1, 1, 1, -1, 1, 1, 1, 1, -1]]}, 0.3, "global", tr(es="Diez pesos que empatan: caen tres.", en="Ten weights that tie: three fall."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
 _p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.2, "global", tr(es="Ya hay más ceros de los que se piden.", en="There are more zeros already than asked for."))
 _p_masks(_p_small, 0.0, "global", tr(es="No se poda nada.", en="Nothing is pruned."))
 _p_masks(_p_small, 1.0, "global", tr(es="Se poda todo.", en="Everything is pruned."))
