@@ -18,7 +18,7 @@ from mlprod.lab import machine
 from mlprod.language import tr
 
 # what `bench` runs, and the parameters that make it more careful than a reader needs (those that a lesson has)
-UNITS = {"compression": "06*"}
+UNITS = {"compression": "06*", "compiler": "07*"}
 CAREFUL = {"rounds": 25, "seeds": 12}
 TIMEOUT_S = 1200  # of one cell
 
