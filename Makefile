@@ -1,6 +1,6 @@
 # Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression release lock clean
+.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression bench-compiler bench-grading release lock clean
 unexport PYTHONPATH PYTHONHOME
 
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
@@ -23,6 +23,8 @@ help:
 	@echo "make audit | run | coverage     [UNIT=01_data_passing]"
 	@echo "make models    entrena otra vez los modelos          trains the stored models again"
 	@echo "make bench-compression   mide la unidad 06           measures unit 06: build/bench/compression.json"
+	@echo "make bench-compiler      mide la unidad 07           measures unit 07: build/bench/compiler.json"
+	@echo "make bench-grading       mide la corrección          measures grading: build/bench/grading.json"
 	@echo "make release   lo que se reparte, en build/release   what is handed out, in build/release"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 
@@ -61,6 +63,12 @@ models: setup
 
 bench-compression: setup
 	@exec $(MLPROD) bench compression
+
+bench-compiler: setup
+	@exec $(MLPROD) bench compiler
+
+bench-grading: setup
+	@exec $(MLPROD) bench grading
 
 release: setup
 	@exec $(MLPROD) release

@@ -20,8 +20,10 @@ def _register() -> None:
 
 def main() -> None:
     """Entry point; a CourseError prints its message alone and exits with 1, without a traceback."""
+    from mlprod.environment import skip_slow_imports
     from mlprod.errors import CourseError
 
+    skip_slow_imports()
     _register()
     try:
         app()

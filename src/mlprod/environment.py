@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 
 
@@ -20,3 +21,11 @@ def variables(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def skip_slow_imports() -> None:
+    """Keep jsonschema, which nbformat imports, from compiling a grammar for a second and a half each time.
+
+    It is for checking that a string is an IRI, which no notebook's schema asks for. Call it before importing nbformat.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

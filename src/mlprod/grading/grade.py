@@ -15,11 +15,13 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlprod.course import notebook
 from mlprod.errors import CourseError
 from mlprod.grading import configuration, executors
-from mlprod.grading.kernels import HEAVY_MODULES, forked_kernels
+from mlprod.grading.kernels import forked_kernels
+from mlprod.grading.preload import needed
 from mlprod.grading.workers import Graded, Outcome, Setup, grade_one, nbgrader_api
-from mlprod.language import tr
+from mlprod.language import LANGUAGES, tr
 
 if TYPE_CHECKING:
     from nbgrader.apps.api import NbGraderAPI
@@ -66,12 +68,13 @@ def grade(
     with contextlib.ExitStack() as stack:
         work = stack.enter_context(work_folder(root))
         kernel_name = None
+        modules = needed(notebook("solutions", assignment, lang, root) for lang in LANGUAGES)
         with ThreadPoolExecutor(1) as helper:
             recording = helper.submit(_recorded, assignment, root)
             if scheduler is None:  # meanwhile; in this thread, whose end would be that of the sandbox
-                kernel_name = stack.enter_context(forked_kernels(sandboxed=sandboxed))
+                kernel_name = stack.enter_context(forked_kernels(modules, sandboxed=sandboxed))
             api = recording.result()
-        setup = Setup(root, assignment, work, sandboxed, kernel_name, tuple(HEAVY_MODULES))
+        setup = Setup(root, assignment, work, sandboxed, kernel_name, modules)
         writer = Writer(api, setup)
         stack.callback(writer.close)
         to_do = writer.to_do(students, force)

@@ -7,6 +7,7 @@ a folder of its own, and hands back what the gradebook has to know; the process 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 import threading
@@ -14,8 +15,10 @@ import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from mlprod.environment import skip_slow_imports
 from mlprod.grading import configuration
 
 if TYPE_CHECKING:
@@ -97,6 +100,7 @@ class Worker:
     """What a process keeps from one submission to the next."""
 
     def __init__(self, setup: Setup) -> None:
+        skip_slow_imports()
         from mlprod.grading.clone import URL, open_clone
         from mlprod.grading.kernels import forked_kernels
 
@@ -111,7 +115,7 @@ class Worker:
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.clone: Clone = open_clone(setup.seed.read_bytes())
         self.api = nbgrader_api(config)
-        use_light_kernels()
+        quicken_nbgrader()
 
     def grade(self, student: str, feedback_only: bool) -> Outcome:
         from nbgrader.utils import temp_attrs
@@ -172,13 +176,30 @@ def _worker(setup: Setup) -> Worker:
     return _workers[setup]
 
 
-def use_light_kernels() -> None:
-    """Have nbgrader's Execute, in this process, talk to forked kernels over one socket (`wire_kernel`)."""
+def quicken_nbgrader() -> None:
+    """In this process, have nbgrader do as it does, sooner."""
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+    from nbgrader.nbgraderformat import common
     from nbgrader.preprocessors import execute
 
     from mlprod.grading.wire_client import WireKernelManager
 
-    execute.AsyncKernelManager = WireKernelManager  # it passes this class on, and takes no other from its configuration
+    execute.AsyncKernelManager = WireKernelManager  # Execute passes on this class, whatever its configuration says
+
+    validators: dict[str, Any] = {}
+
+    def validate(instance: Any, schema: dict[str, Any]) -> None:
+        """jsonschema.validate, which checks the schema too, at each cell."""
+        key = json.dumps(schema)  # nbgrader reads it anew each time
+        if key not in validators:
+            kind = validator_for(schema)
+            kind.check_schema(schema)
+            validators[key] = kind(schema)
+        if error := best_match(validators[key].iter_errors(instance)):
+            raise error
+
+    common.jsonschema = SimpleNamespace(validate=validate, ValidationError=common.ValidationError)
 
 
 def nbgrader_api(config: Any) -> NbGraderAPI:

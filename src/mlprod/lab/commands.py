@@ -54,12 +54,21 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def bench(
-        name: Annotated[str, typer.Argument(help="compression")],
+        name: Annotated[str, typer.Argument(help="compression, compiler, grading")],
         quick: Annotated[
             bool, typer.Option("--quick", help="Con los parámetros del lector. / With the reader's parameters.")
         ] = False,
+        long: Annotated[
+            bool, typer.Option("--long", help="grading: hasta 1000 entregas. / grading: up to 1000 submissions.")
+        ] = False,
     ) -> None:
         """Ejecuta las lecciones de una unidad y guarda sus tablas. / Runs a unit's lessons and keeps their tables."""
+        if name == "grading":
+            from mlprod.grading import speed
+
+            speed.run(quick, long)
+            typer.echo(speed.REPORT.as_posix())
+            return
         from mlprod.lab import benchmark
 
         typer.echo(benchmark.run(name, quick).as_posix())

@@ -1,0 +1,268 @@
+"""How long this course's grader takes, beside stock nbgrader: the same submissions, the same machine, one run.
+
+Both sides autograde and write feedback, as whole commands, from their start to their end; ours with the sandbox. Stock
+nbgrader has its own preprocessors and its own feedback page. Writes build/bench/grading.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from mlprod import course
+from mlprod.authoring.build import build, render_variant
+from mlprod.authoring.source import load
+from mlprod.errors import CourseError
+from mlprod.grading import sandbox
+from mlprod.grading.speed_units import UNITS
+from mlprod.language import LANGUAGES, tr
+
+REPORT = Path("build/bench/grading.json")
+COUNTS = {"light": 30, "torch": 30, "spark": 10}
+GOALS = {"light": 20.0, "torch": 10.0, "spark": 3.0}
+QUICK = {"light": 6, "torch": 4, "spark": 2}
+CURVE = (10, 30, 100, 300)
+LONG_CURVE = (*CURVE, 1000)
+TIMEOUT_S = 3600.0
+
+STOCK_CONFIG = """\
+c = get_config()
+c.CourseDirectory.root = {root!r}
+c.CourseDirectory.course_id = "mlprod"
+c.CourseDirectory.source_directory = "solutions/es"
+c.CourseDirectory.release_directory = "grading/release"
+for step in ("submitted", "autograded", "feedback", "solution"):
+    setattr(c.CourseDirectory, step + "_directory", "grading/" + step)
+c.CourseDirectory.db_url = "sqlite:///{root}/grading/gradebook.db"
+c.ClearSolutions.code_stub = {stub!r}
+"""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command: its seconds, and the most memory that it and what it started had at once (PSS, in MiB)."""
+
+    seconds: float
+    memory: float
+
+
+def run(quick: bool = False, long: bool = False) -> dict[str, Any]:
+    """Measure, and write the report; with `quick` on few submissions, with `long` the curve goes up to a thousand."""
+    if reason := sandbox.problem():
+        raise CourseError(
+            tr(es=f"Se mide con sandbox, y aquí no hay: {reason}", en=f"It measures the sandbox, and: {reason}")
+        )
+    report: dict[str, Any] = {"machine": machine(), "quick": quick, "goals": GOALS, "kinds": {}}
+    same = True
+    for kind, count in (QUICK if quick else COUNTS).items():
+        found = compare(kind, count)
+        same = same and found["same_scores"]
+        report["kinds"][kind] = found
+        report[kind] = found["ratio"]
+        print(
+            f"{kind}: {count} × {found['ours_s']:.1f} s / {found['stock_s']:.1f} s = {found['ratio']:.1f}", flush=True
+        )
+    report["same_scores"] = same
+    report["otter"] = otter()
+    report["curve"] = []
+    for count in (5, 10) if quick else LONG_CURVE if long else CURVE:
+        report["curve"].append(point(count))
+        print(report["curve"][-1], flush=True)
+    path = course.root() / REPORT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def compare(kind: str, count: int) -> dict[str, Any]:
+    """Grade `count` submissions with both; `ratio` is how many times faster ours is."""
+    name = UNITS[kind][0]
+    with _course(kind, count) as root:
+        ours = _ours(root, name)
+        scores = _scores(root, name)
+        _forget(root)
+        (root / "grading" / "nbgrader_config.py").write_text(
+            STOCK_CONFIG.format(root=str(root), stub=_stub()), encoding="utf-8"
+        )
+        _nbgrader(root, "generate_assignment", name, "--force")
+        autograde = _nbgrader(root, "autograde", name)
+        feedback = _nbgrader(root, "generate_feedback", name)
+        stock = autograde.seconds + feedback.seconds
+        return {
+            "submissions": count,
+            "ours_s": round(ours.seconds, 2),
+            "stock_s": round(stock, 2),
+            "stock_autograde_s": round(autograde.seconds, 2),
+            "stock_feedback_s": round(feedback.seconds, 2),
+            "ratio": round(stock / ours.seconds, 2),
+            "ratio_without_stock_feedback": round(autograde.seconds / ours.seconds, 2),
+            "ours_memory_mib": round(ours.memory),
+            "stock_memory_mib": round(autograde.memory),
+            "same_scores": scores == _scores(root, name) and len(scores) > 0,
+        }
+
+
+def point(count: int) -> dict[str, Any]:
+    """One point of the curve: `count` light submissions, ours alone."""
+    with _course("light", count) as root:
+        timed = _ours(root, UNITS["light"][0])
+    return {"submissions": count, "seconds": round(timed.seconds, 2), "memory_mib": round(timed.memory)}
+
+
+def otter() -> dict[str, Any]:
+    """Otter-Grader's side, where it is installed: it is not among the course's packages."""
+    if importlib.util.find_spec("otter") is None:
+        return {"ran": False, "why": "otter-grader is not installed"}
+    return {"ran": False, "why": "otter-grader reads assignments of a format of its own, which these are not in"}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    from importlib.metadata import version
+
+    names = ("nbgrader", "ipykernel", "nbclient", "torch", "pyspark")
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in names},
+    }
+
+
+@contextlib.contextmanager
+def _course(kind: str, count: int) -> Iterator[Path]:
+    """A course with one exercise and `count` submissions: right, wrong and blank ones, in both languages."""
+    name, text = UNITS[kind]
+    with tempfile.TemporaryDirectory(prefix="mlprod-speed-") as folder:
+        root = Path(folder).resolve()
+        for part in ("lessons", "datasets", "solutions", "grading"):
+            (root / part).mkdir()
+        (root / "glossary.yml").touch()
+        shutil.copy(course.root() / "grading" / "nbgrader_config.py", root / "grading")
+        (root / "solutions" / f"{name}.py").write_text(text, encoding="utf-8")
+        build(root)
+        source = load(root / "solutions" / f"{name}.py")
+        made = {}
+        for number in range(count):
+            lang, what = LANGUAGES[number % 2], ("right", "wrong", "right", "blank")[number // 2 % 4]
+            if (lang, what) not in made:
+                made[lang, what] = _submission(root, source, lang, what)
+            target = root / "grading" / "submitted" / f"student{number:04}" / name
+            target.mkdir(parents=True)
+            nbformat.write(made[lang, what], target / f"{name}.ipynb")
+        yield root
+
+
+def _submission(root: Path, source: Any, lang: Any, what: str) -> Any:
+    released = nbformat.read(course.notebook("exercises", source.name, lang, root), 4)
+    if what != "blank":
+        answers = {name: task.wrongs[0].source for name, task in source.tasks.items()} if what == "wrong" else {}
+        cells = render_variant(source, lang, answers).cells
+        solved = {cell.metadata.nbgrader.grade_id: cell.source for cell in cells if "nbgrader" in cell.metadata}
+        for cell in released.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") in source.tasks:
+                cell.source = solved[cell.metadata.nbgrader.grade_id]
+    return released
+
+
+def _ours(root: Path, name: str) -> Timed:
+    return _timed([sys.executable, "-c", "from mlprod.cli import main; main()", "grade", name], root)
+
+
+def _nbgrader(root: Path, *arguments: str) -> Timed:
+    return _timed([Path(sys.executable).with_name("nbgrader"), *arguments], root / "grading")
+
+
+def _timed(command: list[Any], folder: Path) -> Timed:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("MLPROD_ROOT", None)
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+        most = _Memory(process.pid)
+        try:
+            code = process.wait(TIMEOUT_S)
+        except BaseException:
+            process.kill()
+            raise
+        seconds = time.monotonic() - began
+        if code:
+            said.seek(0)
+            raise RuntimeError(f"{command}: {said.read().decode(errors='replace')[-3000:]}")
+    return Timed(seconds, most.end())
+
+
+class _Memory:
+    """Watches the memory of a process and of all that it started, twice a second; shared pages count once (PSS)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.most, self.over = pid, 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def end(self) -> float:
+        """The most that was seen, in MiB."""
+        self.over.set()
+        self.thread.join()
+        return self.most
+
+    def _watch(self) -> None:
+        while not self.over.wait(0.5):
+            self.most = max(self.most, sum(map(_pss, self._pids())) / 1024)
+
+    def _pids(self) -> list[int]:
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
+        return []
+
+
+def _pss(pid: int) -> int:
+    """KiB of memory; 0 when the process has gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(text.split("\nPss:")[1].split()[0])
+    return 0
+
+
+def _scores(root: Path, name: str) -> dict[tuple[str, str], float | None]:
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
+        return {
+            (submission.student.id, grade.name): grade.auto_score
+            for submission in gradebook.assignment_submissions(name)
+            for notebook in submission.notebooks
+            for grade in notebook.grades
+        }
+
+
+def _forget(root: Path) -> None:
+    for name in ("autograded", "feedback"):
+        shutil.rmtree(root / "grading" / name)
+    (root / "grading" / "gradebook.db").unlink()
+
+
+def _stub() -> dict[str, str]:
+    from mlprod.grading import configuration
+
+    return dict(configuration.load(course.root()).ClearSolutions.code_stub)
