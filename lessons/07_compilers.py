@@ -849,13 +849,13 @@ compare(
 #
 # ## Generar código
 #
-# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, y así usa las instrucciones vectoriales. Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: trescientas líneas, contando las que explican.
+# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, y así usa las instrucciones vectoriales; con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: trescientas líneas, contando las que explican.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # A planner's mistakes make no noise: freeing a value one kernel before its last use, or the result, gives false numbers without any warning. That is why we shall check it with random graphs. (One can go further: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. In a reduction or a matrix product, they cannot.)
 #
 # ## Generating code
 #
-# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the turns are independent, and so it uses the vector instructions. Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: three hundred lines, counting those that explain.
+# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the turns are independent, and so it uses the vector instructions; with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: three hundred lines, counting those that explain.
 
 # %% slide="subslide"
 C_TEXT = """#include <math.h>
@@ -2661,13 +2661,15 @@ if c_compiler.available():
     for kind, graph in kinds.items():
         code, arena = edge_code(graph)
         for place, native in ((here, True), (basic, False)):
-            # es: -ffast-math deja sumar en otro orden, que es lo que piden las instrucciones vectoriales
-            # en: -ffast-math lets the sum be done in another order, which the vector instructions ask for
-            flags = ("-ffast-math",)
+            # es: -ffast-math deja sumar en otro orden, que es lo que piden las instrucciones vectoriales; los
+            # es: enteros no lo necesitan: su suma da lo mismo en cualquier orden
+            # en: -ffast-math lets the sum be done in another order, which the vector instructions ask for;
+            # en: integers do not need it: their sum is the same in any order
+            flags = ("-ffast-math",) if graph is float_graph else ()
             function = c_compiler.library(code, flags, native).many
             function.argtypes, function.restype = [ctypes.c_long] + [ctypes.c_void_p] * 2, None
             machine = c_compiler.native_flags() if native else ()
-            program = c_compiler.program(code + MAIN, ["-O3", *machine, *flags], ["-s"])
+            program = c_compiler.program(code + MAIN, [*c_compiler.FLAGS, *machine, *flags], ["-s"])
             answered = subprocess.run(
                 [program], input=test_images.numpy().tobytes(), capture_output=True, check=True
             ).stdout
@@ -2740,12 +2742,12 @@ else:
 #
 # La frase de la diapositiva es de enero de 2020. A noviembre de 2026:
 #
-# - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://raw.githubusercontent.com/openxla/xla/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO, pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
-# - **TVM** sigue vivo en Apache: en 2026 se votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto y lento.
-# - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que [dejaban de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
+# - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO, pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
+# - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto y lento.
+# - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores propusieron, por falta de manos, [terminar su desarrollo](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton para las GPU y C++ para la CPU. En 2020 no existía.
 # - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en agosto de 2026 iba por la [2026.3](https://github.com/openvinotoolkit/openvino/releases).
-# - **Para el borde**, PyTorch tiene [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta en [octubre de 2024](https://pytorch.org/blog/executorch-beta); hoy, 1.5), que planifica la memoria de antemano y reparte el grafo entre los aceleradores del aparato; y Google, [LiteRT](https://ai.google.dev/edge/litert/android), el nombre de TensorFlow Lite desde septiembre de 2024, que en su versión 2 (diciembre de 2025) compila el modelo para la CPU, la GPU o la NPU del aparato.
+# - **Para el borde**, PyTorch tiene [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta en [octubre de 2024](https://pytorch.org/blog/executorch-beta); hoy, 1.5), que planifica la memoria de antemano y reparte el grafo entre los aceleradores del aparato; y Google, [LiteRT](https://ai.google.dev/edge/litert/android), el nombre de TensorFlow Lite desde septiembre de 2024, que desde su versión 2 (finales de 2025) compila el modelo para la CPU, la GPU o la NPU del aparato.
 #
 # Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden, repartirlo entre hilos son llamadas que devuelven otro programa igual y distinto.
 #
@@ -2766,12 +2768,12 @@ else:
 #
 # The slide's sentence is of January 2020. As of November 2026:
 #
-# - **XLA** left TensorFlow and is the base of [OpenXLA](https://raw.githubusercontent.com/openxla/xla/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO, folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
-# - **TVM** is alive at Apache: in 2026 the [version 0.26](https://github.com/apache/tvm/issues/20099) was voted. It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct and slow.
-# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that [they would stop developing it](https://github.com/pytorch/glow/issues/6135).
+# - **XLA** left TensorFlow and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO, folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
+# - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099). It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct and slow.
+# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors proposed, for lack of hands, [to end its development](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton for the GPUs and C++ for the CPU. In 2020 it did not exist.
 # - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in August 2026 it was at [2026.3](https://github.com/openvinotoolkit/openvino/releases).
-# - **For the edge**, PyTorch has [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta in [October 2024](https://pytorch.org/blog/executorch-beta); today, 1.5), which plans the memory beforehand and divides the graph among the device's accelerators; and Google, [LiteRT](https://ai.google.dev/edge/litert/android), TensorFlow Lite's name since September 2024, which in its version 2 (December 2025) compiles the model for the device's CPU, GPU or NPU.
+# - **For the edge**, PyTorch has [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta in [October 2024](https://pytorch.org/blog/executorch-beta); today, 1.5), which plans the memory beforehand and divides the graph among the device's accelerators; and Google, [LiteRT](https://ai.google.dev/edge/litert/android), TensorFlow Lite's name since September 2024, which since its version 2 (late 2025) compiles the model for the device's CPU, GPU or NPU.
 #
 # This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order, sharing it out among threads are calls that return another program, equal and different.
 #

@@ -242,7 +242,7 @@ def test_the_edge_program_computes_the_same_integers(lesson, quantized, native):
     x, simulated = quantized
     whole = lesson["integer"](simulated)
     code, arena = lesson["edge_code"](whole)
-    many = c_compiler.library(code, ("-ffast-math",), native).many
+    many = c_compiler.library(code, native=native).many
     many.argtypes, many.restype = [ctypes.c_long] + [ctypes.c_void_p] * 2, None
     output = torch.empty(len(x), 3)
     many(len(x), x.data_ptr(), output.data_ptr())
