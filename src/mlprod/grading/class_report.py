@@ -16,6 +16,7 @@ from mlprod.grading.similarity import Pair, similar
 from mlprod.language import LANGUAGES, Language
 
 MASTERED = 0.8  # of an objective's points
+WAITING = 0.2  # the share of a class that may wait for a person when an item's statistics are given
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _objectives(root: Path, data: Class, lang: Language) -> list[Objective]:
     for key, items in sorted(found.items(), key=lambda pair: _natural(pair[0])):
         points = sum(item.points for item in items)
         shares = [share for one in data.graded if (share := _share(one, items)) is not None]
+        if len(shares) < (1 - WAITING) * len(data.graded):
+            shares = []
         result.append(
             Objective(
                 key,
@@ -149,6 +152,8 @@ def _row(data: Class, task: str, grade_id: str | None) -> ItemRow:
         if None not in parts:
             scores.append(float(sum(parts)))  # type: ignore[arg-type]
             totals.append(sum(score or 0.0 for score in one.scores.values()))
+    if len(scores) < (1 - WAITING) * len(data.graded):  # blank essays are graded first: those alone would mislead
+        scores, totals = [], []
     part = grade_id.removeprefix("test_").removeprefix(task).strip("_") if grade_id else ""
     return ItemRow(
         task,

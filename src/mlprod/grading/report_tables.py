@@ -34,15 +34,18 @@ def tables(report: Report, lang: Language) -> list[Table]:
     words = WORDS[lang]
     human = [(key, str(len(students)), ", ".join(students)) for key, students in report.by_hand.items()]
     human += [(words["ungraded"], "1", student) for student in report.data.ungraded]
-    late = [(one.student, f"{one.late_s / 3600:.1f}", f"{one.penalty:g}") for one in report.late]
+    late = [(one.student, number(one.late_s / 3600, lang, 1), f"{one.penalty:g}") for one in report.late]
     item = (words["task"], words["points"], words["difficulty"], words["correlation"], words["upper_lower"])
     return [
-        _table(words, "human", ("task", "students", ""), human, words["human_note"], {1}),
+        _table(words, "human", ("task", "students", "who"), human, words["human_note"], {1}),
         _table(
             words,
             "objectives",
             ("objective", "points", "mean", "mastered"),
-            [(_named(o.key, o.text), f"{o.points:g}", share(o.mean), share(o.mastered)) for o in report.objectives],
+            [
+                (_named(words, o.key, o.text), f"{o.points:g}", share(o.mean), share(o.mastered))
+                for o in report.objectives
+            ],
             words["objectives_note"],
             {1, 2, 3},
         ),
@@ -56,7 +59,7 @@ def tables(report: Report, lang: Language) -> list[Table]:
         _table(
             words,
             "mistakes",
-            ("task", "", "mistake", "students", "sure"),
+            ("task", "kind", "mistake", "students", "sure"),
             [
                 (
                     m.task,
@@ -102,7 +105,7 @@ def opening(report: Report, lang: Language) -> str:
     data = report.data
     most = max(one.most for one in data.graded)
     return WORDS[lang]["handed"].format(
-        graded=len(data.graded), mean=report.mean, most=most, ungraded=len(data.ungraded)
+        graded=len(data.graded), mean=number(report.mean, lang, 1), most=most, ungraded=len(data.ungraded)
     )
 
 
@@ -151,5 +154,7 @@ def _statistics(row: ItemRow, lang: Language) -> tuple[str, ...]:
     return (f"{row.points:g}", *(number(value, lang) for value in values))
 
 
-def _named(key: str, text: str) -> str:
-    return text if key.startswith("row ") else f"{key} {text}"
+def _named(words: dict[str, str], key: str, text: str) -> str:
+    if not key.startswith("row "):
+        return f"{key} {text}"
+    return text if text != key else words["row"].format(key.removeprefix("row "))

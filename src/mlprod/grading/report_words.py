@@ -7,7 +7,7 @@ from mlprod.language import Language
 WORDS: dict[Language, dict[str, str]] = {
     "es": {
         "title": "Informe de la clase",
-        "handed": "{graded} entregas calificadas (media {mean:.1f} de {most:g}); {ungraded} sin calificar.",
+        "handed": "{graded} entregas calificadas (media {mean} de {most:g}); {ungraded} sin calificar.",
         "objectives": "Lo aprendido, por objetivos",
         "objectives_note": "Media: parte de los puntos que tiene la clase. Dominado: estudiantes con al menos el 80 "
         "% de "
@@ -30,14 +30,17 @@ WORDS: dict[Language, dict[str, str]] = {
         "upper_lower": "D (27 %)",
         "blank": "sin hacer",
         "mistakes": "Las equivocaciones más frecuentes",
-        "mistakes_note": "«Como»: malentendidos reconocidos por los tests que fallan y por el código. El resto es el "
+        "mistakes_note": "Malentendidos: reconocidos por los tests que fallan y por el código. El resto es el "
         "mensaje "
         "del primer test que falla: buenos candidatos a una celda wrong= de la fuente.",
         "mistake": "equivocación",
         "students": "estudiantes",
         "student": "estudiante",
+        "who": "quiénes",
+        "kind": "qué es",
+        "row": "fila {} del temario",
         "sure": "seguras",
-        "known": "como",
+        "known": "malentendido",
         "unknown": "mensaje",
         "pairs": "Entregas que se parecen",
         "pairs_note": "No es prueba de nada: dos personas que estudian juntas, o que siguen el mismo tutorial, se "
@@ -61,7 +64,7 @@ WORDS: dict[Language, dict[str, str]] = {
     },
     "en": {
         "title": "Class report",
-        "handed": "{graded} submissions graded (mean {mean:.1f} out of {most:g}); {ungraded} not graded.",
+        "handed": "{graded} submissions graded (mean {mean} out of {most:g}); {ungraded} not graded.",
         "objectives": "What was learnt, by objective",
         "objectives_note": "Mean: the share of the points that the class has. Mastered: students with at least 80 % "
         "of the "
@@ -86,14 +89,17 @@ WORDS: dict[Language, dict[str, str]] = {
         "upper_lower": "D (27 %)",
         "blank": "not done",
         "mistakes": "The most frequent mistakes",
-        "mistakes_note": "“As”: misconceptions recognised by the tests that fail and by the code. The rest is the "
+        "mistakes_note": "Misconceptions: recognised by the tests that fail and by the code. The rest is the "
         "message of "
         "the first test that fails: good candidates for a wrong= cell of the source.",
         "mistake": "mistake",
         "students": "students",
         "student": "student",
+        "who": "who",
+        "kind": "what it is",
+        "row": "row {} of the syllabus",
         "sure": "sure",
-        "known": "as",
+        "known": "misconception",
         "unknown": "message",
         "pairs": "Submissions that are alike",
         "pairs_note": "This proves nothing: two people who study together, or follow one tutorial, write alike. It "
@@ -122,7 +128,7 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.0f} %"
 
 
-def number(value: float | None, lang: Language) -> str:
-    """A statistic with two decimals, written as `lang` does; a dash when it is not known."""
-    text = "–" if value is None else f"{value:.2f}"
+def number(value: float | None, lang: Language, decimals: int = 2) -> str:
+    """A number written as `lang` does; a dash when it is not known."""
+    text = "–" if value is None else f"{value:.{decimals}f}"
     return text.replace(".", ",") if lang == "es" else text
