@@ -37,12 +37,9 @@ def test_an_essay_is_graded_in_the_formgrader(tmp_path, running_lab, free_port):
     root = toy_course(tmp_path / "course")
     students = make_class(root, "90_toy", 2, seed=1, kinds=("right",))
     (name, student), *_ = [(name, who) for name, who in students.items() if who.essays]
-    command = [sys.executable, "-c", "from mlprod.cli import main; main()", "grade", "90_toy"]
-    command += ["--unsafe"] if sandbox.problem() else []
-    environment = {**os.environ, "MLPROD_ROOT": str(root)}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
+    grade(root)
     assert essay(root, name) == (None, True)
+    assert "pendiente" in feedback(root, name) or "graded by hand" in feedback(root, name)
 
     with running_lab(root, "es", "--teach", "--port", str(free_port)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -75,6 +72,20 @@ def test_an_essay_is_graded_in_the_formgrader(tmp_path, running_lab, free_port):
     assert essay(root, name) == (GIVEN, False)
     with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
         assert gradebook.find_submission("90_toy", name).score == student.score + GIVEN
+    grade(root)  # which writes the feedback again, and grades nothing
+    assert COMMENT in feedback(root, name) and f"{GIVEN} / 3" in feedback(root, name)
+
+
+def grade(root: Path) -> None:
+    command = [sys.executable, "-c", "from mlprod.cli import main; main()", "grade", "90_toy"]
+    command += ["--unsafe"] if sandbox.problem() else []
+    environment = {**os.environ, "MLPROD_ROOT": str(root)}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def feedback(root: Path, student: str) -> str:
+    return (root / "grading" / "feedback" / student / "90_toy" / "90_toy.html").read_text()
 
 
 def essay(root: Path, student: str) -> tuple[float | None, bool]:

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from mlprod.errors import CourseError
 from mlprod.grading import incidents
@@ -53,8 +53,10 @@ class Writer:
         As in nbgrader, a submission that was graded before is graded again with `force` or when its timestamp is
         newer than the one that was graded.
         """
-        known = self._known()
-        return {student: "all" if force else self._to_do(student, known) for student in students}
+        known, by_hand = self._known(), self._graded_by_hand()
+        todo = {student: "all" if force else self._to_do(student, known) for student in students}
+        # a person has graded or commented in the formgrader, perhaps since the feedback was written: it is cheap
+        return {s: "feedback" if what == "nothing" and s in by_hand else what for s, what in todo.items()}
 
     def skipped(self, student: str) -> Graded:
         """What the gradebook says of a submission that is not graded now."""
@@ -96,6 +98,21 @@ class Writer:
         query = select(submitted.c.student_id).join(assignment).where(assignment.c.name == self.setup.assignment)
         with self.gradebook.engine.connect() as connection:
             return set(connection.execute(query).scalars())
+
+    def _graded_by_hand(self) -> set[str]:
+        """The students of whose submission a person has changed a score or written a comment."""
+        t = TABLES
+        mine = t["submitted_assignment"].join(t["assignment"]).join(t["submitted_notebook"])
+        found: set[str] = set()
+        with self.gradebook.engine.connect() as connection:
+            for name, columns in (("grade", ("manual_score", "extra_credit")), ("comment", ("manual_comment",))):
+                touched = or_(*(t[name].c[column].is_not(None) for column in columns))
+                query = select(t["submitted_assignment"].c.student_id).select_from(
+                    mine.join(t[name], t[name].c.notebook_id == t["submitted_notebook"].c.id)
+                )
+                query = query.where(t["assignment"].c.name == self.setup.assignment, touched)
+                found |= set(connection.execute(query).scalars())
+        return found
 
     def _place(self, step: str, student: str) -> Path:
         directory = getattr(self.course, f"{step}_directory")
