@@ -55,6 +55,7 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
+    "mlprod.grading.inert.InertNotebook",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.BlankEssays.text_stub = c.ClearSolutions.text_stub

@@ -196,6 +196,12 @@ def encodes(nb: NotebookNode) -> None:
     cell_of(nb, "name").source = ""
 
 
+def scripts(nb: NotebookNode) -> None:
+    script = "<script>fetch('/formgrader/api/grades')</script>"
+    nb.cells.insert(2, new_markdown_cell(f"Hello {script}"))
+    nb.cells.insert(2, new_code_cell(f"from IPython.display import HTML, display\ndisplay(HTML({script!r}))"))
+
+
 def skipped(nb: NotebookNode) -> None:
     answer("def double(x): return 0")(nb)
     for cell in nb.cells:
@@ -405,6 +411,7 @@ ATTACKS = [
     Attack("stdin", "`input()`", "4 of 7", 4, answer(DOUBLE + "return input()")),
     Attack("warns", "a line on stderr in a test", "4 of 7", 7, answer(WARNS)),
     Attack("halves", "output that is no UTF-8", "fails", 7, answer(HALVES)),
+    Attack("script", "scripts in a display and in Markdown, for the formgrader", "7 of 7, and they are kept", 7, scripts),
     Attack("encodes", "prints the hidden tests in base64 from another task", "7 of 7, hidden tests in the feedback", 7, encodes),
     Attack("raises", "raises the hidden tests as a message", "4 of 7, hidden tests in the feedback", 4, answer(RAISES)),
     Attack("speaks", "prints In, globals and sources of its callers", "7 of 7, hidden tests in the feedback", 7, answer(SPEAKS)),

@@ -122,6 +122,9 @@ def test_attack(course, attack):
     path = course.root / "grading" / "autograded" / attack.name / UNIT / f"{UNIT}.ipynb"
     if got.score is not None:
         assert path.stat().st_size < 10 * 2**20
+        cells = nbformat.read(path, 4).cells
+        shown = [str(cell.get("outputs")) if cell.cell_type == "code" else cell.source for cell in cells]
+        assert not any("<script" in text for text in shown)
         assert sorted(path.parent.iterdir()) == [path] or attack.name in ("own_checks", "startup")
     if "hidden" in attack.stock:
         assert not leaked(course, attack.name)

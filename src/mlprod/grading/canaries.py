@@ -26,7 +26,7 @@ CHECKS = re.compile(r"\bchecks\.\w+\(")
 _PLAIN = (
     'assert {low} == {high}, "{nonce}"',
     'assert not {low} < {high}, "{nonce}"',
-    'if {low} != {high}: raise AssertionError("{nonce}")',
+    'if {low} != {high}: raise __import__("builtins").AssertionError("{nonce}")',
     'assert {low} in ({high}, {high} + 1), "{nonce}"',
     'assert __import__("builtins").isinstance({low}, str), "{nonce}"',
     'assert __import__("builtins").len([{low}, {high}]) == 3, "{nonce}"',

@@ -26,11 +26,14 @@ def path_of(info: dict[str, Any]) -> str:
 
 def frame(channel: str, message: Message, buffers: Any = None) -> bytes:
     """The bytes of a message. Its content is cleaned as Jupyter's own sessions do when it is not quite JSON."""
-    from jupyter_client.session import json_packer
+    from jupyter_client.session import json_clean, json_default, json_packer
 
     whole = {"channel": channel, **message}
     whole["buffers"] = [base64.b64encode(bytes(buffer)).decode() for buffer in buffers or ()]
-    data = json_packer(whole)
+    try:
+        data = json_packer(whole)
+    except UnicodeError:  # half of a character was printed: it travels as its escape
+        data = json.dumps(json_clean(whole), default=json_default).encode()
     return LENGTH.pack(len(data)) + data
 
 
