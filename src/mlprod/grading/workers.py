@@ -7,6 +7,7 @@ a folder of its own, and hands back what the gradebook has to know; the process 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import re
@@ -112,10 +113,16 @@ class Worker:
         config = configuration.load(setup.root)
         config.Execute.kernel_name = kernel_name
         config.CourseDirectory.db_url = URL
+        config.Exporter.optimistic_validation = (
+            True  # once, after all its preprocessors
+        )
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.clone: Clone = open_clone(setup.seed.read_bytes())
         self.api = nbgrader_api(config)
         quicken_nbgrader()
+        gc.collect()
+        gc.freeze()  # what was imported stays, and is shared with whoever forked this process
+        gc.set_threshold(50_000, 20, 20)
 
     def grade(self, student: str, feedback_only: bool) -> Outcome:
         from nbgrader.utils import temp_attrs
