@@ -1262,11 +1262,11 @@ compare(
 # %% [markdown] lang="es" row="59" slide="subslide"
 # ### ¿Cuánto falta hasta el techo?
 #
-# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla, también al copiar.
+# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla, también al copiar. Si alguno pasa un poco del 100 %, no hay magia: va tan deprisa como copiar, y el resto es ruido.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # ### How far is the ceiling?
 #
-# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it, when copying too.
+# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it, when copying too. If any goes a little over 100 %, there is no magic: it is as fast as copying, and the rest is noise.
 
 # %% slide="fragment" tags=["hide-input"]
 rate_of = {
@@ -2180,9 +2180,9 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Muchas neuronas de la primera capa pesan poco y les sobran bits; la capa de salida es diminuta y lleva ocho casi gratis. Fíjate en qué se ha medido: la divergencia baja mucho, y la exactitud, unas décimas, porque casi no quedaba nada que recuperar. Y es un ahorro de **bytes**: un procesador que solo sabe multiplicar enteros de 8 bits tendrá que desempaquetar los de 3 (unidad 06: menos bits no es siempre más rápido).
+# Muchas neuronas de la primera capa pesan poco y les sobran bits; la capa de salida es diminuta y lleva ocho casi gratis. Fíjate en qué se ha medido: la divergencia baja mucho, y la exactitud se mueve unas décimas, a veces en contra: casi no quedaba nada que recuperar, y con 3000 imágenes una décima son tres aciertos. Y es un ahorro de **bytes**: un procesador que solo sabe multiplicar enteros de 8 bits tendrá que desempaquetar los de 3 (unidad 06: menos bits no es siempre más rápido).
 # %% [markdown] lang="en" row="60" slide="subslide"
-# Many neurons of the first layer weigh little and have bits to spare; the output layer is tiny and takes eight nearly for free. Note what has been measured: the divergence falls a lot, and the accuracy rises by some tenths, because there was hardly anything left to recover. And it is a saving of **bytes**: a processor that can only multiply 8-bit integers will have to unpack those of 3 (unit 06: fewer bits are not always faster).
+# Many neurons of the first layer weigh little and have bits to spare; the output layer is tiny and takes eight nearly for free. Note what has been measured: the divergence falls a lot, and the accuracy moves by some tenths, at times the wrong way: there was hardly anything left to recover, and with 3000 images a tenth is three hits. And it is a saving of **bytes**: a processor that can only multiply 8-bit integers will have to unpack those of 3 (unit 06: fewer bits are not always faster).
 
 # %% [markdown] lang="es" row="61" slide="slide"
 # ## Compilar para un chip nuevo
