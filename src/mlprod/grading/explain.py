@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from mlprod.authoring.localise import mask_magics
-from mlprod.grading import catalogue, hints, reread
+from mlprod.grading import catalogue, hints, incidents, reread
 from mlprod.grading.recognise import Guess, recognise
 from mlprod.grading.student_view import TEXT, is_test, message_shown
 from mlprod.language import Language
@@ -116,6 +116,8 @@ def explain(
         about = "\n".join([group.title, group.statement, *failed.values(), *(guess.text for guess in guesses)])
         to_read = state in ("failed", "blank")
         hint = _hint(state, code, failed, guesses, lang) if to_read and not essay else ""
+        if hint and group.answer is not None and (stopped := incidents.stopped_by(group.answer)):
+            hint = stopped
         found.append(
             Explained(
                 group.name,

@@ -21,6 +21,7 @@ from traitlets import List
 from traitlets.config import Config
 
 from mlprod import course
+from mlprod.grading import incidents
 from mlprod.grading.explain import Explained, explain, title_of
 from mlprod.grading.student_view import TEXT, language_of, student_view
 from mlprod.grading.summary import FILE, Heading, summary
@@ -32,6 +33,7 @@ TAGS = frozenset(
     + ["h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup"]
     + ["table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
 )
+TOLD = ("edited", "missing", "copied", "unknown", "file", "time", "tampered")  # incidents that a student should know of
 HEADING = re.compile(r"#{1,4} +\S")
 IMAGE = re.compile(r"<img(?![^>]*\balt=)")
 ATTRIBUTES = frozenset(["align", "alt", "class", "colspan", "height", "id", "rowspan", "scope", "title", "width"])
@@ -48,7 +50,8 @@ class StudentView(NbGraderPreprocessor):
         lang, pending = language_of(nb), self._pending(about)
         tasks = prepare(nb, lang, self._root(), about["assignment"], resources, pending)
         penalty = float(about.get("late_penalty") or 0.0)
-        heading = Heading(about["assignment"], about["student"], about["score"], about["max_score"], penalty)
+        notes = tuple(resources["feedback"]["notes"])
+        heading = Heading(about["assignment"], about["student"], about["score"], about["max_score"], penalty, notes)
         # what is among the outputs is written beside the page, by nbgrader's own writer
         outputs = resources.setdefault("outputs", {})
         outputs[FILE] = summary(heading, tasks, lang).encode()
@@ -81,6 +84,8 @@ def prepare(
 
     The cells of `nb` hold their scores, as GetGrades leaves them; `notes` go under the score.
     """
+    if put_right := [one for one in incidents.of(nb) if one["what"] in TOLD]:
+        notes = [*notes, f"{WORDS[lang]['noted']}: {incidents.text(put_right, lang)}."]
     student_view(nb, lang, pending)
     tasks = explain(nb, lang, root, assignment, pending)
     text = TEXT[lang] | WORDS[lang]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
     `timeout` is in seconds, for each cell. The notebook itself is not changed. Raises CourseError when it is not there
     or is no notebook.
     """
-    from mlprod.grading import configuration, sandbox, scoring
+    from mlprod.grading import configuration, sandbox
     from mlprod.grading.kernels import forked_kernels
 
     path = path or path_of("exercises", name, lang, root)
@@ -66,8 +67,10 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
     config = configuration.load(root)
     solved = path_of("solutions", name, lang, root)
     complete = solved.is_file()
+    unchecked = 0 if complete else _leave_out_empty_tests(nb)
     if complete:
         _whole_tests(nb, _read(solved))
+    nb.metadata.setdefault("mlprod", {})["lang"] = lang
     _blank_essays(nb, config)
     why = sandbox.problem()
     with (
@@ -75,11 +78,22 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
         forked_kernels(["numpy"], sandboxed=why is None) as kernel,
     ):
         shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns("*.ipynb", ".*"), dirs_exist_ok=True)
-        graded = scoring.grade(nb, lang, Path(folder), kernel, config, timeout)
-    notes = [_about_tests(complete, lang), *([_no_sandbox(why, lang)] if why else [])]
-    if graded.problem:
-        notes.append(_ended(graded.problem, lang))
-    return _write(root, name, lang, nb, graded.scores, notes, complete, why is None)
+        scores = _execute(nb, Path(folder), kernel, config, timeout)
+    notes = [_about_tests(complete, unchecked, lang), *([_no_sandbox(why, lang)] if why else [])]
+    return _write(root, name, lang, nb, scores, notes, complete, why is None)
+
+
+def _execute(nb: NotebookNode, folder: Path, kernel: str, config: Any, timeout: int) -> dict[str, float | None]:
+    """Execute `nb` as a class's submissions are, and score it as nbgrader does: by grade id, None for what waits."""
+    from nbgrader.utils import determine_grade, is_grade
+
+    from mlprod.grading.execute import ContainedExecute
+    from mlprod.grading.settle import settle
+
+    execute = ContainedExecute(config=config, kernel_name=kernel, timeout=timeout)
+    execute.preprocess(nb, {"metadata": {"path": str(folder)}})
+    settle(nb)
+    return {cell.metadata.nbgrader.grade_id: determine_grade(cell)[0] for cell in nb.cells if is_grade(cell)}
 
 
 def _read(path: Path) -> NotebookNode:
@@ -107,6 +121,16 @@ def _whole_tests(nb: NotebookNode, solved: NotebookNode) -> None:
                 nb.cells.append(cell)
             else:
                 own.source, own.metadata.nbgrader = cell.source, cell.metadata.nbgrader
+
+
+def _leave_out_empty_tests(nb: NotebookNode) -> int:
+    """Take the grade from the tests of which nothing is visible, which would all pass; how many there are."""
+    from mlprod.grading.student_view import is_test
+
+    empty = [cell for cell in nb.cells if is_test(cell) and not re.sub(r"#.*", "", cell.source).strip()]
+    for cell in empty:
+        cell.metadata.nbgrader.grade = False
+    return len(empty)
 
 
 def _blank_essays(nb: NotebookNode, config: Any) -> None:
@@ -149,28 +173,26 @@ def _write(
     return Report(text, folder / f"{name}.html", folder / FILE, score, most, complete, isolated, tasks)
 
 
-def _about_tests(complete: bool, lang: Language) -> str:
-    texts = {
-        (True, "es"): "Calificado con todas las pruebas, también las que no se muestran en el ejercicio.",
-        (True, "en"): "Graded with all the tests, also those that the exercise does not show.",
-        (
-            False,
-            "es",
-        ): "Calificado solo con las pruebas visibles: las ocultas no están en esta copia del curso. La nota "
-        "de verdad puede ser más baja.",
-        (False, "en"): "Graded with the visible tests alone: the hidden ones are not in this copy of the course. The "
-        "real score may be lower.",
-    }
-    return texts[complete, lang]
+def _about_tests(complete: bool, unchecked: int, lang: Language) -> str:
+    if complete:
+        return {
+            "es": "Calificado con todas las pruebas, también las que no se muestran en el ejercicio.",
+            "en": "Graded with all the tests, also those that the exercise does not show.",
+        }[lang]
+    if lang == "es":
+        more = f" Hay {unchecked} que no tienen nada visible y no se cuentan." if unchecked else ""
+        return (
+            "Calificado solo con las pruebas visibles: las ocultas no están en esta copia del curso. La nota de verdad "
+            f"puede ser más baja.{more}"
+        )
+    more = f" Of {unchecked} nothing is visible, and they do not count." if unchecked else ""
+    return (
+        "Graded with the visible tests alone: the hidden ones are not in this copy of the course. The real score may "
+        f"be lower.{more}"
+    )
 
 
 def _no_sandbox(why: str, lang: Language) -> str:
     if lang == "es":
         return f"Sin aislar ({why}): se ha ejecutado con tus permisos, como cuando lo ejecutas tú."
     return f"Without a sandbox ({why}): it was executed with your permissions, as when you run it yourself."
-
-
-def _ended(problem: str, lang: Language) -> str:
-    if lang == "es":
-        return f"El notebook no llegó al final, así que no puntúa nada: {problem}"
-    return f"The notebook did not reach its end, so nothing scores: {problem}"

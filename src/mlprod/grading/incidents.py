@@ -103,6 +103,15 @@ def stopped(what: str, lang: Language) -> NotebookNode:
     return new_output("error", ename=STOPPED, evalue=said, traceback=[said])
 
 
+def stopped_by(cell: NotebookNode) -> str:
+    """What a cell says of its being stopped; "" for any other, also for one that only says it was."""
+    said = {text for texts in _TO_STUDENT.values() for text in texts}
+    only = cell.outputs[0] if len(cell.outputs) == 1 else {}
+    if only.get("ename") != STOPPED or only.evalue not in said or only.traceback != [only.evalue]:
+        return ""
+    return only.evalue
+
+
 def cut(lang: Language) -> str:
     """What stands at the end of an output that was cut."""
     return ("[… salida recortada]", "[… output cut]")[LANGUAGES.index(lang)]

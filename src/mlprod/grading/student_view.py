@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade, is_solution
 
-from mlprod.grading.incidents import STOPPED
+from mlprod.grading.incidents import STOPPED, stopped_by
 from mlprod.language import LANGUAGES, Language
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
@@ -93,7 +93,7 @@ def student_view(nb: NotebookNode, lang: Language, pending: Collection[str] = ()
             cell.source = without_hidden_tests(cell.source) or f"# {TEXT[lang]['only_hidden']}"
             after = after or secret
             cell.outputs = _test_outputs(cell, lang, after)
-        elif after and cell.outputs:
+        elif after and cell.outputs and not stopped_by(cell):
             cell.outputs = [new_output("stream", name="stdout", text=TEXT[lang]["after"])]
         cell.outputs = [_without(secrets, names, output, lang) for output in cell.outputs]
 

@@ -31,6 +31,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "notebook": "Tu código y las pruebas, como se ejecutaron",
         "notebook_open": "Ver el código y las pruebas",
         "all_right": "Todo lo que se corrige solo está bien.",
+        "noted": "Al calificar",
         "waiting": "Lo escrito a mano suma cuando lo corrija una persona.",
     },
     "en": {
@@ -59,6 +60,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "notebook": "Your code and the tests, as they were executed",
         "notebook_open": "Show the code and the tests",
         "all_right": "Everything that is graded automatically is right.",
+        "noted": "While grading",
         "waiting": "What you wrote adds points when a person has graded it.",
     },
 }
