@@ -111,34 +111,40 @@ def _k_call(student, teacher, labels, T, alpha):
     return float(_loss.detach()), (torch.zeros_like(_s) if _s.grad is None else _s.grad).numpy(), (torch.zeros_like(_t) if _t.grad is None else _t.grad).numpy()
 
 
+### BEGIN HIDDEN TESTS
 def _k_softmax(logits, T):
     _e = np.exp((np.array(logits, dtype=float) - np.max(logits, axis=1, keepdims=True)) / T)
     return _e / _e.sum(axis=1, keepdims=True)
 
 
 def _k_soft(student, teacher, T, why):
-    """alpha = 1: the value, and the gradient, which is T (p_s - p_t) / examples."""
+    """The value is T² KL, and the gradient, T (p_s - p_t) / examples."""
+    _ps, _pt, _n = _k_softmax(student, T), _k_softmax(teacher, T), len(student)
+    _want, _reverse = (T**2 * float((a * (np.log(a) - np.log(b))).sum()) / _n for a, b in ((_pt, _ps), (_ps, _pt)))
+    _crossed = -float(np.log(_k_softmax(student, 1))[:, 0].mean())
+    _k_check(student, teacher, T, _want, T * (_ps - _pt) / _n, why, _reverse, _crossed)
+### END HIDDEN TESTS
+
+
+def _k_check(student, teacher, T, want, slope, why, reverse, crossed):
+    """alpha = 1: the value and the gradient that the student gets; two wrong values tell what went wrong."""
     _loss, _grad, _ = _k_call(student, teacher, [0] * len(student), T, 1.0)
-    _ps, _pt = _k_softmax(student, T), _k_softmax(teacher, T)
-    _n = len(student)
-    _want = T**2 * float((_pt * (np.log(_pt) - np.log(_ps))).sum()) / _n
-    _other = T**2 * float((_ps * (np.log(_ps) - np.log(_pt))).sum()) / _n
     _near = {
-        tr(es=" Falta el factor T².", en=" The factor T² is missing."): _want / T**2,
-        tr(es=" Es KL(alumno || profesor): están al revés.", en=" That is KL(student || teacher): they are the wrong way round."): _other,
-        tr(es=" Ese es el peso de las etiquetas: alpha pesa la parte del profesor.", en=" That is the weight of the labels: alpha weighs the teacher's part."): -float(np.log(_k_softmax(student, 1))[:, 0].mean()),
-        tr(es=" Es la suma de los ejemplos, no su media.", en=" That is the sum over the examples, not their mean."): _want * _n,
-        tr(es=" Se ha dividido también por el número de clases: la KL de un ejemplo es una suma sobre las clases.", en=" It has been divided by the number of classes as well: the KL of an example is a sum over the classes."): _want / len(student[0]),
+        tr(es=" Falta el factor T².", en=" The factor T² is missing."): want / T**2,
+        tr(es=" Es KL(alumno || profesor): están al revés.", en=" That is KL(student || teacher): they are the wrong way round."): reverse,
+        tr(es=" Ese es el peso de las etiquetas: alpha pesa la parte del profesor.", en=" That is the weight of the labels: alpha weighs the teacher's part."): crossed,
+        tr(es=" Es la suma de los ejemplos, no su media.", en=" That is the sum over the examples, not their mean."): want * len(student),
+        tr(es=" Se ha dividido también por el número de clases: la KL de un ejemplo es una suma sobre las clases.", en=" It has been divided by the number of classes as well: the KL of an example is a sum over the classes."): want / len(student[0]),
     }
-    _hint = next((hint for hint, value in _near.items() if abs(_loss - value) <= 1e-6 * max(1e-3, abs(value)) and abs(value - _want) > 1e-6), tr(es=" ¿Se dividen por T los logits de los dos?", en=" Are the logits of both divided by T?"))
-    assert abs(_loss - _want) <= 1e-6 * max(1.0, abs(_want)), why + tr(es=f" Con T={T} y alpha=1 se esperaba {_want:.6f} y es {_loss:.6f}.", en=f" With T={T} and alpha=1, {_want:.6f} was expected and it is {_loss:.6f}.") + _hint
-    _slope = T * (_ps - _pt) / _n
-    assert np.allclose(_grad, _slope, atol=1e-8 + 1e-6 * np.abs(_slope).max()), why + tr(es=f" El gradiente que recibe el alumno no es T (p_s − p_t) / ejemplos: su norma debía ser {np.linalg.norm(_slope):.6f} y es {np.linalg.norm(_grad):.6f}.", en=f" The gradient that the student gets is not T (p_s − p_t) / examples: its norm should be {np.linalg.norm(_slope):.6f} and it is {np.linalg.norm(_grad):.6f}.")
+    _hint = next((hint for hint, value in _near.items() if abs(_loss - value) <= 1e-6 * max(1e-3, abs(value)) and abs(value - want) > 1e-6), tr(es=" ¿Se dividen por T los logits de los dos?", en=" Are the logits of both divided by T?"))
+    assert abs(_loss - want) <= 1e-6 * max(1.0, abs(want)), why + tr(es=f" Con T={T} y alpha=1 se esperaba {want:.6f} y es {_loss:.6f}.", en=f" With T={T} and alpha=1, {want:.6f} was expected and it is {_loss:.6f}.") + _hint
+    _slope = np.array(slope)
+    assert np.allclose(_grad, _slope, atol=1e-7 + 1e-6 * np.abs(_slope).max()), why + tr(es=f" El gradiente que recibe el alumno debía tener norma {np.linalg.norm(_slope):.6f} y la tiene {np.linalg.norm(_grad):.6f}.", en=f" The gradient that the student gets should have norm {np.linalg.norm(_slope):.6f} and it has {np.linalg.norm(_grad):.6f}.")
 
 
 _k_student, _k_teacher = [[0.5, -0.3, 0.1], [1.0, -1.0, 0.5]], [[4.0, 1.0, -2.0], [-1.0, 2.0, 0.0]]
-_k_soft(_k_student[:1], _k_teacher[:1], 2.0, tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
-_k_soft(_k_student, _k_teacher, 4.0, tr(es="Dos ejemplos.", en="Two examples."))
+_k_check(_k_student[:1], _k_teacher[:1], 2.0, 1.4730219978, [[-0.7676749121, 0.1880342141, 0.5796406980]], reverse=2.1866411822, crossed=0.7512505137, why=tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
+_k_check(_k_student, _k_teacher, 4.0, 2.2179021196, [[-0.4452645251, 0.0440178323, 0.4012466928], [0.3490871124, -0.4746849722, 0.1255978598]], reverse=2.3109466626, crossed=0.6531037167, why=tr(es="Dos ejemplos.", en="Two examples."))
 _k_loss, _k_grad, _ = _k_call(_k_teacher, _k_teacher, [0, 1], 3.0, 1.0)
 assert abs(_k_loss) < 1e-9 and np.abs(_k_grad).max() < 1e-9, tr(es=f"Un alumno igual que su profesor no tiene nada que aprender de él: pérdida 0 y gradiente 0; son {_k_loss:.6f} y {np.abs(_k_grad).max():.6f}.", en=f"A student equal to its teacher has nothing to learn from it: loss 0 and gradient 0; they are {_k_loss:.6f} and {np.abs(_k_grad).max():.6f}.")
 checks.passed()
@@ -152,30 +158,33 @@ assert max(_k_norms) < 1.2 * min(_k_norms), tr(es=f"Con T² la norma del gradien
 ### END HIDDEN TESTS
 
 # %% test="kd/hard" points=1 row="46" objective="6b.1"
-def _k_mixed(student, teacher, labels, T, alpha, why):
+def _k_mixed(student, teacher, labels, T, alpha, hard, why):
     _loss, _, _ = _k_call(student, teacher, labels, T, alpha)
     _soft, _, _ = _k_call(student, teacher, labels, T, 1.0)
-    _log = np.log(_k_softmax(student, 1))
-    _labelled = [i for i, label in enumerate(labels) if label >= 0]
-    _hard = -float(np.mean([_log[i][labels[i]] for i in _labelled])) if _labelled else 0.0
-    _want = alpha * _soft + (1 - alpha) * _hard
+    _want, _labelled = alpha * _soft + (1 - alpha) * hard, sum(label >= 0 for label in labels)
     assert abs(_loss - _want) <= 1e-6 * max(1, abs(_want)), why + tr(
-        es=f" Con T={T} y alpha={alpha}: la entropía cruzada de los {len(_labelled)} etiquetados, a temperatura 1, es {_hard:.6f}, así que se esperaba {_want:.6f} y es {_loss:.6f}.",
-        en=f" With T={T} and alpha={alpha}: the cross-entropy of the {len(_labelled)} labelled ones, at temperature 1, is {_hard:.6f}, so {_want:.6f} was expected and it is {_loss:.6f}.",
+        es=f" Con T={T} y alpha={alpha}: la entropía cruzada de los {_labelled} etiquetados, a temperatura 1, es {hard:.6f}, así que se esperaba {_want:.6f} y es {_loss:.6f}.",
+        en=f" With T={T} and alpha={alpha}: the cross-entropy of the {_labelled} labelled ones, at temperature 1, is {hard:.6f}, so {_want:.6f} was expected and it is {_loss:.6f}.",
     )
 
 
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
-_k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
+_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
+_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
+_k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
+def _k_hard(student, labels):
+    _log = np.log(_k_softmax(student, 1))
+    return -float(np.mean([_log[i][label] for i, label in enumerate(labels) if label >= 0] or [0.0]))
+
+
 _k_rng = np.random.default_rng(47)
-_k_mixed(_k_student, _k_teacher, [-1, -1], 2.0, 0.5, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
-_k_mixed(_k_student, _k_teacher, [2, 2], 1, 1, tr(es="alpha = 1.", en="alpha = 1."))
+_k_mixed(_k_student, _k_teacher, [-1, -1], 2.0, 0.5, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
+_k_mixed(_k_student, _k_teacher, [2, 2], 1, 1, 0.0, tr(es="alpha = 1.", en="alpha = 1."))
 for _ in range(30):
     _n = int(_k_rng.integers(1, 9))
-    _k_mixed(_k_rng.normal(0, 2, (_n, 4)).tolist(), _k_rng.normal(0, 2, (_n, 4)).tolist(), _k_rng.integers(-1, 4, _n).tolist(), float(_k_rng.uniform(1, 9)), float(_k_rng.random()), tr(es="Al azar.", en="At random."))
+    _some, _labels = _k_rng.normal(0, 2, (_n, 4)).tolist(), _k_rng.integers(-1, 4, _n).tolist()
+    _k_mixed(_some, _k_rng.normal(0, 2, (_n, 4)).tolist(), _labels, float(_k_rng.uniform(1, 9)), float(_k_rng.random()), _k_hard(_some, _labels), tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="kd/teacher" points=1 row="46" objective="6b.1"
@@ -428,20 +437,22 @@ def _c_control(first, second, want, why):
         checks.same(_got[_key], want[_key], _said + f"\n  {_key}:", tolerance=1e-6)
 
 
+### BEGIN HIDDEN TESTS
 def _c_want(gains, t):
     _mean = sum(gains) / len(gains)
     _half = t * (sum((gain - _mean) ** 2 for gain in gains) / (len(gains) - 1) / len(gains)) ** 0.5
     _verdict = "helps" if _mean - _half > 0 else "hurts" if _mean + _half < 0 else "unclear"
     return {"seeds": len(gains), "mean": _mean, "low": _mean - _half, "high": _mean + _half, "verdict": _verdict}
+### END HIDDEN TESTS
 
 
 _c_plain = {1: 0.81, 2: 0.86, 3: 0.78, 4: 0.83, 5: 0.80}
 _c_control(
-    {5: 0.812, 4: 0.84, 3: 0.789, 2: 0.871, 1: 0.822}, _c_plain, _c_want([0.012, 0.011, 0.009, 0.01, 0.012], 2.7764451051977987),
+    {5: 0.812, 4: 0.84, 3: 0.789, 2: 0.871, 1: 0.822}, _c_plain, {"seeds": 5, "mean": 0.0108, "low": 0.0091810682, "high": 0.0124189318, "verdict": "helps"},
     tr(es="Las semillas difieren entre sí en 8 puntos, y cada una mejora en uno: se comparan semilla con semilla, no en el orden en que vienen ni como dos grupos. Con 5 semillas la t es 2.776.", en="Seeds differ by 8 points among themselves, and each gains one: they are compared seed with seed, not in the order in which they come nor as two groups. With 5 seeds t is 2.776."),
 )
 _c_control(
-    {1: 0.85, 2: 0.85, 3: 0.80, 4: 0.82, 5: 0.81}, _c_plain, _c_want([0.04, -0.01, 0.02, -0.01, 0.01], 2.7764451051977987),
+    {1: 0.85, 2: 0.85, 3: 0.80, 4: 0.82, 5: 0.81}, _c_plain, {"seeds": 5, "mean": 0.01, "low": -0.0163396710, "high": 0.0363396710, "verdict": "unclear"},
     tr(es="La media es un punto a favor, pero el intervalo contiene el 0: no se sabe si ayuda.", en="The mean is one point in favour, but the interval contains 0: whether it helps is unknown."),
 )
 checks.passed()
@@ -828,23 +839,24 @@ for _number in range(30):
 ### END HIDDEN TESTS
 
 # %% test="factor/passes" points=1 row="54" objective="6b.3"
-def _r_passes(image, column, row, why):
+def _r_passes(image, column, row, want, why):
     image, column, row = (np.array(part, dtype=float) for part in (image, column, row))
-    _h, _w = len(column), len(row)
-    _want = [[sum(image[y + i, x + j] * column[i] * row[j] for i in range(_h) for j in range(_w)) for x in range(image.shape[1] - _w + 1)] for y in range(image.shape[0] - _h + 1)]
-    _got = np.asarray(two_passes(image.copy(), column.copy(), row.copy()), dtype=float)
-    _said = why + tr(es=f" Imagen {image.shape}, column de {_h}, row de {_w}.", en=f" Image {image.shape}, column of {_h}, row of {_w}.")
-    assert _got.shape == np.shape(_want), _said + tr(es=f" Se esperaba una salida {np.shape(_want)} y es {_got.shape}: la columna va en vertical y la fila en horizontal, y solo donde caben enteras.", en=f" An output {np.shape(_want)} was expected and it is {_got.shape}: the column goes vertically and the row horizontally, and only where they fit whole.")
+    _want, _got = np.array(want, dtype=float), np.asarray(two_passes(image.copy(), column.copy(), row.copy()), dtype=float)
+    _said = why + tr(es=f" Imagen {image.shape}, column de {len(column)}, row de {len(row)}.", en=f" Image {image.shape}, column of {len(column)}, row of {len(row)}.")
+    assert _got.shape == _want.shape, _said + tr(es=f" Se esperaba una salida {_want.shape} y es {_got.shape}: la columna va en vertical y la fila en horizontal, y solo donde caben enteras.", en=f" An output {_want.shape} was expected and it is {_got.shape}: the column goes vertically and the row horizontally, and only where they fit whole.")
     assert np.allclose(_got, _want), _said + tr(es=f" Primera fila esperada: {np.round(_want[0], 3).tolist()}; es {np.round(_got[0], 3).tolist()}. ¿Se ha girado el núcleo (convolución) o se han cambiado los ejes?", en=f" First row expected: {np.round(_want[0], 3).tolist()}; it is {np.round(_got[0], 3).tolist()}. Has the kernel been turned round (convolution), or have the axes been swapped?")
 
 
-_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [1, 0, -1], "Sobel.")
-_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [3, -1], tr(es="Núcleo 3×2.", en="3×2 kernel."))
+_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [1, 0, -1], [[-96, -112, -128], [-176, -192, -208]], "Sobel.")
+_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [3, -1], [[256, 336, 432, 544], [816, 976, 1152, 1344]], tr(es="Núcleo 3×2.", en="3×2 kernel."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _r_rng = np.random.default_rng(55)
 for _ in range(20):
-    _r_passes(_r_rng.normal(0, 1, (int(_r_rng.integers(5, 9)), int(_r_rng.integers(5, 9)))), _r_rng.normal(0, 1, int(_r_rng.integers(1, 6))), _r_rng.normal(0, 1, int(_r_rng.integers(1, 6))), tr(es="Al azar.", en="At random."))
+    _image = _r_rng.normal(0, 1, (int(_r_rng.integers(5, 9)), int(_r_rng.integers(5, 9))))
+    _column, _row = _r_rng.normal(0, 1, int(_r_rng.integers(1, 6))), _r_rng.normal(0, 1, int(_r_rng.integers(1, 6)))
+    _want = [[sum(_image[y + i, x + j] * a * b for i, a in enumerate(_column) for j, b in enumerate(_row)) for x in range(_image.shape[1] - len(_row) + 1)] for y in range(_image.shape[0] - len(_column) + 1)]
+    _r_passes(_image, _column, _row, _want, tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="factor/rank" points=1 row="55" objective="6b.4"
@@ -1365,110 +1377,110 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 from mlprod import checks
 
 
-def _d_values(x, depthwise, pointwise, why):
-    x, depthwise, pointwise = (np.array(part, dtype=float) for part in (x, depthwise, pointwise))
-    _c, _h, _w = x.shape
-    _k, _n = depthwise.shape[-1], len(pointwise)
-    _want = np.zeros((_n, _h - _k + 1, _w - _k + 1))
-    _summed, _first = np.zeros_like(_want), np.zeros_like(_want)
-    for _o, _y, _x in np.ndindex(*_want.shape):
-        _window = x[:, _y : _y + _k, _x : _x + _k]
-        _want[_o, _y, _x] = sum(pointwise[_o, c] * (_window[c] * depthwise[c]).sum() for c in range(_c))
-        _summed[_o, _y, _x] = sum(pointwise[_o, c] * (_window * depthwise[c]).sum() for c in range(_c))
-        _first[_o, _y, _x] = sum(pointwise[_o, c] * (_window[c] * depthwise[0]).sum() for c in range(_c))
+def _d_values(x, depthwise, pointwise, want, why, summed=None, first=None, mixed=None):
+    """`summed`, `first` and `mixed`: what three misconceptions give in the last output's first row."""
+    x, depthwise, pointwise, want = (np.array(part, dtype=float) for part in (x, depthwise, pointwise, want))
     _got = np.asarray(depthwise_separable(x.copy(), depthwise.copy(), pointwise.copy()), dtype=float)
     _said = why + tr(es=f" x {x.shape}, depthwise {depthwise.shape}, pointwise {pointwise.shape}.", en=f" x {x.shape}, depthwise {depthwise.shape}, pointwise {pointwise.shape}.")
-    assert _got.shape == _want.shape, _said + tr(es=f" Se esperaba la forma {_want.shape} y es {_got.shape}.", en=f" Shape {_want.shape} was expected and it is {_got.shape}.")
-    if np.allclose(_got, _want, atol=1e-4):
+    assert _got.shape == want.shape, _said + tr(es=f" Se esperaba la forma {want.shape} y es {_got.shape}.", en=f" Shape {want.shape} was expected and it is {_got.shape}.")
+    if np.allclose(_got, want, atol=1e-4):
         return
-    _hint = ""
-    if np.allclose(_got, _summed, atol=1e-4):
+    if summed is not None and np.allclose(_got[-1, 0], summed):
         _hint = tr(es=" Cada filtro ha recibido la suma de todos los canales: en la primera capa cada canal va por su lado.", en=" Each filter has received the sum of all channels: in the first layer each channel goes on its own.")
-    elif np.allclose(_got, _first, atol=1e-4):
+    elif first is not None and np.allclose(_got[-1, 0], first):
         _hint = tr(es=" Todos los canales se han filtrado con el primer núcleo: cada canal tiene el suyo.", en=" All channels have been filtered with the first kernel: each channel has its own.")
-    elif _n == _c:
-        _hint = tr(es=" ¿Primero el filtro de cada canal y después la mezcla? ¿Sin girar el núcleo ni trasponer pointwise?", en=" First each channel's filter, and then the mixing? Without turning the kernel round or transposing pointwise?")
-    _at = np.unravel_index(np.abs(_got - _want).argmax(), _want.shape)
-    raise AssertionError(_said + tr(es=f" En {tuple(map(int, _at))} se esperaba {_want[_at]:.5g} y es {_got[_at]:.5g}.", en=f" At {tuple(map(int, _at))}, {_want[_at]:.5g} was expected and it is {_got[_at]:.5g}.") + _hint)
+    elif mixed is not None and np.allclose(_got[-1, 0], mixed):
+        _hint = tr(es=" Primero el filtro de cada canal y después la mezcla: no da igual.", en=" First each channel's filter, and then the mixing: it does matter.")
+    else:
+        _hint = tr(es=" ¿Sin girar el núcleo ni trasponer pointwise?", en=" Without turning the kernel round or transposing pointwise?")
+    _at = np.unravel_index(np.abs(_got - want).argmax(), want.shape)
+    raise AssertionError(_said + tr(es=f" En {tuple(map(int, _at))} se esperaba {want[_at]:.5g} y es {_got[_at]:.5g}.", en=f" At {tuple(map(int, _at))}, {want[_at]:.5g} was expected and it is {_got[_at]:.5g}.") + _hint)
 
 
 _d_x = (np.arange(40).reshape(2, 4, 5) * 7 % 11).astype(float)
 _d_filters = np.arange(18).reshape(2, 3, 3) % 5 - 2.0
-_d_values(_d_x, _d_filters, [[1, 4], [2, -3]], tr(es="Dos canales, dos salidas.", en="Two channels, two outputs."))
-_d_values(_d_x, _d_filters, [[1, 0], [0, 1], [2, -3]], tr(es="Dos canales, tres salidas.", en="Two channels, three outputs."))
+_d_two = [[38, 7, -46], [4, -104, -102]], [[-12, 3, -26], [-58, 45, 5]]
+_d_values(_d_x, _d_filters, [[1, 4], [2, -3]], _d_two, tr(es="Dos canales, dos salidas.", en="Two channels, two outputs."), summed=[8, -39, 46], first=[9, 78, -62], mixed=[-36, -7, -22])
+_d_values(_d_x, _d_filters, [[1, 0], [0, 1], [2, -3]], [[[6, 3, -22], [-20, -12, -26]], [[8, 1, -6], [6, -23, -19]], _d_two[1]], tr(es="Dos canales, tres salidas.", en="Two channels, three outputs."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
+def _d_naive(x, depthwise, pointwise):
+    _k = depthwise.shape[-1]
+    _out = np.zeros((len(pointwise), x.shape[1] - _k + 1, x.shape[2] - _k + 1))
+    for _o, _y, _x in np.ndindex(*_out.shape):
+        _out[_o, _y, _x] = sum(pointwise[_o, c] * (x[c, _y : _y + _k, _x : _x + _k] * depthwise[c]).sum() for c in range(len(x)))
+    return _out
+
+
 _d_rng = np.random.default_rng(56)
 for _ in range(25):
     _c, _n, _k = (int(_d_rng.integers(1, 5)) for _ in range(3))
-    _d_values(_d_rng.normal(0, 1, (_c, _k + int(_d_rng.integers(0, 5)), _k + int(_d_rng.integers(0, 5)))), _d_rng.normal(0, 1, (_c, _k, _k)), _d_rng.normal(0, 1, (_n, _c)), tr(es="Al azar.", en="At random."))
+    _given = _d_rng.normal(0, 1, (_c, _k + int(_d_rng.integers(0, 5)), _k + int(_d_rng.integers(0, 5)))), _d_rng.normal(0, 1, (_c, _k, _k)), _d_rng.normal(0, 1, (_n, _c))
+    _d_values(*_given, _d_naive(*_given), tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/macs" points=1 row="56" objective="6b.5"
-def _d_macs(c, n, k, h, w):
-    _standard = _depth = _point = 0
-    for _ in range(h * w):
-        _standard += n * c * k * k
-        _depth += c * k * k
-        _point += n * c
-    _got = macs(c, n, k, h, w)
-    checks.same(_got, (_standard, _depth + _point), tr(
+def _d_macs(c, n, k, h, w, want):
+    checks.same(macs(c, n, k, h, w), want, tr(
         es=f"macs({c}, {n}, {k}, {h}, {w}), estándar y separable. En cada una de las {h * w} posiciones de la salida: {n}·{c}·{k * k} la estándar; y la otra, {c}·{k * k} de la primera capa más {n}·{c} de la segunda. Sin sesgos.",
         en=f"macs({c}, {n}, {k}, {h}, {w}), standard and separable. At each of the {h * w} positions of the output: {n}·{c}·{k * k} for the standard one; and for the other, {c}·{k * k} of the first layer plus {n}·{c} of the second. Without biases.",
     ))
 
 
-_d_macs(3, 5, 3, 4, 6)
-_d_macs(64, 128, 3, 28, 28)
+_d_macs(3, 5, 3, 4, 6, (3_240, 1_008))
+_d_macs(64, 128, 3, 28, 28, (57_802_752, 6_874_112))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _row in ((1, 1, 1, 1, 1), (32, 64, 5, 7, 9), (512, 512, 3, 14, 14), (3, 32, 7, 20, 30)):
-    _d_macs(*_row)
+    _c, _n, _k, _h, _w = _row
+    _d_macs(*_row, (sum(_n * _c * _k * _k for _ in range(_h * _w)), sum(_c * _k * _k + _n * _c for _ in range(_h * _w))))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/outputs" points=1 row="56" objective="6b.5"
-def _d_outputs(kernel, factor):
-    _found = next((n for n in range(1, 10_000) if Fraction(1, n) + Fraction(1, kernel**2) <= Fraction(1, factor)), None)
-    checks.same(least_outputs(kernel, factor), _found, tr(
+def _d_outputs(kernel, factor, want):
+    checks.same(least_outputs(kernel, factor), want, tr(
         es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Por muchas que haya, no baja de 1/{kernel**2}; y con pocas no llega a «8 o 9 veces menos».",
         en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. However many there are, it does not fall below 1/{kernel**2}; and with few it does not get to \"8 or 9 times fewer\".",
     ))
 
 
-_d_outputs(3, 8)
-_d_outputs(3, 2)
-_d_outputs(3, 9)
+_d_outputs(3, 8, 72)
+_d_outputs(3, 2, 3)
+_d_outputs(3, 9, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _kernel in (1, 2, 3, 5, 7):
     for _factor in range(2, 55):
-        _d_outputs(_kernel, _factor)
+        _least = (n for n in range(1, 3_000) if _factor * (_kernel**2 + n) <= n * _kernel**2)
+        _d_outputs(_kernel, _factor, next(_least, None))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/speedup" points=1 row="56" objective="6b.5"
+def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, why):
+    _fewer = n * k * k / (k * k + n)
+    checks.same(checks.number(speedup(c, n, k, h, w, macs_per_s, bytes_per_s), "speedup"), want, why + tr(
+        es=f" La separable hace {_fewer:.2f} veces menos operaciones, pero el tiempo de una capa no son sus operaciones: también mueve números, y son dos capas. (canales {c}, salidas {n}, núcleo {k}, salida {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
+        en=f" The separable one does {_fewer:.2f} times fewer operations, but a layer's time is not its operations: it also moves numbers, and there are two layers. (channels {c}, outputs {n}, kernel {k}, output {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
+    ), tolerance=1e-6)
+
+
+_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, 6.729413167, tr(es="Un procesador corriente.", en="An ordinary processor."))
+_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, 8.408759124, tr(es="Un procesador lento con mucha memoria: aquí sí mandan las operaciones.", en="A slow processor with much memory bandwidth: here operations do rule."))
+checks.passed()
+### BEGIN HIDDEN TESTS
 def _d_time(operations, numbers, macs_per_s, bytes_per_s):
     return max(Fraction(operations) / Fraction(macs_per_s), Fraction(4 * numbers) / Fraction(bytes_per_s))
 
 
-def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, why):
-    _in, _mid, _out = c * (h + k - 1) * (w + k - 1), c * h * w, n * h * w
-    _standard = _d_time(_out * c * k * k, _in + c * n * k * k + _out, macs_per_s, bytes_per_s)
-    _depth = _d_time(_mid * k * k, _in + c * k * k + _mid, macs_per_s, bytes_per_s)
-    _point = _d_time(_out * c, _mid + c * n + _out, macs_per_s, bytes_per_s)
-    _fewer = Fraction(n * k * k, k * k + n)
-    checks.same(checks.number(speedup(c, n, k, h, w, macs_per_s, bytes_per_s), "speedup"), float(_standard / (_depth + _point)), why + tr(
-        es=f" La separable hace {float(_fewer):.2f} veces menos operaciones, pero el tiempo de una capa no son sus operaciones: también mueve números, y son dos capas. (canales {c}, salidas {n}, núcleo {k}, salida {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
-        en=f" The separable one does {float(_fewer):.2f} times fewer operations, but a layer's time is not its operations: it also moves numbers, and there are two layers. (channels {c}, outputs {n}, kernel {k}, output {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
-    ), tolerance=1e-6)
-
-
-_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, tr(es="Un procesador corriente.", en="An ordinary processor."))
-_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, tr(es="Un procesador lento con mucha memoria: aquí sí mandan las operaciones.", en="A slow processor with much memory bandwidth: here operations do rule."))
-checks.passed()
-### BEGIN HIDDEN TESTS
 _d_rng = np.random.default_rng(57)
 for _ in range(40):
-    _d_speedup(*(int(value) for value in _d_rng.integers(1, 200, 2)), int(_d_rng.choice([1, 3, 5])), *(int(value) for value in _d_rng.integers(1, 60, 2)), float(10 ** _d_rng.uniform(9, 11)), float(10 ** _d_rng.uniform(9, 11)), tr(es="Otra capa.", en="Another layer."))
+    _c, _n, _h, _w = (int(_d_rng.integers(1, top)) for top in (200, 200, 60, 60))
+    _k, _rate, _bandwidth = int(_d_rng.choice([1, 3, 5])), float(10 ** _d_rng.uniform(9, 11)), float(10 ** _d_rng.uniform(9, 11))
+    _in, _mid, _out = _c * (_h + _k - 1) * (_w + _k - 1), _c * _h * _w, _n * _h * _w
+    _standard = _d_time(_out * _c * _k * _k, _in + _c * _n * _k * _k + _out, _rate, _bandwidth)
+    _depth = _d_time(_mid * _k * _k, _in + _c * _k * _k + _mid, _rate, _bandwidth)
+    _point = _d_time(_out * _c, _mid + _c * _n + _out, _rate, _bandwidth)
+    _d_speedup(_c, _n, _k, _h, _w, _rate, _bandwidth, float(_standard / (_depth + _point)), tr(es="Otra capa.", en="Another layer."))
 ### END HIDDEN TESTS
 
 # %% wrong="depthwise" score=3 says_es="cada canal va por su lado" says_en="each channel goes on its own"
