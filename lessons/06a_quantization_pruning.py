@@ -2439,7 +2439,7 @@ def count(widths):
 
 def learn(net, epochs, seed):
     return fashion.train(
-        net, small_images, small_labels, epochs=epochs, seed=seed, rate=1e-2, batch=100
+        net, small_images, small_labels, epochs=epochs, seed=seed, rate=6e-3, batch=100
     )
 
 
@@ -2494,7 +2494,7 @@ for seed in tqdm(range(seeds), desc=tr(es="semillas", en="seeds"), leave=False):
         "keep": learn(kept, AFTER, seed),
         "scratch": learn(new(widths, seed), BEFORE + AFTER, seed),
         "random": learn(
-            new(fit_to(lot.dirichlet(np.ones(LAYERS)) + 0.05, budget), seed), BEFORE + AFTER, seed
+            new(fit_to(lot.dirichlet(np.ones(LAYERS)) + 0.15, budget), seed), BEFORE + AFTER, seed
         ),
         "uniform": learn(new(fit_to(np.ones(LAYERS), budget), seed), BEFORE + AFTER, seed),
     }
