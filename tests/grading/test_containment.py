@@ -212,6 +212,15 @@ def test_another_name_is_told(tmp_path, monkeypatch):
     assert intake.look(folder, "90_toy").problem == "90_toy.ipynb is missing (there is: 90_toy (1).ipynb)"
 
 
+def test_too_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_FILES", 10)
+    monkeypatch.setenv("LANG_COURSE", "en")
+    folder = handed_in(tmp_path / "a")
+    for number in range(10):
+        (folder / str(number)).touch()
+    assert intake.look(folder, "90_toy").problem == "there are more than 10 files beside it"
+
+
 def test_links_are_left_out_while_it_is_graded(tmp_path):
     folder = handed_in(tmp_path / "a")
     (folder / "more").mkdir()

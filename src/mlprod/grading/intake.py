@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nbgrader.coursedir import CourseDirectory
 
 NOTEBOOK_LIMIT = 32 * 2**20  # bytes
+MOST_FILES = 2000  # beside the notebook, folders included
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,14 @@ class Received:
 def look(folder: Path, assignment: str) -> Received:
     """Look at the submission in `folder`; opens nothing but the notebook."""
     problem = _notebook_problem(folder, f"{assignment}.ipynb")
-    left_out, total = [], 0
+    left_out, total, count = [], 0, 0
     for place, folders, names in os.walk(folder):
+        count += len(folders) + len(names)
+        if count > MOST_FILES:
+            problem = problem or tr(
+                es=f"la acompañan más de {MOST_FILES} ficheros", en=f"there are more than {MOST_FILES} files beside it"
+            )
+            break
         for name in [*folders, *names]:
             path = Path(place, name)
             status = path.lstat()
