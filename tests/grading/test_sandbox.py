@@ -21,7 +21,7 @@ from mlprod import course
 from mlprod.authoring.notebooks import render
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, containers, isolation, kernels, sandbox, scoring
+from mlprod.grading import configuration, containers, isolation, kernels, memory, sandbox, scoring
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 ROOT = Path(__file__).parents[2]
@@ -396,6 +396,39 @@ def test_memory_is_counted_wherever_it_is(attempt, monkeypatch, where):
     monkeypatch.setattr(sandbox, "MEMORY_LIMIT", 350 * 2**20)
     with pytest.raises(DeadKernelError):
         attempt(f"{where}\nimport time; time.sleep(20)")
+    assert attempt("print(7)") == 7
+
+
+def test_a_crowd_lets_others_go_first(attempt):
+    """Threads as well as processes, and those that start later."""
+    before, after = attempt(f"""
+import json, os, threading, time
+children = [os.fork() for _ in range(1)]
+nice = os.getpriority(os.PRIO_PROCESS, 0)
+if 0 in children:
+    for _ in range({memory.CROWD}):
+        threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+    time.sleep(5)
+    os._exit(0)
+for _ in range(100):
+    time.sleep(0.05)
+    if os.getpriority(os.PRIO_PROCESS, 0) > nice:
+        break
+print(json.dumps([nice, os.getpriority(os.PRIO_PROCESS, children[0])]))
+""")
+    assert before < after == 19
+
+
+def test_not_more_processes_than_anybody_needs(attempt):
+    with pytest.raises(DeadKernelError):
+        attempt(f"""
+import os, time
+for _ in range({memory.MOST_PROCESSES + 10}):
+    if os.fork() == 0:
+        time.sleep(20)
+        os._exit(0)
+time.sleep(20)
+""")
     assert attempt("print(7)") == 7
 
 

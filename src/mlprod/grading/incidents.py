@@ -26,6 +26,7 @@ TEXTS = {
     "hung": ("no atendía a las interrupciones y se terminó", "did not heed interrupts and was ended"),
     "died": ("su código terminó el kernel", "its code ended the kernel"),
     "memory": ("agotó su memoria y se terminó", "used up its memory and was ended"),
+    "processes": ("lanzó demasiados procesos y se terminó", "started too many processes and was ended"),
     "output": ("escribió demasiado y se recortó", "wrote too much and was cut"),
     "time": ("se le acabó el tiempo de la entrega", "ran out of the submission's time"),
     "tampered": ("alteró el kernel: 0 en esas pruebas, míralo", "altered the kernel: 0 in those tests, look at it"),
@@ -46,6 +47,10 @@ _TO_STUDENT = {
         "The code of this cell ended the notebook's process (exit, os._exit, a crash in C?).",
     ),
     "memory": ("El código de esta celda agotó la memoria.", "The code of this cell used up the memory."),
+    "processes": (
+        "El código de esta celda lanzó demasiados procesos.",
+        "The code of this cell started too many processes.",
+    ),
     "output": ("Esta celda escribió demasiado y se detuvo.", "This cell wrote too much and was stopped."),
     "time": (
         "Esta celda no se ejecutó: las anteriores gastaron el tiempo de la entrega.",

@@ -138,10 +138,10 @@ class KernelParent:
         return {leash.pid: leash.limit for leash in self.leashes.values() if leash.pid and leash.limit}
 
     def end_the_too_large(self) -> None:
-        for pid in self.watch.over(self.limits()):
+        for pid, why in self.watch.over(self.limits()):
             for leash in self.leashes.values():
                 if leash.pid == pid:
-                    leash.why = "memory"
+                    leash.why = why
                     kill_tree(pid)
 
     def send_signal(self, leash: Leash, number: int) -> None:

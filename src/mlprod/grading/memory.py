@@ -1,4 +1,4 @@
-"""How much memory a sandboxed submission uses, counted from outside: all its processes, and its files in memory.
+"""What a sandboxed submission uses of the machine, seen from outside: memory and processes, all of its own together.
 
 Limits of a process (setrlimit(2)) do not stop many large processes; a control group would, but few users may make one.
 Not counted: what the system keeps for open sockets and pipes.
@@ -13,11 +13,13 @@ from collections.abc import Iterable
 
 PAUSE_S = 0.2  # between two looks; a look may take a tenth of the time
 PLACES = ("tmp", "home/submission", "dev/shm")  # its file systems in memory
+MOST_PROCESSES = 100
+CROWD = 48  # threads from which a sandbox has to let all others go first
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Watch:
-    """Looks at the sandboxes now and then: `over` gives those above their limit."""
+    """Looks at the sandboxes now and then: `over` gives those beyond their limits."""
 
     def __init__(self) -> None:
         self.next = 0.0
@@ -26,24 +28,54 @@ class Watch:
         """Seconds until the next look."""
         return max(0.0, self.next - time.monotonic())
 
-    def over(self, limits: dict[int, int]) -> Iterable[int]:
-        """Of the sandboxes whose outermost processes and limits (bytes) are given, those that use more than that."""
+    def over(self, limits: dict[int, int]) -> Iterable[tuple[int, str]]:
+        """Of the sandboxes whose outermost processes and limits (bytes) are given, those to be ended, and why."""
         if self.pause() > 0:
             return []
         began = time.monotonic()
-        found = [pid for pid, limit in limits.items() if used(pid, limit) > limit]
+        found = [(pid, why) for pid, limit in limits.items() if (why := _verdict(pid, limit))]
         took = time.monotonic() - began
         self.next = began + took + max(PAUSE_S, 9 * took)
         return found
 
 
-def used(pid: int, enough: int = 0) -> int:
+def _verdict(pid: int, limit: int) -> str:
+    inside = descendants(pid)
+    if len(inside) > MOST_PROCESSES:
+        return "processes"
+    stand_back(inside)
+    return "memory" if used(pid, limit, inside) > limit else ""
+
+
+def stand_back(pids: list[int]) -> None:
+    """Give the lowest priority to all threads of these processes when they are a crowd.
+
+    Else two cores shared among hundreds would leave next to nothing for the submissions of others, whose cells have
+    seconds to end.
+    """
+    threads = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            threads += [(pid, int(name)) for name in os.listdir(f"/proc/{pid}/task")]
+    if len(threads) <= CROWD:
+        return
+    for pid, thread in threads:
+        with contextlib.suppress(OSError):
+            if os.getpriority(os.PRIO_PROCESS, thread) < 19:
+                os.setpriority(os.PRIO_PROCESS, thread, 19)
+                with open(f"/proc/{pid}/autogroup", "w") as file:  # where the system shares by sessions: sched(7)
+                    file.write("19")
+
+
+def used(pid: int, enough: int = 0, inside: list[int] | None = None) -> int:
     """Bytes used by the sandbox whose outermost process is `pid`; a rougher, larger number when that is below `enough`.
+
+    `inside` are its processes, when they are known already.
 
     A page that several processes share counts for each in part (proc_pid_smaps(5): Pss). Asking for that is slow, so
     it is asked only when the plain sum of the resident pages is not below `enough`.
     """
-    inside = descendants(pid)
+    inside = descendants(pid) if inside is None else inside
     files = _in_files(pid) + _in_nameless_files(inside)
     resident = sum(map(_resident, inside))
     if resident + files <= enough:
