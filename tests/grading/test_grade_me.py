@@ -7,8 +7,8 @@ import pytest
 
 from mlprod.course import notebook
 from mlprod.errors import CourseError
-from mlprod.grading import sandbox
-from mlprod.grading.grade_me import find, grade_me
+from mlprod.grading import configuration, sandbox
+from mlprod.grading.grade_me import QUIET, TEXT_STUB, find, grade_me, language_there
 
 ABSOLUTE = "def double(x):\n    return abs(x) * 2"
 
@@ -32,7 +32,15 @@ def work(root, lang="es", change=lambda nb: None, **answers):
     return path
 
 
+def test_a_student_s_copy_is_graded_as_the_course_s_configuration_says(root):
+    config = configuration.load(root)
+    assert config.BlankEssays.text_stub == TEXT_STUB and tuple(config.Execute.extra_arguments) == QUIET
+
+
 def test_which_exercise(root):
+    assert language_there(root, "90_toy", "en") == "en"
+    shutil.rmtree(root / "exercises" / "en")
+    assert language_there(root, "90_toy", "en") == "es"
     assert find(root, "90") == find(root, "90_toy") == "90_toy"
     with pytest.raises(CourseError, match="90_toy"):
         find(root, "02")
@@ -59,6 +67,7 @@ def test_with_all_tests_and_with_the_visible_ones(root):
     assert report.text.read_text() == report.summary and path.read_bytes() == before, "the notebook is the student's"
 
     shutil.rmtree(root / "solutions")
+    shutil.rmtree(root / "grading")  # as in a student's bundle
     report = grade_me(root, "90_toy", "es")
     assert (report.score, report.most, report.complete) == (3, 6, False), "no hidden test says anything"
     assert "Hay 1 que no" in report.summary and "visibles" in report.summary and "más baja" in report.summary

@@ -39,7 +39,7 @@ LOW_CONTRAST = """() => {
     if (!texts.currentNode.data.trim() || !element.getClientRects().length) continue;
     const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) found.add(`${ratio.toFixed(1)} ${element.tagName}.${element.className}: ${texts.currentNode.data}`);
+    if (ratio < 4.5) found.add(`${ratio.toFixed(1)} ${element.tagName}.${element.className} ${texts.currentNode.data}`);
   }
   return [...found];
 }"""

@@ -51,8 +51,8 @@ def grade_me(
     from mlprod.language import language
 
     course = root()
-    chosen = languages(lang)[0] if lang else language()
     name = grader.find(course, unit)
+    chosen = languages(lang)[0] if lang else grader.language_there(course, name, language())
     console = Console()
     with console.status(tr(es=f"Corrigiendo {name}…", en=f"Grading {name}…")):
         report = grader.grade_me(course, name, chosen, notebook, timeout)

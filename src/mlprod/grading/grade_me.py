@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from mlprod.grading.explain import Explained
 
 FOLDER = Path("build", "grade-me")
+# as in grading/nbgrader_config.py: a test holds them equal
+TEXT_STUB = "*Escribe aquí tu respuesta. / Write your answer here.*"
+QUIET = (
+    "--InteractiveShellApp.exec_lines=import warnings; warnings.simplefilter('ignore')",
+    "--IPKernelApp.log_level=ERROR",
+)
 
 
 @dataclass(frozen=True)
@@ -53,18 +59,24 @@ def find(root: Path, unit: str) -> str:
     return found[0]
 
 
+def language_there(root: Path, name: str, preferred: Language) -> Language:
+    """`preferred` if the exercise is there in it, else the language in which it is."""
+    there = [lang for lang in LANGUAGES if path_of("exercises", name, lang, root).is_file()]
+    return preferred if preferred in there or not there else there[0]
+
+
 def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, timeout: int = 30) -> Report:
     """Grade `path` (by default exercises/LANG/NAME/NAME.ipynb, where a student works) and write the report.
 
     `timeout` is in seconds, for each cell. The notebook itself is not changed. Raises CourseError when it is not there
     or is no notebook.
     """
-    from mlprod.grading import configuration, sandbox
+    from mlprod.grading import sandbox
     from mlprod.grading.kernels import forked_kernels
 
     path = path or path_of("exercises", name, lang, root)
     nb = _read(path)
-    config = configuration.load(root)
+    config = _configuration(root)
     solved = path_of("solutions", name, lang, root)
     complete = solved.is_file()
     unchecked = 0 if complete else _leave_out_empty_tests(nb)
@@ -81,6 +93,17 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
         scores = _execute(nb, Path(folder), kernel, config, timeout)
     notes = [_about_tests(complete, unchecked, lang), *([_no_sandbox(why, lang)] if why else [])]
     return _write(root, name, lang, nb, scores, notes, complete, why is None)
+
+
+def _configuration(root: Path) -> Any:
+    """The course's; or, in a student's copy, which has no grading/, what of it matters to one notebook."""
+    from traitlets.config import Config
+
+    from mlprod.grading import configuration
+
+    if (root / "grading" / configuration.FILE).is_file():
+        return configuration.load(root)
+    return Config(BlankEssays={"text_stub": TEXT_STUB}, Execute={"extra_arguments": list(QUIET)})
 
 
 def _execute(nb: NotebookNode, folder: Path, kernel: str, config: Any, timeout: int) -> dict[str, float | None]:

@@ -41,6 +41,7 @@ make lab
 instala lo necesario (la primera vez, unos minutos y unos 3 GB) y abre JupyterLab. Empieza por
 `lessons/es/00_welcome.ipynb`. Los ejercicios están en `exercises/es`; entrega el notebook con el mismo nombre.
 Con conda, antes: `conda env create -f environment.yml && conda activate mlprod`.
+Para saber cómo vas sin esperar a nadie: `.venv/bin/mlprod grade-me 02` corrige tu ejercicio con las pruebas visibles.
 Si algo no va, `make doctor` dice qué falta.
 """,
     "en": """# Putting machine-learning models into production
@@ -54,6 +55,7 @@ make lab
 installs what it takes (the first time some minutes and some 3 GB) and opens JupyterLab. Begin with
 `lessons/en/00_welcome.ipynb`. The exercises are in `exercises/en`; hand in the notebook under the same name.
 With conda, before that: `conda env create -f environment.yml && conda activate mlprod`.
+To see how you are doing, without waiting for anybody: `.venv/bin/mlprod grade-me 02` grades yours by the visible tests.
 If something fails, `make doctor` says what is missing.
 """,
 }
