@@ -28,7 +28,7 @@ c.CourseDirectory.submitted_directory = "grading/submitted"
 c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
 c.CourseDirectory.solution_directory = "grading/solution"
-c.CourseDirectory.db_url = f"sqlite:///{root}/grading/gradebook.db"
+c.CourseDirectory.db_url = os.environ.get("NBGRADER_DB_URL") or f"sqlite:///{root}/grading/gradebook.db"
 c.Exchange.root = str(root / "grading" / "exchange")
 
 # The same stub in both languages: a blank answer has the checksum of the release whichever language was handed in.
