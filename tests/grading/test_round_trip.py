@@ -75,6 +75,8 @@ def check_feedback(root, source):
         text = bare(html.unescape(re.sub(r"<[^>]*>", "", page)))
         assert not [secret for secret in secrets if bare(secret) in text], student
         assert "BEGINHIDDENTESTS" not in text
+        mailed = path.with_name("summary.txt").read_text()
+        assert student in mailed and not [secret for secret in secrets if bare(secret) in bare(mailed)]
     word = next(iter(source.tasks.values())).wrongs[0].says["en"]
     assert word.casefold() in pages["en_partial"].read_text().casefold()
 

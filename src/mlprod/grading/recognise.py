@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlprod.grading.catalogue import Entry
 from mlprod.grading.tokens import alike
@@ -75,6 +76,11 @@ def _fit(entry: Entry, score: float, failed: Mapping[str, str], lang: Language) 
     return VERBATIM if all(said[grade_id] == failed[grade_id] for grade_id in said) else EXACT
 
 
+@lru_cache(maxsize=8192)
 def _same(one: str, other: str) -> bool:
     one, other = (NUMBER.sub("#", text) for text in (one, other))
-    return one == other or difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_MESSAGE
+    if one == other:
+        return True
+    match = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    quick = (match.real_quick_ratio, match.quick_ratio, match.ratio)  # the first two are upper bounds of the third
+    return all(ratio() >= SAME_MESSAGE for ratio in quick)
