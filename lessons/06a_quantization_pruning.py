@@ -9,7 +9,7 @@
 # %% [markdown] lang="es" slide="slide"
 # # Modelos más pequeños: cuantizar y podar
 #
-# Un modelo que ya acierta puede ser demasiado grande para el sitio donde tiene que vivir, o demasiado lento para su plazo. **Comprimirlo** es cambiarlo por otro que ocupa o tarda menos y acierta casi lo mismo. En esta lección y en la siguiente no hay ninguna cifra que no midas tú.
+# Un modelo que ya acierta puede ser demasiado grande para el sitio donde tiene que vivir, o demasiado lento para su plazo. **Comprimirlo** es cambiarlo por otro que ocupa o tarda menos y acierta casi lo mismo. Aquí casi todas las cifras las mides tú; las pocas que no, dicen de dónde salen.
 #
 # Al terminar sabrás:
 #
@@ -27,7 +27,7 @@
 # %% [markdown] lang="en" slide="slide"
 # # Smaller models: quantizing and pruning
 #
-# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. **Compressing** it is exchanging it for another that takes less room or less time and is right nearly as often. In this lesson and the next one there is no figure that you do not measure yourself.
+# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. **Compressing** it is exchanging it for another that takes less room or less time and is right nearly as often. Here nearly all figures are measured by you; the few that are not say where they come from.
 #
 # When you finish you will be able to:
 #
