@@ -412,6 +412,7 @@ plots.show(
 # - **90 % de ceros, y ni un byte menos:** el archivo guarda los ceros como cualquier otro número. Lo verás con calma más abajo.
 # - **Dominada** es la que otra supera en tamaño y en tiempo (sin duda) sin acertar menos (que se pueda afirmar). No hay razón para desplegarla; sí puede haberla para estudiarla.
 # - **Los factores de tamaño y los de tiempo no coinciden** en ninguna fila. Bytes, MAC y milisegundos son tres monedas. Y dos técnicas juntas no multiplican sus factores de tiempo: compara la última fila con las dos que la componen.
+# - **Si la destilada no gana al control**, no has hecho nada mal: un profesor no siempre ayuda, y aquí no se ha buscado ni la temperatura ni el peso que más convienen. La lección siguiente busca cuándo ayuda.
 # - **El entrenamiento no es gratis:** la podada, la factorizada y la de los ceros parten de la original, y la destilada la necesita de profesora; su columna cuenta solo lo que se añade.
 # %% [markdown] lang="en" row="42" slide="subslide"
 # How to read such a table:
@@ -423,6 +424,7 @@ plots.show(
 # - **90 % zeros, and not a byte less:** the file keeps zeros like any other number. You will look at that closely further down.
 # - **Dominated** is one that another beats in size and time (beyond doubt) without being right less often (that one could claim). There is no reason to deploy it; there may be one to study it.
 # - **Factors of size and of time do not agree** in any row. Bytes, MACs and milliseconds are three currencies. And two techniques together do not multiply their factors of time: compare the last row with the two that it is made of.
+# - **If the distilled one does not beat the control**, you did nothing wrong: a teacher does not always help, and neither the temperature nor the weight that suit best have been searched for here. The next lesson looks for when it helps.
 # - **Training is not free:** the pruned network, the factored one and the one with the zeros start from the original, and the distilled one needs it as a teacher; their column counts only what is added.
 
 # %% slide="fragment"

@@ -7,6 +7,7 @@ that are there with the checksums in metrics.json and measures them again.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -179,6 +180,21 @@ def make(seeds: int = SEEDS, into: Path = HERE, kinds: Sequence[str] = KINDS) ->
             workshop.make(kind)
 
 
+def update_card() -> None:
+    """Write sizes, checksums and accuracies of the files that are there into README.md."""
+    card = HERE / "README.md"
+    text = card.read_text(encoding="utf-8")
+    for name, said in json.loads((HERE / "metrics.json").read_text())["networks"].items():
+        path = HERE / f"{name}.pt"
+        if path.exists():
+            facts = f"{path.stat().st_size} | `{sha256(path.read_bytes()).hexdigest()}` |"
+            text = re.sub(rf"(\| `{name}\.pt` \|.*\| )\d+ \| `[0-9a-f]{{64}}` \|", rf"\g<1>{facts}", text)
+        percent = 100 * np.array(said["accuracy"])
+        row = f"| `{name}` | {len(percent)} | {percent.mean():.1f} | {percent.min():.1f} | {percent.max():.1f} | "
+        text = re.sub(rf"^\| `{name}` \| \d+ \|.*$", f"{row}{said['train_cpu_s']} |", text, flags=re.MULTILINE)
+    card.write_text(text, encoding="utf-8")
+
+
 def check() -> bool:
     """Whether the files are those of metrics.json, and as good as it says."""
     torch.set_num_threads(1)
@@ -207,6 +223,7 @@ def main() -> None:
     if options.check:
         sys.exit(not check())
     make(options.seeds, kinds=options.kinds)
+    update_card()
 
 
 if __name__ == "__main__":
