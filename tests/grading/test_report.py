@@ -3,6 +3,9 @@
 import csv
 import datetime
 import io
+import os
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -10,8 +13,9 @@ from nbgrader.api import Gradebook
 
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
-from mlprod.grading import class_data, class_report, gradebook_csv, report_page, report_tables
+from mlprod.grading import class_data, class_report, gradebook_csv, report_page, report_tables, sandbox
 from mlprod.grading.student_view import TEXT
+from tests.grading.classes import make_class
 from tests.grading.executed import executed, toy_course
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
@@ -149,3 +153,27 @@ def test_texts_are_in_both_languages():
     for texts in (TEXT, words.WORDS, report_words.WORDS):
         assert texts["es"].keys() == texts["en"].keys()
     assert all(texts.keys() == {"es", "en"} for _, texts in hints.BY_MESSAGE)
+
+
+@pytest.mark.slow
+def test_a_class_that_was_really_graded(tmp_path, monkeypatch):
+    """Eight students by `mlprod grade`: the scores that the audit declares, and the mistakes that were handed in."""
+    root = toy_course(tmp_path / "course")
+    students = make_class(root, "90_toy", 8, seed=3, kinds=("right", "wrong", "mixed", "blank"))
+    command = [sys.executable, "-c", "from mlprod.cli import main; main()"]
+    options = ["--unsafe"] if sandbox.problem() else []
+    environment = {**os.environ, "MLPROD_ROOT": str(root), "LANG_COURSE": "es", "COLUMNS": "120"}
+    for more in (["grade", "90_toy", *options], ["report"]):
+        done = subprocess.run([*command, *more], env=environment, cwd=root, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stdout + done.stderr
+    data = class_data.read(root, "90_toy")
+    assert {one.student: one.score for one in data.graded} == {s.name: s.score for s in students.values()}
+    assert {one.student: bool(one.by_hand) for one in data.graded} == {
+        s.name: bool(s.essays) for s in students.values()
+    }
+    assert {one.student: one.lang for one in data.graded} == {s.name: s.lang for s in students.values()}
+    handed_in = {(w.task, w.misconception["es"]) for s in students.values() for w in s.wrongs.values()}
+    found = {(m.task, m.text) for m in class_report.report(root, data, "es").mistakes if m.known}
+    assert found and found <= handed_in
+    assert all(text.split()[0] in done.stdout for _, text in found)
+    assert "90_toy" in done.stdout and "moodle.csv" in (root / "grading/reports/90_toy/index.html").read_text()

@@ -27,7 +27,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "reread": "Para releer",
         "lesson": "lección",
         "objective": "Objetivo",
-        "lab_note": "Los enlaces abren la lección mientras «make lab» está en marcha en tu ordenador.",
+        "lab_note": "Los enlaces abren la lección mientras «make lab» está en marcha en tu ordenador; si no baja "
+        "sola, busca el título.",
         "notebook": "Tu código y las pruebas, como se ejecutaron",
         "notebook_open": "Ver el código y las pruebas",
         "all_right": "Todo lo que se corrige solo está bien.",
@@ -56,7 +57,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "reread": "To reread",
         "lesson": "lesson",
         "objective": "Objective",
-        "lab_note": "The links open the lesson while `make lab` is running on your computer.",
+        "lab_note": "The links open the lesson while `make lab` is running on your computer; look for the title if "
+        "it does not go there.",
         "notebook": "Your code and the tests, as they were executed",
         "notebook_open": "Show the code and the tests",
         "all_right": "Everything that is graded automatically is right.",
