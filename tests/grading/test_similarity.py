@@ -2,7 +2,7 @@
 
 import random
 
-from mlprod.grading.similarity import similar
+from mlprod.grading.similarity import MOST, similar
 from mlprod.grading.tokens import alike, words
 
 STUB = "def mean(values, weights):\n    # complete it\n    raise NotImplementedError('no answer yet')\n"
@@ -49,4 +49,4 @@ def test_short_answers_say_nothing():
 
 def test_a_thousand_students_in_seconds():
     answers = {f"s{n}": {"mean": answer(n % 500)} for n in range(1000)}
-    assert len(similar(answers)) == 500
+    assert len(similar(answers)) == MOST

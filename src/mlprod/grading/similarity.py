@@ -8,6 +8,7 @@ many students wrote does not count.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ FEWEST = 20  # unusual runs below which an answer says nothing
 COMMON = 0.1  # the share of the class from which on a run is nothing unusual, but at least
 LEAST_COMMON = 3  # so many students
 ALIKE = 0.6
+MOST = 200  # pairs that are worth a teacher's time
 
 
 @dataclass(frozen=True)
@@ -40,30 +42,36 @@ def similar(answers: Mapping[str, Mapping[str, str]], known: Iterable[str] = (),
     run are looked at, so a class of a thousand is compared in seconds.
     """
     usual = {run for code in known for run in _runs(code)}
-    own = {
-        student: {(t, run) for t, code in tasks.items() for run in _runs(code)} for student, tasks in answers.items()
-    }
-    counts = Counter(run for runs in own.values() for run in runs)
+    own: dict[str, set[int]] = {}
+    task_of: dict[int, str] = {}
+    for student, tasks in answers.items():
+        own[student] = set()
+        for task, code in tasks.items():
+            for run in _runs(code) - usual:
+                mark = hash((task, run))
+                task_of[mark] = task
+                own[student].add(mark)
+    counts = Counter(mark for marks in own.values() for mark in marks)
     limit = max(LEAST_COMMON, math.floor(COMMON * len(answers)))
-    unusual = {s: {r for r in runs if counts[r] <= limit and r[1] not in usual} for s, runs in own.items()}
-    holders: dict[tuple, list[str]] = defaultdict(list)
-    for student, runs in unusual.items():
-        for run in runs if len(runs) >= FEWEST else ():
-            holders[run].append(student)
+    unusual = {student: {mark for mark in marks if counts[mark] <= limit} for student, marks in own.items()}
+    holders: dict[int, list[str]] = defaultdict(list)
+    for student, marks in sorted(unusual.items()):
+        for mark in marks if len(marks) >= FEWEST else ():
+            holders[mark].append(student)
     shared: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for (task, _), students in holders.items():
-        for i, first in enumerate(sorted(students)):
-            for second in sorted(students)[i + 1 :]:
-                shared[first, second][task] += 1
+    for mark, students in holders.items():
+        for pair in itertools.combinations(students, 2):
+            shared[pair][task_of[mark]] += 1
     pairs = []
     for (first, second), by_task in shared.items():
         runs = by_task.total()
         share = runs / min(len(unusual[first]), len(unusual[second]))
         if share >= alike:
             pairs.append(Pair(first, second, share, runs, tuple(task for task, _ in by_task.most_common())))
-    return sorted(pairs, key=lambda pair: (-pair.share, -pair.runs, pair.first))
+    return sorted(pairs, key=lambda pair: (-pair.share, -pair.runs, pair.first))[:MOST]
 
 
-def _runs(code: str) -> set[tuple[str, ...]]:
+def _runs(code: str) -> set[int]:
+    """The runs of `code`, each as a number: a class has millions."""
     tokens = words(code)
-    return set(grams(tokens, RUN)) if len(tokens) >= RUN else set()
+    return {hash(run) for run in grams(tokens, RUN)} if len(tokens) >= RUN else set()
