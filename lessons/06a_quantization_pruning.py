@@ -287,6 +287,7 @@ for name, (shown, family) in FAMILIES.items():
             "accuracy": 100 * right[name].mean(),
             "gap": "—" if name == "cnn" else f"{gap:+.1f} ± {half:.1f}".replace("-", "−"),
             "train_s": made["train_cpu_s"],
+            "gap_points": [gap, gap - half, gap + half],
         }
     )
 tables.show(
@@ -307,6 +308,7 @@ rows = [
             for what, value in (
                 ("us", 1e6 * run.median(name) / batch),
                 ("faster", run.faster(name, "cnn").median),
+                ("ratio", list(run.ratio(name, "cnn"))),
                 (
                     "interval",
                     "—" if name == "cnn" else "{1:.2f} – {2:.2f}".format(*run.faster(name, "cnn")),
@@ -2306,7 +2308,9 @@ for zeros in ZEROS:
     }
     for batch, run in sparse_races.items():
         row[f"dense{batch}"] = run.ratio(("dense", zeros), ("dense", 0)).median
-        row[f"csr{batch}"] = run.ratio(("csr", zeros), ("dense", zeros)).median
+        row[f"csr{batch}"], *row[f"csr{batch}_interval"] = run.ratio(
+            ("csr", zeros), ("dense", zeros)
+        )
     rows.append(row)
 bench.record("06a/sparse", rows, size=SIZE, rounds=rounds)
 
