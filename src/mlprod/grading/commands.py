@@ -109,16 +109,20 @@ def audit(
 
     from mlprod.authoring.build import chosen
     from mlprod.authoring.source import load
-    from mlprod.course import root
+    from mlprod.course import notebook, root
     from mlprod.errors import CourseError
     from mlprod.grading import audit as auditor
     from mlprod.grading import audit_table
+    from mlprod.grading.preload import needed
+    from mlprod.systems import spark_archive
 
     course = root()
     sources = [load(path) for path in chosen(course, units) if path.parent.name == "solutions"]
     if not any(source.tasks for source in sources):
         raise CourseError(tr(es="No hay tareas que auditar.", en="There are no tasks to audit."))
     console = Console()
+    if "pyspark.sql" in needed(notebook("solutions", source.name, "es", course) for source in sources):
+        spark_archive.make()
     with audit_table.progress(console) as tell:
         report = auditor.audit(
             sources,

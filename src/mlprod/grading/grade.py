@@ -22,11 +22,14 @@ from mlprod.grading.kernels import forked_kernels
 from mlprod.grading.preload import needed
 from mlprod.grading.workers import Graded, Outcome, Setup, grade_one, nbgrader_api
 from mlprod.language import LANGUAGES, tr
+from mlprod.systems import spark_archive
 
 if TYPE_CHECKING:
     from nbgrader.apps.api import NbGraderAPI
 
     from mlprod.grading.gradebook import Writer
+
+SPARK_ARCHIVE_FROM = 5  # submissions from which making the archive, once, pays: a start of Spark takes half as long
 
 __all__ = ["Graded", "grade", "submissions"]
 
@@ -69,6 +72,8 @@ def grade(
         work = stack.enter_context(work_folder(root))
         kernel_name = None
         modules = needed(notebook("solutions", assignment, lang, root) for lang in LANGUAGES)
+        if "pyspark.sql" in modules and len(students) >= SPARK_ARCHIVE_FROM:
+            spark_archive.make()
         with ThreadPoolExecutor(1) as helper:
             recording = helper.submit(_recorded, assignment, root)
             if scheduler is None:  # meanwhile; in this thread, whose end would be that of the sandbox

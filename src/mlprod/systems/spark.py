@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 from mlprod.environment import variables
 from mlprod.errors import CourseError
 from mlprod.language import tr
-from mlprod.systems import java, spark_worker
+from mlprod.systems import java, spark_archive, spark_worker
 from mlprod.systems import workspace as workspaces
 from mlprod.systems.workspace import workspace
 
@@ -209,18 +209,22 @@ def _settings(master: str, folder: Path) -> dict[str, str]:
 
 
 def _start(chosen: Mapping[str, str]) -> SparkSession:
-    home = java.find().home(workspace())
+    found = java.find()
+    home = found.home(workspace())
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     folder = workspace() / "spark"
     folder.mkdir(exist_ok=True)
     conf = SparkConf(loadDefaults=False)
-    for name, value in (_settings(os.environ.get("SPARK_MASTER") or MASTER, folder) | chosen).items():
+    settings = _settings(os.environ.get("SPARK_MASTER") or MASTER, folder) | chosen
+    local = settings["spark.master"].startswith("local")
+    if local and (archived := spark_archive.options(found)):
+        settings["spark.driver.extraJavaOptions"] = f"{settings['spark.driver.extraJavaOptions']} {archived}"
+    for name, value in settings.items():
         conf.set(name, value)
     _forget_gateway()
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    local = conf.get("spark.master").startswith("local")
     os.environ["PYSPARK_PYTHON"] = str(spark_worker.python(folder)) if local else sys.executable
     try:
         gateway = _launch(conf, home)
@@ -249,7 +253,8 @@ def _launch(conf: Any, home: Path) -> Any:
     from pyspark.java_gateway import launch_gateway
 
     loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if conf.get("spark.master").startswith("local") else {}
-    with variables(JAVA_HOME=str(home), **loopback), open(workspace() / _LOG, "ab") as output:
+    launcher = {"SPARK_LAUNCHER_OPTS": os.environ.get("SPARK_LAUNCHER_OPTS", spark_archive.LAUNCHER_OPTIONS)}
+    with variables(JAVA_HOME=str(home), **launcher, **loopback), open(workspace() / _LOG, "ab") as output:
         popen = {"stdout": output, "stderr": output, "start_new_session": not _in_a_child()}
         gateway = launch_gateway(conf, popen_kwargs=popen)
     _owned.jvm = gateway.proc
