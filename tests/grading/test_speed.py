@@ -1,0 +1,41 @@
+"""The benchmark of grading: both sides grade the same, and what it writes can be read."""
+
+import json
+
+import pytest
+
+from mlprod.authoring.source import load
+from mlprod.grading import sandbox, speed
+from mlprod.grading.preload import needed
+from mlprod.grading.speed_units import UNITS
+
+
+@pytest.mark.parametrize("kind", UNITS)
+def test_its_exercises_are_sources_and_their_libraries_are_known(kind, tmp_path):
+    name, text = UNITS[kind]
+    path = tmp_path / "solutions" / f"{name}.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    source = load(path)
+    assert source.tasks and all(task.wrongs for task in source.tasks.values())
+    notebook = tmp_path / "n.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": text}]}))
+    modules = needed([notebook])
+    assert ("torch" in modules, "pyspark.sql" in modules) == (kind == "torch", kind == "spark")
+    assert "mlprod" in modules and "confluent_kafka" not in modules
+
+
+def test_libraries_are_found_through_modules_of_the_course(tmp_path):
+    notebook = tmp_path / "n.ipynb"
+    source = ["from mlprod.systems import spark\n", "spark.session()"]
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+    assert "pyspark.sql" in needed([notebook])
+    assert needed([tmp_path / "absent.ipynb"]) == ("mlprod", "mlprod.checks")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(sandbox.problem()), reason="it measures the sandbox")
+def test_both_sides_give_the_same_scores():
+    found = speed.compare("light", 4)
+    assert found["same_scores"] and found["submissions"] == 4
+    assert found["ratio"] > 0 and found["ours_memory_mib"] > 0
