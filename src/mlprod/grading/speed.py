@@ -12,13 +12,9 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +26,7 @@ from mlprod.authoring.build import build, render_variant
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
 from mlprod.grading import sandbox
+from mlprod.grading.speed_timing import Timed, timed
 from mlprod.grading.speed_units import UNITS
 from mlprod.language import LANGUAGES, tr
 from mlprod.systems import spark_archive
@@ -40,7 +37,6 @@ GOALS = {"light": 20.0, "torch": 10.0, "spark": 3.0}
 QUICK = {"light": 6, "torch": 4, "spark": 2}
 CURVE = (10, 30, 100, 300)
 LONG_CURVE = (*CURVE, 1000)
-TIMEOUT_S = 3600.0
 
 STOCK_CONFIG = """\
 c = get_config()
@@ -53,14 +49,6 @@ for step in ("submitted", "autograded", "feedback", "solution"):
 c.CourseDirectory.db_url = "sqlite:///{root}/grading/gradebook.db"
 c.ClearSolutions.code_stub = {stub!r}
 """
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A command: its seconds, and the most memory that it and what it started had at once (PSS, in MiB)."""
-
-    seconds: float
-    memory: float
 
 
 def run(quick: bool = False, long: bool = False) -> dict[str, Any]:
@@ -188,64 +176,11 @@ def _submission(root: Path, source: Any, lang: Any, what: str) -> Any:
 
 
 def _ours(root: Path, name: str) -> Timed:
-    return _timed([sys.executable, "-c", "from mlprod.cli import main; main()", "grade", name], root)
+    return timed([sys.executable, "-c", "from mlprod.cli import main; main()", "grade", name], root)
 
 
 def _nbgrader(root: Path, *arguments: str) -> Timed:
-    return _timed([Path(sys.executable).with_name("nbgrader"), *arguments], root / "grading")
-
-
-def _timed(command: list[Any], folder: Path) -> Timed:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment.pop("MLPROD_ROOT", None)
-    with tempfile.TemporaryFile() as said:
-        began = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        most = _Memory(process.pid)
-        try:
-            code = process.wait(TIMEOUT_S)
-        except BaseException:
-            process.kill()
-            raise
-        seconds = time.monotonic() - began
-        if code:
-            said.seek(0)
-            raise RuntimeError(f"{command}: {said.read().decode(errors='replace')[-3000:]}")
-    return Timed(seconds, most.end())
-
-
-class _Memory:
-    """Watches the memory of a process and of all that it started, twice a second; shared pages count once (PSS)."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid, self.most, self.over = pid, 0.0, threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
-
-    def end(self) -> float:
-        """The most that was seen, in MiB."""
-        self.over.set()
-        self.thread.join()
-        return self.most
-
-    def _watch(self) -> None:
-        while not self.over.wait(0.5):
-            self.most = max(self.most, sum(map(_pss, self._pids())) / 1024)
-
-    def _pids(self) -> list[int]:
-        import psutil
-
-        with contextlib.suppress(psutil.Error):
-            return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
-        return []
-
-
-def _pss(pid: int) -> int:
-    """KiB of memory; 0 when the process has gone."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return int(text.split("\nPss:")[1].split()[0])
-    return 0
+    return timed([Path(sys.executable).with_name("nbgrader"), *arguments], root / "grading")
 
 
 def _scores(root: Path, name: str) -> dict[tuple[str, str], float | None]:

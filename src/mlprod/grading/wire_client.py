@@ -46,7 +46,7 @@ class WireClient:
 
     def __init__(self, manager: WireKernelManager) -> None:
         self.manager = manager
-        self.session = Session(key=b"", check_pid=False)
+        self.session = Session(check_pid=False)
         self.shell_channel, self.iopub_channel = Channel(self, "shell"), Channel(self, "iopub")
         self.writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None

@@ -1,0 +1,78 @@
+"""A command run and measured: its seconds, and the memory of all that it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command: its seconds, and the most memory that it and what it started had at once (PSS, in MiB)."""
+
+    seconds: float
+    memory: float
+
+
+def timed(command: list[Any], folder: Path) -> Timed:
+    """Run `command` in `folder` with this environment's programs; RuntimeError with what it said when it fails."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("MLPROD_ROOT", None)
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+        most = _Memory(process.pid)
+        try:
+            code = process.wait(TIMEOUT_S)
+        except BaseException:
+            process.kill()
+            raise
+        seconds = time.monotonic() - began
+        if code:
+            said.seek(0)
+            raise RuntimeError(f"{command}: {said.read().decode(errors='replace')[-3000:]}")
+    return Timed(seconds, most.end())
+
+
+class _Memory:
+    """Watches the memory of a process and of all that it started, twice a second; shared pages count once (PSS)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.most, self.over = pid, 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def end(self) -> float:
+        """The most that was seen, in MiB."""
+        self.over.set()
+        self.thread.join()
+        return self.most
+
+    def _watch(self) -> None:
+        while not self.over.wait(0.5):
+            self.most = max(self.most, sum(map(_pss, self._pids())) / 1024)
+
+    def _pids(self) -> list[int]:
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
+        return []
+
+
+def _pss(pid: int) -> int:
+    """KiB of memory; 0 when the process has gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(text.split("\nPss:")[1].split()[0])
+    return 0

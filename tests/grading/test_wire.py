@@ -1,0 +1,99 @@
+"""A light kernel says what ipykernel's own says, to whoever executes a notebook with nbclient."""
+
+import json
+
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mlprod.grading import wire
+from mlprod.grading.wire_client import WireKernelManager
+
+CELLS = [
+    "1 + 1",
+    "import os, sys\nprint('señal')\nprint(sys.stderr is None)\n"
+    "os.system('echo from a program; echo and its complaint >&2')",
+    "from IPython.display import HTML, clear_output, display\n"
+    "h = display(HTML('<b>x</b>'), display_id='h')\nassert 1 == 2, 'ñ'",
+    "display(HTML('<i>y</i>'), display_id='h', update=True)",
+    "print('gone'); clear_output(); print('stays')",
+    "import asyncio\nasync def later(): print('later')\ntask = asyncio.ensure_future(later())",
+    "await asyncio.sleep(0.01)\n5",
+    "input()",
+    "%config InlineBackend",
+    "x = 1\nraise SystemExit(3)",
+    "x",
+    "def broken(:",
+    "import warnings; warnings.warn('careful')",
+    "import threading\nt = threading.Thread(target=print, args=('from a thread',)); t.start(); t.join()",
+    "class Silent:\n    def __repr__(self): raise ValueError('no')\nSilent()",
+    "print('a' * 200_000)",
+    "import subprocess; subprocess.run(['sh', '-c', 'for n in 1 2 3; do echo $n; done'])",
+]
+
+
+def execute(kernel_name, cells, light, **options):
+    notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+    kind = {"kernel_manager_class": WireKernelManager} if light else {}
+    options = {"timeout": 60, "allow_errors": True} | options
+    NotebookClient(notebook, kernel_name=kernel_name, **kind, **options).execute()
+    return notebook
+
+
+def said(notebook):
+    """The outputs, with what a stream said in one piece: how it was cut is a matter of timing."""
+    found = []
+    for cell in notebook.cells:
+        joined: dict[str, str] = {}
+        rest = []
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                joined[output.name] = joined.get(output.name, "") + output.text
+            else:
+                rest.append(json.loads(json.dumps(output)))
+        found.append((cell.source, cell.execution_count, joined, rest))
+    return found
+
+
+def test_it_says_what_the_ordinary_kernel_says(light_kernels):
+    light, ordinary = (execute(light_kernels, CELLS, light) for light in (True, False))
+    for mine, theirs in zip(said(light), said(ordinary), strict=True):
+        assert mine == theirs
+    assert light.metadata == ordinary.metadata
+    assert said(light)[1][2]["stdout"].startswith("señal\n") and "from a program" in said(light)[1][2]["stdout"]
+
+
+def test_a_cell_that_takes_too_long_is_interrupted_and_the_next_one_goes_on(light_kernels):
+    notebook = execute(
+        light_kernels,
+        ["while True: pass", "1 + 1", "import time\nwhile True: time.sleep(1)", "2 + 2"],
+        True,
+        timeout=1,
+        interrupt_on_timeout=True,
+        error_on_timeout={"ename": "TooLong", "evalue": "", "traceback": []},
+    )
+    names = [[output.get("ename") or output.data["text/plain"] for output in cell.outputs] for cell in notebook.cells]
+    assert names[0] == names[2] == ["KeyboardInterrupt"] and names[1] == ["2"] and names[3] == ["4"]
+
+
+@pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.kill(os.getpid(), 9)"])
+def test_a_kernel_that_ends_is_noticed(light_kernels, end):
+    with pytest.raises(DeadKernelError):
+        execute(light_kernels, ["1", end, "2"], True)
+
+
+def test_frames_come_back_as_they_were_sent():
+    message = {"header": {"msg_type": "stream", "msg_id": "1"}, "parent_header": {}, "content": {"text": "ñ"}}
+    data = wire.frame("iopub", message, [b"\x00\xff"])
+    length = wire.LENGTH.unpack(data[:4])[0]
+    assert length == len(data) - 4
+    channel, back = wire.message(data[4:])
+    assert channel == "iopub" and back["content"] == {"text": "ñ"} and bytes(back["buffers"][0]) == b"\x00\xff"
+    assert (back["msg_type"], back["msg_id"]) == ("stream", "1")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"{}", b'{"channel": "shell"}', b'"x"', b"[" * 100_000])
+def test_what_is_no_message_is_refused(data):
+    with pytest.raises(ValueError):
+        wire.message(data)
