@@ -11,6 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +27,27 @@ FARTHEST = 3  # places between the two words of a swap
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-ZÁÉÍÓÚÑ¿¡])")
 
 
-def sentences(split: str, lang: str | None = None) -> list[list[str]]:
-    """Each sentence of the book as its tokens: `split` is "train" or "test" (pages apart), `lang` "es" or "en"."""
+def sentences(part: str, lang: str | None = None) -> list[list[str]]:
+    """Each sentence of the book as its tokens; `part` is "train", "validation" or "test" (pages apart).
+
+    The validation is a part of the pages that `next_word` keeps for its test.
+    """
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(DATASETS / "next_word" / "corpus.parquet").to_pylist()
     found = {}
-    for row in rows:
-        if row["split"] == split and lang in (None, row["lang"]):
+    for row in pq.read_table(DATASETS / "next_word" / "corpus.parquet").to_pylist():
+        if lang in (None, row["lang"]) and _part(row) == part:
             for text in _END.split(row["text"]):
                 words = device_text.tokens(text)
                 if SHORTEST <= len(words) <= LONGEST:
                     found[" ".join(words)] = words
     return list(found.values())
+
+
+def _part(row: dict[str, str]) -> str:
+    if row["split"] == "test" and sha256(row["page"].encode()).digest()[1] < 24:
+        return "validation"
+    return row["split"]
 
 
 def swap(words: Sequence[str], rng: random.Random) -> tuple[list[str], tuple[int, int]] | None:
@@ -53,11 +62,11 @@ def swap(words: Sequence[str], rng: random.Random) -> tuple[list[str], tuple[int
     return swapped, (i, j)
 
 
-def test_pairs(seed: int = 0) -> tuple[list[list[str]], np.ndarray]:
-    """Each sentence of the test pages twice, as written (0) and with one swap (1): (2n sentences, 2n labels)."""
+def pairs(part: str = "test", seed: int = 0) -> tuple[list[list[str]], np.ndarray]:
+    """Each sentence of the `part` twice, as written (0) and with one swap (1): (2n sentences, 2n labels)."""
     rng = random.Random(seed)
     texts: list[list[str]] = []
-    for words in sentences("test"):
+    for words in sentences(part):
         if swapped := swap(words, rng):
             texts += [words, swapped[0]]
     return texts, np.tile([0, 1], len(texts) // 2)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mlprod.systems.word_order import FOLDER, PAD, UNKNOWN, Vocabulary, swap
+from mlprod.systems.word_order import FOLDER, PAD, UNKNOWN, Vocabulary, pairs, swap
 
 
 class Layer(nn.Module):
@@ -131,10 +131,10 @@ def passes(
         yield found
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def teach(teacher: Checker, batches: list[Batch]) -> list[Batch]:
     """The same batches with the teacher's logit of each word, (n, T)."""
-    return [(ids, places, teacher.words_out_of_place(ids).clone()) for ids, places, _ in batches]
+    return [(ids, places, teacher.words_out_of_place(ids)) for ids, places, _ in batches]
 
 
 def train(
@@ -208,6 +208,20 @@ def predict(model: Checker, texts: Sequence[Sequence[str]], vocabulary: Vocabula
         some = order[start : start + size]
         found[some] = model(torch.from_numpy(vocabulary.batch([texts[i] for i in some])))[:, 1].numpy()
     return found
+
+
+def calibrate(model: Checker, vocabulary: Vocabulary) -> float:
+    """Shift the answers of `model` by what makes most of the validation right, and return the logit that it was.
+
+    A model that has seen its training sentences several times finds every other sentence strange.
+    """
+    texts, labels = pairs("validation")
+    found = predict(model, texts, vocabulary)
+    candidates = np.quantile(found, np.linspace(0.2, 0.8, 61))
+    shift = float(candidates[np.argmax([((found > each) == labels).mean() for each in candidates])])
+    with torch.no_grad():
+        model.head.bias -= shift  # the same for every word, and so for the sentence
+    return shift
 
 
 def save(model: Checker, name: str) -> Path:
