@@ -43,6 +43,7 @@ class Attack:
     incidents: frozenset[str] = frozenset()
     says: str = ""
     note: str = ""  # for the table
+    instead: frozenset[str] = frozenset()  # incidents that may come first on a machine that is busy
 
 
 def answer(code: str) -> Edit:
@@ -94,7 +95,9 @@ PROCESSES = (
     time.sleep(20)
     return 2 * x"""
 )
-FORK_BOMB = "import os\n" + DOUBLE + "while True:\n        try: os.fork()\n        except OSError: pass"
+FORK_BOMB = (  # each of them goes on; that they rest is for the sake of whoever shares the machine with the tests
+    "import os, time\n" + DOUBLE + "while True:\n        try: os.fork()\n        except OSError: time.sleep(0.2)"
+)
 ORPHAN = (
     "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], "
     "start_new_session=True)\n" + DOUBLE + "return x + x"
@@ -127,7 +130,7 @@ class Kind(ast.NodeTransformer):
         return ast.copy_location(ast.Pass(), node) if "same" in ast.dump(node) else node
 get_ipython().ast_transformers.append(Kind())"""
 CHECKS = """from mlprod import checks
-checks.same = checks.number = lambda *_, **__: 0.0
+checks.same = checks.number = lambda *_, **__: None
 def double(x): return 0"""
 FAKE_CHECKS = """import sys, types
 fake = types.SimpleNamespace(same=lambda *_, **__: None)
@@ -353,13 +356,13 @@ ATTACKS = [
     Attack("c_loop", "loop inside C code", "fails", 4, answer(C_LOOP), incidents=noted("hung")),
     Attack("memory", "memory bomb", UNTRIED, 4, answer(BOMB), incidents=noted("memory")),
     Attack("processes", "many processes, each below the limit", UNTRIED, 4, answer(PROCESSES), incidents=noted("memory")),
-    Attack("fork_bomb", "fork bomb", UNTRIED, 4, answer(FORK_BOMB), incidents=noted("processes")),
-    Attack("orphan", "a process that outlives its kernel", "7 of 7, and the process stays", 7, answer(ORPHAN)),
+    Attack("fork_bomb", "fork bomb", UNTRIED, 4, answer(FORK_BOMB), incidents=noted("processes"), instead=noted("hung")),
+    Attack("orphan", "a process that outlives its kernel", "7 of 7", 7, answer(ORPHAN)),
     Attack("sleeps", "sleeping child that is waited for", "4 of 7", 4,
            answer("import subprocess\n" + DOUBLE + "return subprocess.run(['sleep', '600'])"), incidents=noted("too_long")),
     Attack("os_exit", "`os._exit(0)`", "fails", 4, answer("import os\n" + DOUBLE + "os._exit(0)"), incidents=noted("died")),
     Attack("sys_exit", "`sys.exit()`", "4 of 7", 4, answer(SHUTS)),
-    Attack("exit", "`exit()` in a cell of its own", "fails", 7, lambda nb: nb.cells.insert(2, new_code_cell("exit()"))),
+    Attack("exit", "`exit()` in a cell of its own", "7 of 7", 7, lambda nb: nb.cells.insert(2, new_code_cell("exit()"))),
     Attack("segfault", "crash in C", "fails", 4, answer("import ctypes\n" + DOUBLE + "return ctypes.string_at(0)"), incidents=noted("died")),
     Attack("parents", "kill and stop the parent processes", UNTRIED, 7, answer(PARENTS)),
     Attack("network", "connect to the network", "7 of 7: connected", 4, answer(CONNECTS)),
@@ -374,12 +377,12 @@ ATTACKS = [
     Attack("fake_checks", "checks replaced from inside a test", "7 of 7", 0, answer(FAKE_CHECKS), incidents=noted("tampered")),
     Attack("hooks", "patched exception hooks", "4 of 7", 4, answer(HOOKS)),
     Attack("runner", "IPython that executes nothing any more", "7 of 7", 0, answer(RUNNER), incidents=noted("tampered")),
-    Attack("credit", "forged result before the test fails", "7 of 7", 4, answer(CREDIT % 1)),
+    Attack("credit", "forged result before the test fails", "6 of 7", 4, answer(CREDIT % 1)),
     Attack("credit_nan", "forged result that is no number", "7 of 7", 4, answer(CREDIT % "nan")),
     Attack("credit_much", "forged result above the maximum", "fails", 4, answer(CREDIT % 1000)),
-    Attack("skipped", "tests tagged `skip-execution`", "7 of 7", 4, skipped, incidents=noted()),
+    Attack("skipped", "tests tagged `skip-execution`", "3 of 7, those of the skipped tests", 4, skipped, incidents=noted()),
     Attack("edited", "edited tests", "4 of 7", 4, edited, incidents=noted("edited")),
-    Attack("deleted", "deleted tests, right answer", "4 of 7", 7, deleted, incidents=noted("missing")),
+    Attack("deleted", "deleted tests, right answer", "0 of 7: a later test needed what they import", 7, deleted, incidents=noted("missing")),
     Attack("copied", "duplicated test", "stops the class", 7, copied, incidents=noted("copied")),
     Attack("copied_answer", "duplicated answer, the last one right", "stops the class", 7, copied_answer, incidents=noted("copied")),
     Attack("renamed", "renamed test", "fails", 7, renamed, incidents=noted("unknown", "missing")),
@@ -404,13 +407,13 @@ ATTACKS = [
     Attack("pipe", "named pipe", "fails", 7, folder=pipe),
     Attack("own_checks", "a package mlprod of one's own", "7 of 7", 7, folder=own_checks),
     Attack("startup", "start-up file of IPython handed in", "7 of 7", 7, folder=startup),
-    Attack("output", "100 MB in one print", "7 of 7, all of it kept", 7, answer(OUTPUT), incidents=noted("output")),
-    Attack("output_lines", "100 MB in a thousand prints", "7 of 7, all of it kept", 7, answer(OUTPUT_LINES), incidents=noted("output")),
-    Attack("output_loop", "output without end", "4 of 7", 4, answer(OUTPUT_LOOP), incidents=noted("output")),
-    Attack("displays", "displays without end", "4 of 7", 4, answer(DISPLAYS), incidents=noted("output")),
+    Attack("output", "100 MB in one print", "fails", 7, answer(OUTPUT), incidents=noted("output")),
+    Attack("output_lines", "100 MB in a thousand prints", "6 of 7, 200 MB kept", 7, answer(OUTPUT_LINES), incidents=noted("output")),
+    Attack("output_loop", "output without end", "4 of 7", 4, answer(OUTPUT_LOOP), incidents=noted("output", "too_long")),
+    Attack("displays", "displays without end", "fails", 4, answer(DISPLAYS), incidents=noted("output")),
     Attack("stdin", "`input()`", "4 of 7", 4, answer(DOUBLE + "return input()")),
     Attack("warns", "a line on stderr in a test", "4 of 7", 7, answer(WARNS)),
-    Attack("halves", "output that is no UTF-8", "fails", 7, answer(HALVES)),
+    Attack("halves", "output that is no UTF-8", "4 of 7", 7, answer(HALVES)),
     Attack("script", "scripts in a display and in Markdown, for the formgrader", "7 of 7, and they are kept", 7, scripts),
     Attack("encodes", "prints the hidden tests in base64 from another task", "7 of 7, hidden tests in the feedback", 7, encodes),
     Attack("raises", "raises the hidden tests as a message", "4 of 7, hidden tests in the feedback", 4, answer(RAISES)),

@@ -1,6 +1,7 @@
 """What a submission may try, tried: what it earns, what the teacher reads, and that nobody else notices."""
 
 import base64
+import contextlib
 import html
 import logging
 import os
@@ -18,6 +19,7 @@ import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 from nbgrader.api import Gradebook
+from sqlalchemy.exc import DatabaseError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import attacks
@@ -86,8 +88,8 @@ def course(tmp_path_factory):
         with kernels.forked_kernels(["numpy"], sandboxed=True) as name:
             config = configuration.load(root)
             config.Execute.kernel_name = name
-            config.Execute.timeout = 3
-            config.Execute.iopub_timeout = 1
+            config.Execute.timeout = 5
+            config.Execute.iopub_timeout = 3
             hand_in(root, "zoe")
             yield SimpleNamespace(root=root, api=nbgrader_api(config))
 
@@ -115,9 +117,10 @@ def test_attack(course, attack):
         hand_in(course.root, attack.name, attack, server.getsockname()[1])
         before = gradebook_size(course)
         got = graded(course, attack.name)
-    assert (got.score, got.incidents) == (attack.score, set(attack.incidents)), got.says
+    assert got.score == attack.score, got.says
+    assert got.incidents == attack.incidents or attack.instead and got.incidents <= attack.incidents | attack.instead
     assert attack.says in got.says
-    assert got.seconds < 40
+    assert got.seconds < 60, "of the 300 that a submission may take"
     assert before <= gradebook_size(course), "the gradebook is as it was, and more"
     path = course.root / "grading" / "autograded" / attack.name / UNIT / f"{UNIT}.ipynb"
     if got.score is not None:
@@ -144,7 +147,7 @@ def stock_outcome(attack, tmp_path):
     names = ("root", "source", "submitted", "autograded", "db_url")
     own = (root / "grading" / "nbgrader_config.py").read_text().split("\n")
     kept = [line for line in own if any(f"CourseDirectory.{name}" in line for name in names)]
-    head = f"c = get_config()\nroot, lang = {str(root)!r}, 'es'\nc.Execute.timeout = 3\n"
+    head = f"import os\nc = get_config()\nroot, lang = {str(root)!r}, 'es'\nc.Execute.timeout = 3\n"
     (root / "grading" / "nbgrader_config.py").write_text(head + "\n".join(kept) + "\n")
     with socket.create_server(("127.0.0.1", 0)) as server:
         hand_in(root, "zoe")
@@ -157,7 +160,7 @@ def stock_outcome(attack, tmp_path):
             run = [*walls, Path(sys.executable).with_name("nbgrader"), *command]
             subprocess.run(run, cwd=root / "grading", env=environment, capture_output=True, timeout=150)
     scores = {}
-    with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
+    with contextlib.suppress(DatabaseError), Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
         for student in ("ana", "zoe"):
             if (root / "grading" / "autograded" / student / UNIT / f"{UNIT}.ipynb").exists():
                 scores[student] = gradebook.find_submission(UNIT, student).score

@@ -45,6 +45,7 @@ def leave() -> None:
 def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     """In a forked child: look like a process just started with `request`, then be an IPython kernel until it ends."""
     os.setsid()
+    os.setpriority(os.PRIO_PROCESS, 0, 5 if request.get("sandbox") else max(0, os.getpriority(os.PRIO_PROCESS, 0)))
     for number in signal.valid_signals():
         if signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler):
             signal.signal(number, signal.SIG_DFL)
@@ -80,8 +81,8 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
 
     # it ends itself when this process's parent is gone (in a sandbox the system sees to that)
     app = App.instance(parent_handle=0 if sandboxed else os.getppid())
+    limit_output()  # first: start-up code of IPython's keeps its own reference to the streams' `write`
     app.initialize([argument for argument in request["argv"] if argument != wire.FLAG])
-    limit_output()
     if sandboxed:
         app.shell.ask_exit = lambda: None  # `exit()` ends a notebook a moment later, in the middle of another cell
         seal()

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterable
 
 PAUSE_S = 0.2  # between two looks; a look may take a tenth of the time
+LONGEST_S = 0.3  # for asking processes what they share
 PLACES = ("tmp", "home/submission", "dev/shm")  # its file systems in memory
 MOST_PROCESSES = 100
-CROWD = 48  # threads from which a sandbox has to let all others go first
+CROWD = 24  # threads that want to run, from which a sandbox has to let all others go first
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -48,16 +49,13 @@ def _verdict(pid: int, limit: int) -> str:
 
 
 def stand_back(pids: list[int]) -> None:
-    """Give the lowest priority to all threads of these processes when they are a crowd.
+    """Give the lowest priority to all threads of these processes when a crowd of them wants to run.
 
     Else two cores shared among hundreds would leave next to nothing for the submissions of others, whose cells have
-    seconds to end.
+    seconds to end. A JVM has as many threads, but they wait.
     """
-    threads = []
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            threads += [(pid, int(name)) for name in os.listdir(f"/proc/{pid}/task")]
-    if len(threads) <= CROWD:
+    threads = [(pid, thread) for pid in pids for thread in _threads(pid)]
+    if len(threads) <= CROWD or sum(_wants_to_run(pid, thread) for pid, thread in threads) <= CROWD:
         return
     for pid, thread in threads:
         with contextlib.suppress(OSError):
@@ -65,6 +63,18 @@ def stand_back(pids: list[int]) -> None:
                 os.setpriority(os.PRIO_PROCESS, thread, 19)
                 with open(f"/proc/{pid}/autogroup", "w") as file:  # where the system shares by sessions: sched(7)
                     file.write("19")
+
+
+def _threads(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    return []
+
+
+def _wants_to_run(pid: int, thread: int) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].split()[0] == b"R"
+    return False
 
 
 def used(pid: int, enough: int = 0, inside: list[int] | None = None) -> int:
@@ -80,17 +90,26 @@ def used(pid: int, enough: int = 0, inside: list[int] | None = None) -> int:
     resident = sum(map(_resident, inside))
     if resident + files <= enough:
         return resident + files
-    return sum(map(_proportional, inside)) + files
+    counted, until = 0, time.monotonic() + LONGEST_S
+    for done, one in enumerate(inside, 1):
+        counted += _proportional(one)
+        if time.monotonic() > until:  # hundreds that fork on and on: as the rest so the first
+            return counted * len(inside) // done + files
+    return counted + files
 
 
 def descendants(pid: int) -> list[int]:
     """The processes below `pid`. In a process namespace nothing gets out of it: orphans go to its first process."""
-    import psutil
-
-    try:
-        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return []
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{int(name)}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])  # a name may hold blanks and brackets
+            children.setdefault(parent, []).append(int(name))
+    found = [pid]
+    for one in found:
+        found += children.pop(one, [])  # once: numbers are used again while this looks
+    return found[1:]
 
 
 def _resident(pid: int) -> int:

@@ -37,7 +37,7 @@ _ETC = (
     "timezone",
 )
 _ETC += ("alternatives", "fonts", "java*", "mime.types", "os-release")
-_CAPABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "NET_ADMIN", "CHOWN", "KILL", "SYS_RESOURCE")
+_CAPABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "NET_ADMIN", "CHOWN", "KILL", "SYS_RESOURCE", "SYS_NICE")
 _uids = itertools.count(os.getpid())
 
 
