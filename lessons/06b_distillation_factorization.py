@@ -1459,11 +1459,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="46 57" slide="subslide"
-# Los embeddings no encogen al quitar capas, y aquí son una parte grande del modelo: por eso el tamaño baja menos que el tiempo. «Conserva» se calcula como en el artículo, dividiendo; aquí adivinar ya es un 50 %, así que mira mejor la columna de puntos. Y el control, otra vez: **el mismo alumno pequeño, con los mismos pasos y los mismos textos, sin profesor**. Son cinco parejas de alumnos; las hace [el programa del curso](../../datasets/word_order/README.md), porque entrenarlas lleva unos diez minutos.
+# Los embeddings no encogen al quitar capas, y aquí son una parte grande del modelo: por eso el tamaño baja menos que el tiempo. «Conserva» se calcula como en el artículo, dividiendo; aquí adivinar ya es un 50 %, así que mira mejor la columna de puntos. Y el control, otra vez: **el mismo alumno pequeño, con los mismos pasos y los mismos textos, sin profesor**. Son cinco parejas de alumnos; las hace [el programa del curso](../../datasets/word_order/README.md), porque entrenarlas lleva unos minutos.
 #
 # **Predice:** ¿cuántos puntos aporta el profesor?
 # %% [markdown] lang="en" row="46 57" slide="subslide"
-# The embeddings do not shrink when layers go, and here they are a large part of the model: that is why the size falls less than the time. "Keeps" is computed as in the paper, by division; here guessing is 50 % already, so rather look at the column of points. And the control again: **the same small student, in the same steps and on the same texts, without a teacher**. They are five pairs of students; [the program of the course](../../datasets/word_order/README.md) trains them, because training them takes some ten minutes.
+# The embeddings do not shrink when layers go, and here they are a large part of the model: that is why the size falls less than the time. "Keeps" is computed as in the paper, by division; here guessing is 50 % already, so rather look at the column of points. And the control again: **the same small student, in the same steps and on the same texts, without a teacher**. They are five pairs of students; [the program of the course](../../datasets/word_order/README.md) trains them, because training them takes some minutes.
 #
 # **Predict:** how many points does the teacher add?
 
@@ -1718,6 +1718,7 @@ ax.annotate(
     va="center",
 )
 ax.set_yticks(where, [label for label, _ in path])
+ax.set_ylabel(tr(es="peldaño", en="step"))
 ax.set_xscale("log")
 ax.set_xlim(min(milliseconds) / 2, max(milliseconds) * 3)
 ax.invert_yaxis()

@@ -1,6 +1,6 @@
 """Trains the word-order checkers of unit 06 on the text of next_word: vocabulary.json, *.npz and metrics.json.
 
-    python datasets/word_order/make.py              # all of it: some 25 minutes of one core
+    python datasets/word_order/make.py              # all of it: some six minutes of one idle core
     python datasets/word_order/make.py teacher      # one stage: teacher, taught, half, alone
 
 Seeded; on another machine the weights come out a little different, and the metrics close.
