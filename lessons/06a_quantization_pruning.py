@@ -35,7 +35,7 @@
 # 2. **(6a.2)** quantize affinely, storing real 8-bit integers;
 # 3. **(6a.3)** predict when fewer bits are faster and when they are not;
 # 4. **(6a.4)** choose range, zero point, per-channel scales and number format, and defend yourself against outliers;
-# 5. **(6a.5)** prune a tree by cost and complexity, with data that it has not seen;
+# 5. **(6a.5)** prune a tree by cost-complexity, with data that it has not seen;
 # 6. **(6a.6)** remove units so that the network really shrinks;
 # 7. **(6a.7)** set weights to zero by magnitude, and not confuse "small" with "useless";
 # 8. **(6a.8)** predict when sparsity saves memory and time;
@@ -49,7 +49,7 @@
 rounds = 9
 # es: semillas de la búsqueda de arquitectura
 # en: seeds of the architecture search
-seeds = 8
+seeds = 6
 # es: entrenar aquí los modelos, en vez de cargarlos (unos minutos)
 # en: train the models here instead of loading them (some minutes)
 train_live = False
@@ -61,7 +61,7 @@ import runpy
 import subprocess
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,12 +110,12 @@ metrics = json.loads((store / "metrics.json").read_text())["networks"]
 #
 # | familia | qué cambia | qué se queda igual |
 # |---|---|---|
-# | cuantización | los bits de cada número | el grafo de cómputo |
-# | destilación | se entrena otra red, más pequeña, para imitar a la primera | nada |
-# | poda | desaparecen unidades (o algunos pesos se ponen a cero) | el resto de los pesos, retocados |
-# | factorización | una matriz grande pasa a ser el producto de dos pequeñas | la forma de la entrada y de la salida de la capa |
+# | cuantización | los bits de cada número | la arquitectura y el número de parámetros |
+# | destilación | se entrena otra red, más pequeña, para imitar a la primera | los datos y la tarea |
+# | poda | desaparecen unidades (o algunos pesos se ponen a cero) | la estructura de lo demás; sus pesos se retocan |
+# | factorización | una matriz grande (aquí, la de la capa oculta) pasa a ser el producto de dos pequeñas, que se tocan por un lado corto: el *rango*, 16 | la forma de la entrada y de la salida de la capa |
 #
-# Fíjate en tres filas: la red **podada**, la **destilada** y la **entrenada sin más** tienen *exactamente* la misma arquitectura (la mitad de canales y de unidades). Solo cambia cómo se llegó a los pesos. Sin esa tercera fila, que es el **control**, no sabrías si el mérito es de la técnica o del tamaño.
+# Fíjate en tres filas: la red **podada**, la **destilada** y la **entrenada sin más** tienen *exactamente* la misma arquitectura (la mitad de canales y de unidades). Solo cambia cómo se llegó a los pesos. Sin esa tercera fila, que es el **control**, no sabrías si el mérito es de la técnica o del tamaño. La tabla cuenta también los **MAC**: multiplicaciones con su suma, de las que está hecha casi toda la cuenta de una red.
 # %% [markdown] lang="en" row="42" slide="slide"
 # ## Four families and one model
 #
@@ -123,12 +123,12 @@ metrics = json.loads((store / "metrics.json").read_text())["networks"]
 #
 # | family | what changes | what stays |
 # |---|---|---|
-# | quantization | the bits of each number | the computation graph |
-# | distillation | another, smaller network is trained to mimic the first | nothing |
-# | pruning | units disappear (or some weights are set to zero) | the other weights, touched up |
-# | factorization | a big matrix becomes the product of two small ones | the shape of the layer's input and output |
+# | quantization | the bits of each number | the architecture and the number of parameters |
+# | distillation | another, smaller network is trained to mimic the first | the data and the task |
+# | pruning | units disappear (or some weights are set to zero) | the structure of the rest; its weights are fine-tuned |
+# | factorization | a big matrix (here, the hidden layer's) becomes the product of two small ones, which meet at a short side: the *rank*, 16 | the shape of the layer's input and output |
 #
-# Mind three rows: the **pruned** network, the **distilled** one and the one that was **just trained** have *exactly* the same architecture (half of the channels and units). All that differs is how the weights came about. Without that third row, which is the **control**, you would not know whether the merit is the technique's or the size's.
+# Three rows deserve attention: the **pruned** network, the **distilled** one and the one that was **just trained** have *exactly* the same architecture (half of the channels and units). All that differs is how the weights came about. Without that third row, which is the **control**, you would not know whether the merit is the technique's or the size's. The table also counts **MACs** (multiply-accumulates): multiplications with their addition, which nearly all of a network's computation is made of.
 
 
 # %% slide="subslide"
@@ -270,12 +270,11 @@ columns = {
     "mmacs": tr(es="millones de MAC", en="million MACs"),
     "accuracy": tr(es="exactitud (%)", en="accuracy (%)"),
     "gap": tr(es="diferencia (puntos, 95 %)", en="difference (points, 95 %)"),
-    "train_s": tr(es="entrenarla (s de CPU)", en="training it (s of CPU)"),
+    "train_s": tr(es="entrenar, lo que añade (s de CPU)", en="training it adds (CPU s)"),
 }
 rows = []
 for name, (shown, family) in FAMILIES.items():
     gap, half = difference(name)
-    made = metrics.get(name.split("+")[0] if name != "int8" else "cnn")
     rows.append(
         {
             "name": shown,
@@ -286,7 +285,9 @@ for name, (shown, family) in FAMILIES.items():
             "mmacs": plain_sizes[name].macs / 1e6,
             "accuracy": 100 * right[name].mean(),
             "gap": "—" if name == "cnn" else f"{gap:+.1f} ± {half:.1f}".replace("-", "−"),
-            "train_s": made["train_cpu_s"],
+            # es: cuantizar no entrena
+            # en: quantizing does not train
+            "train_s": 0.0 if name == "int8" else metrics[name.split("+")[0]]["train_cpu_s"],
             "gap_points": [gap, gap - half, gap + half],
         }
     )
@@ -325,7 +326,7 @@ tables.show(
         f"{what}{batch}": text
         for batch in races
         for what, text in (
-            ("us", tr(es=f"µs por foto, lote {batch}", en=f"µs a photo, batch {batch}")),
+            ("us", tr(es=f"µs por foto, lote {batch}", en=f"µs per photo, batch {batch}")),
             ("faster", tr(es="veces más rápida", en="times as fast")),
             ("interval", tr(es="95 %", en="95 %") + " " * (batch > 1)),
         )
@@ -376,7 +377,7 @@ for name in FAMILIES:
 fig, ax = plots.subplots()
 # es: las que ocupan lo mismo, un poco separadas para que se vean
 # en: those that take the same room, a little apart so that one can see them
-apart = {"pruned": 0.93, "alone": 1.06, "int8": 1.13}
+apart = {"pruned": 0.93, "alone": 1.06, "int8": 1.13, "sparse": 0.93}
 for name, color in zip(FAMILIES, [*plots.PALETTE[:7], plots.FAINT], strict=True):
     accuracy = 100 * right[name].mean()
     error = 100 * right[name].std(ddof=1) / np.sqrt(len(test_labels))
@@ -393,14 +394,14 @@ ax.set_xscale("log")
 ax.set_xticks([100, 200, 500, 1000, 2000], ["100", "200", "500", "1000", "2000"], minor=False)
 ax.minorticks_off()
 ax.set_xlabel(tr(es="tamaño del archivo (kB)", en="size of the file (kB)"))
-ax.set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
+ax.set_ylabel(tr(es="exactitud (%) ± un error típico", en="accuracy (%) ± one standard error"))
 ax.set_title(tr(es="Más pequeña no es, por fuerza, peor", en="Smaller is not necessarily worse"))
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plots.show(
     fig,
     alt=tr(
-        es="Exactitud frente a tamaño del archivo de las ocho redes, con un error típico: casi todas las barras de error se solapan, mientras los tamaños van de uno a quince",
-        en="Accuracy against file size of the eight networks, with one standard error: nearly all error bars overlap, while sizes range over a factor of some fifteen",
+        es="Exactitud frente a tamaño del archivo de las ocho redes, con un error típico: las exactitudes caben en unos pocos puntos y muchas barras de error se solapan, mientras los tamaños van de uno a quince",
+        en="Accuracy against file size of the eight networks, with one standard error: accuracies lie within a few points and many error bars overlap, while sizes range over a factor of some fifteen",
     ),
 )
 
@@ -408,34 +409,38 @@ plots.show(
 # Cómo se lee una tabla así:
 #
 # - **La diferencia va por parejas.** Las dos redes miran las mismas fotos, así que se resta foto a foto; el intervalo sale bastante más estrecho que si comparases dos exactitudes con sus errores por separado. Si el intervalo contiene el cero, no puedes decir que una sea mejor. Tampoco que sean iguales: con diez veces más fotos quizá las separarías.
-# - **Con ocho filas, mirar la mejor es hacer trampa.** Cada intervalo falla una vez de cada veinte; entre ocho, alguna «mejora» aparecerá por azar.
-# - **Los intervalos hablan de las fotos, no de la semilla.** Son estos pesos y no otros. Al hacer los modelos, cada red pequeña se entrenó con varias semillas: mira la tabla siguiente.
-# - **Los tiempos son de CPU, por turnos.** Con un solo hilo y la máquina libre, el tiempo de CPU es el del reloj; pero si otros programas se cuelan, el del reloj crece y el de CPU no. El cociente se calcula ronda a ronda, y el intervalo es de esos cocientes.
+# - **Con ocho filas, mirar la mejor es hacer trampa.** Cada intervalo falla una vez de cada veinte; con siete comparaciones, alguna puede fallar hasta una vez de cada tres, y si falla hacia arriba parece una «mejora».
+# - **Los intervalos hablan de las fotos, no de la semilla.** Son estos pesos y no otros. Al hacer los modelos, casi todas se entrenaron con varias semillas: mira la tabla siguiente, y no atribuyas a la técnica una diferencia menor que lo que cambia con la semilla.
+# - **Los tiempos son de CPU, por turnos.** Con un solo hilo y la máquina libre, el tiempo de CPU es el del reloj; pero si otros programas se cuelan, el del reloj crece y el de CPU apenas. El cociente se calcula ronda a ronda, y el intervalo es de esos cocientes.
 # - **90 % de ceros, y ni un byte menos:** el archivo guarda los ceros como cualquier otro número. Lo verás con calma más abajo.
-# - **Dominada** es la que otra supera en tamaño y en tiempo (sin duda) sin acertar menos (que se pueda afirmar). No hay razón para desplegarla; sí puede haberla para estudiarla.
-# - **Los factores de tamaño y los de tiempo no coinciden** en ninguna fila. Bytes, MAC y milisegundos son tres monedas. Y dos técnicas juntas no multiplican sus factores de tiempo: compara la última fila con las dos que la componen.
-# - **Si la destilada no gana al control**, no has hecho nada mal: un profesor no siempre ayuda, y aquí no se ha buscado ni la temperatura ni el peso que más convienen. La lección siguiente busca cuándo ayuda.
-# - **El entrenamiento no es gratis:** la podada, la factorizada y la de los ceros parten de la original, y la destilada la necesita de profesora; su columna cuenta solo lo que se añade.
+# - Una red está **dominada** si otra ocupa y tarda menos (sin duda) y no se puede afirmar que acierte menos. En principio no hay razón para desplegarla, salvo que te importe una diferencia que estas fotos no llegan a distinguir.
+# - **Los factores de tamaño y los de tiempo son distintos:** compara las dos tablas fila a fila. Bytes, MAC y milisegundos son tres monedas. Y dos técnicas juntas no multiplican sus factores de tiempo: compara la última fila con las dos que la componen, y mira si sale siquiera más rápida que la mejor de ellas.
+# - **Si la destilada no gana al control**, no has hecho nada mal: una profesora no siempre ayuda, y aquí no se han buscado los ajustes que más convienen. La lección siguiente busca cuándo ayuda.
+# - **El entrenamiento no es gratis:** la podada, la factorizada y la de los ceros parten de la original, y la destilada la necesita de profesora; su columna cuenta solo lo que se añade. Tampoco es igual para todas: la podada suma cuatro épocas a las diez de la original, y el control tiene diez en total. Por eso la tabla siguiente lleva otro control: la original con esas cuatro épocas de más.
 # %% [markdown] lang="en" row="42" slide="subslide"
 # How to read such a table:
 #
 # - **The difference is paired.** Both networks look at the same photos, so one subtracts photo by photo; the interval comes out a good deal narrower than by comparing two accuracies with their separate errors. If the interval contains zero, you cannot say that one is better. Nor that they are equal: with ten times as many photos you might separate them.
-# - **With eight rows, looking at the best one is cheating.** Each interval fails one time in twenty; among eight, some "improvement" will turn up by chance.
-# - **The intervals are about the photos, not about the seed.** It is these weights and no others. When the models were made, each small network was trained with several seeds: see the next table.
-# - **Times are CPU times, in turns.** With a single thread and the machine free, CPU time is the time on the wall; but if other programs cut in, the time on the wall grows and the CPU's does not. The ratio is taken round by round, and the interval is of those ratios.
+# - **With eight rows, looking at the best one is cheating.** Each interval fails one time in twenty; with seven comparisons, one of them may fail up to one time in three, and if it fails upwards it looks like an "improvement".
+# - **The intervals are about the photos, not about the seed.** It is these weights and no others. When the models were made, nearly all were trained with several seeds: see the next table, and do not credit the technique with a difference smaller than what the seed changes.
+# - **Times are CPU times, in turns.** With a single thread on an idle machine, CPU time is wall-clock time; but if other programs cut in, wall-clock time grows and CPU time hardly does. The ratio is taken round by round, and the interval is of those ratios.
 # - **90 % zeros, and not a byte less:** the file keeps zeros like any other number. You will look at that closely further down.
-# - **Dominated** is one that another beats in size and time (beyond doubt) without being right less often (that one could claim). There is no reason to deploy it; there may be one to study it.
-# - **Factors of size and of time do not agree** in any row. Bytes, MACs and milliseconds are three currencies. And two techniques together do not multiply their factors of time: compare the last row with the two that it is made of.
-# - **If the distilled one does not beat the control**, you did nothing wrong: a teacher does not always help, and neither the temperature nor the weight that suit best have been searched for here. The next lesson looks for when it helps.
-# - **Training is not free:** the pruned network, the factored one and the one with the zeros start from the original, and the distilled one needs it as a teacher; their column counts only what is added.
+# - A network is **dominated** if another is smaller and faster (beyond doubt) and cannot be claimed to be right less often. In principle there is no reason to deploy it, unless you care about a difference that these photos cannot resolve.
+# - **Size factors and time factors differ:** compare the two tables row by row. Bytes, MACs and milliseconds are three currencies. And two techniques together do not multiply their speedups: compare the last row with the two that it combines, and see whether it is even faster than the better one.
+# - **If the distilled one does not beat the control**, you did nothing wrong: a teacher does not always help, and no search was made here for the settings that suit it best. The next lesson looks for when it helps.
+# - **Training is not free:** the pruned network, the factored one and the one with the zeros start from the original, and the distilled one needs it as a teacher; their column counts only what is added. Nor is it the same for all: the pruned one adds four epochs to the original's ten, and the control has ten in all. That is why the next table has another control: the original with those four epochs more.
 
 # %% slide="fragment"
+more = {
+    "longer": tr(es="original, reentrenada otro tanto", en="original, retrained just as long"),
+    "mlp": tr(es="perceptrón 300-100", en="perceptron 300-100"),
+}
 rows = []
-for name in ("alone", "distilled", "pruned", "factored", "sparse", "mlp"):
+for name in ("alone", "distilled", "pruned", "factored", "sparse", *more):
     values = 100 * np.array(metrics[name]["accuracy"])
     rows.append(
         {
-            "name": FAMILIES.get(name, (tr(es="perceptrón 300-100", en="perceptron 300-100"),))[0],
+            "name": more[name] if name in more else FAMILIES[name][0],
             "seeds": len(values),
             "mean": values.mean(),
             "sd": values.std(ddof=1) if len(values) > 1 else None,
@@ -482,7 +487,7 @@ tables.show(
 # | NVIDIA Model Optimizer | cuantizar, podar y destilar para TensorRT | [0.43, 09-04-2026](https://nvidia.github.io/Model-Optimizer/pr-preview/pr-1027/reference/0_changelog.html) |
 # | ONNX Runtime | el cuantizador que usas aquí | el de tu entorno, que imprime su versión más abajo |
 #
-# También los vivos mueren deprisa: AutoGPTQ, que en 2023 era lo normal para modelos de lenguaje, está [archivado desde marzo de 2025](https://github.com/huggingface/peft/pull/3190), según quien lo mantenía.
+# También los vivos pueden morir deprisa: AutoGPTQ, que en 2023 era lo normal para modelos de lenguaje, está [archivado desde marzo de 2025](https://github.com/huggingface/peft/pull/3190), según quien lo mantenía.
 # %% [markdown] lang="en" row="42" slide="subslide"
 # ### The slide's list of projects
 #
@@ -505,7 +510,7 @@ tables.show(
 # | NVIDIA Model Optimizer | quantizing, pruning and distilling for TensorRT | [0.43, 2026-04-09](https://nvidia.github.io/Model-Optimizer/pr-preview/pr-1027/reference/0_changelog.html) |
 # | ONNX Runtime | the quantizer that you use here | the one of your environment, which prints its version further down |
 #
-# Living ones die fast, too: AutoGPTQ, which in 2023 was the usual choice for language models, has been [archived since March 2025](https://github.com/huggingface/peft/pull/3190), according to who maintained it.
+# Living ones can die fast, too: AutoGPTQ, which in 2023 was the usual choice for language models, has been [archived since March 2025](https://github.com/huggingface/peft/pull/3190), according to its maintainer.
 
 # %% [markdown] lang="es" row="43" slide="slide"
 # ## Cuantizar: menos bits por número
@@ -514,21 +519,21 @@ tables.show(
 #
 # $$q = \mathrm{round}(x / s) + z \qquad \hat{x} = s\,(q - z)$$
 #
-# Si el rango está bien elegido, ningún número se equivoca en más de medio paso: $|x - \hat{x}| \le s/2$. Esto es todo el cuantizador. Los dos detalles que más se olvidan están comentados.
+# Si los datos van de $a$ a $b$, con $a \le 0 \le b$, se toma $s = (b - a)/255$ y $z = \mathrm{round}(-128 - a/s)$; lo que cae fuera del rango se **satura**: se queda en −128 o en 127. Dentro, ningún número se equivoca en más de medio paso: $|x - \hat{x}| \le s/2$. Esto es todo el cuantizador. Los dos detalles que más se olvidan están comentados.
 # %% [markdown] lang="en" row="43" slide="slide"
-# ## Quantizing: fewer bits a number
+# ## Quantizing: fewer bits per number
 #
-# A `float32` takes 32 bits. Quantizing to 8 bits is storing, for each number $x$, an integer $q$ between −128 and 127, and besides two numbers for the whole table: the **scale** $s$ (what one step is worth) and the **zero point** $z$ (which integer stands for zero):
+# A `float32` takes 32 bits. Quantizing to 8 bits is storing, for each number $x$, an integer $q$ between −128 and 127, plus two numbers for the whole table: the **scale** $s$ (what one step is worth) and the **zero point** $z$ (which integer stands for zero):
 #
 # $$q = \mathrm{round}(x / s) + z \qquad \hat{x} = s\,(q - z)$$
 #
-# With the range well chosen, no number is off by more than half a step: $|x - \hat{x}| \le s/2$. This is the whole quantizer. The two details that are most often forgotten have a comment.
+# If the data go from $a$ to $b$, with $a \le 0 \le b$, one takes $s = (b - a)/255$ and $z = \mathrm{round}(-128 - a/s)$; what falls outside the range **saturates**: it stays at −128 or 127. Inside, no number is off by more than half a step: $|x - \hat{x}| \le s/2$. This is the whole quantizer. The two details that are most often forgotten have a comment.
 
 
 # %% slide="subslide"
 @dataclass(frozen=True)
 class Quantized:
-    """`codes` (int8, the shape of the original), `scale` (float32) and `zero` (int8): one, or one a channel."""
+    """`codes` (int8, the shape of the original), `scale` (float32) and `zero` (int8): one, or one per channel."""
 
     codes: np.ndarray
     scale: np.ndarray
@@ -569,7 +574,7 @@ print(tr(es="vuelta:", en="back:"), small.values().round(4))
 #
 # **Predice:** ¿cuántas veces más pequeño que el original es el archivo con los pesos redondeados a 8 bits pero guardados en `float32`?
 # %% [markdown] lang="en" row="43" slide="subslide"
-# Now, all the weights of the network. There is a widespread version that does the same sum and then stores the result, rounded already, in `float32`. It is called *fake quantization*, and it serves to study how much is lost, or to train with the rounding in place.
+# Now, all the weights of the network. There is a widespread version that does the same arithmetic and then stores the result, rounded already, in `float32`. It is called *fake quantization*, and it serves to study how much is lost, or to train with the rounding in place.
 #
 # **Predict:** how many times smaller than the original is the file with the weights rounded to 8 bits but stored in `float32`?
 
@@ -636,7 +641,7 @@ tables.show(
     bench.record("06a/storage", rows),
     columns={
         "what": tr(es="pesos", en="weights"),
-        "itemsize": tr(es="bytes por número", en="bytes a number"),
+        "itemsize": tr(es="bytes por número", en="bytes per number"),
         "memory_kb": tr(es="en memoria (kB)", en="in memory (kB)"),
         "disk_kb": tr(es="en disco (kB)", en="on disk (kB)"),
         "gzip_kb": tr(es="con gzip (kB)", en="gzipped (kB)"),
@@ -656,7 +661,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="43" slide="subslide"
-# El tipo con el que se guarda es lo que cuenta: mira siempre `dtype`, `itemsize` y el tamaño del archivo. Las dos últimas filas aciertan lo mismo porque contienen los mismos valores. La simulada tiene pocos valores distintos, y por eso `gzip` la encoge; pero `gzip` no ahorra memoria al ejecutar: hay que descomprimir antes de multiplicar.
+# El tipo con el que se guarda es lo que cuenta: mira siempre `dtype`, `itemsize` y el tamaño del archivo. Las dos últimas filas aciertan lo mismo porque contienen los mismos valores, y aquí las dos calculan en `float32`. La simulada tiene pocos valores distintos, y por eso `gzip` la encoge; pero `gzip` no ahorra memoria al ejecutar: hay que descomprimir antes de multiplicar.
 #
 # ### Rangos que no cruzan el cero, constantes y ceros
 #
@@ -664,7 +669,7 @@ compare(
 #
 # **Predice:** con los números de 5 a 6, ¿cuál será su mayor error?
 # %% [markdown] lang="en" row="43" slide="subslide"
-# What counts is the type in which it is stored: always look at `dtype`, `itemsize` and the size of the file. The last two rows are right equally often because they contain the same values. The fake one has few different values, and so `gzip` shrinks it; but `gzip` saves no memory when running: one has to decompress before multiplying.
+# What counts is the type in which it is stored: always look at `dtype`, `itemsize` and the size of the file. The last two rows are right equally often because they contain the same values, and here both compute in `float32`. The fake one has few different values, and so `gzip` shrinks it; but `gzip` saves no memory when running: one has to decompress before multiplying.
 #
 # ### Ranges that do not cross zero, constants and zeros
 #
@@ -739,7 +744,7 @@ compare(
 #
 # ### ¿Hasta cuántos bits se puede bajar?
 #
-# Los enteros de menos de 8 bits no existen en tu procesador: aquí los guardamos en un `int8` y **contamos** los bits que harían falta. Dos maneras: una escala para toda la matriz, o una por canal de salida.
+# Los enteros de menos de 8 bits no existen en tu procesador: aquí los guardamos en un `int8`, **contamos** los bits que harían falta, y redondeamos solo los pesos. Dos maneras: una escala para toda la matriz, o una por canal de salida.
 #
 # **Predice:** con una escala por canal, ¿con cuántos bits empieza a perder la red más de un punto de exactitud?
 # %% [markdown] lang="en" row="43 45" slide="subslide"
@@ -747,16 +752,16 @@ compare(
 #
 # ### How few bits will do?
 #
-# Integers of fewer than 8 bits do not exist in your processor: here we keep them in an `int8` and **count** the bits that they would take. Two ways: one scale for the whole matrix, or one for each output channel.
+# Integers of fewer than 8 bits do not exist in your processor: here we keep them in an `int8`, **count** the bits that they would take, and round only the weights. Two ways: one scale for the whole matrix, or one for each output channel.
 #
-# **Predict:** with one scale a channel, at how many bits does the network begin to lose more than one point of accuracy?
+# **Predict:** with one scale per channel, at how many bits does the network begin to lose more than one point of accuracy?
 
 # %%
 bits_where_it_begins_to_lose = None
 
 # %% slide="fragment"
 BITS = (8, 6, 5, 4, 3, 2)
-some = slice(0, 1500)
+some = slice(0, 1000)
 base_hits = fashion.hits(network, test_images[some], test_labels[some])
 rows = []
 for bits in BITS:
@@ -779,7 +784,7 @@ bench.record("06a/bits", rows)
 fig, (left, right_ax) = plots.subplots(1, 2, figsize=(9.2, 3.6))
 for kind, text in (
     ("tensor", tr(es="una escala", en="one scale")),
-    ("channel", tr(es="una por canal", en="one a channel")),
+    ("channel", tr(es="una por canal", en="one per channel")),
 ):
     mine = [row for row in rows if row["scales"] == kind]
     left.errorbar(
@@ -795,10 +800,10 @@ for kind, text in (
     )
 left.set_yscale("symlog", linthresh=2)
 left.set_yticks([0, -1, -3, -10, -30], ["0", "−1", "−3", "−10", "−30"])
-left.set_xlabel(tr(es="bits por peso", en="bits a weight"))
+left.set_xlabel(tr(es="bits por peso", en="bits per weight"))
 left.set_ylabel(tr(es="cambio de la exactitud (puntos)", en="change in accuracy (points)"))
 left.set_title(tr(es="Aguanta hasta que se hunde", en="It holds until it sinks"))
-right_ax.set_xlabel(tr(es="bits por peso", en="bits a weight"))
+right_ax.set_xlabel(tr(es="bits por peso", en="bits per weight"))
 right_ax.set_ylabel(tr(es="pesos redondeados a cero (%)", en="weights rounded to zero (%)"))
 right_ax.set_title(tr(es="Capa oculta", en="Hidden layer"))
 left.legend()
@@ -951,15 +956,15 @@ tables.show(
         "model": tr(es="modelo", en="model"),
         "batch": tr(es="lote", en="batch"),
         "kind": tr(es="cuantización", en="quantization"),
-        "us": tr(es="µs por foto", en="µs a photo"),
+        "us": tr(es="µs por foto", en="µs per photo"),
         "faster": tr(es="veces más rápido que float32", en="times as fast as float32"),
         "low": tr(es="de (95 %)", en="from (95 %)"),
         "high": tr(es="a", en="to"),
         "disk": tr(es="veces más pequeño", en="times smaller"),
     },
     caption=tr(
-        es=f"ONNX Runtime {ort.__version__}, un hilo: el mismo archivo cuatro veces menor, cuatro resultados",
-        en=f"ONNX Runtime {ort.__version__}, one thread: the same file four times smaller, four results",
+        es=f"ONNX Runtime {ort.__version__}, un hilo: archivos cuatro veces menores, y tiempos que bajan o suben",
+        en=f"ONNX Runtime {ort.__version__}, one thread: files four times smaller, and times that go down or up",
     ),
 )
 compare(
@@ -977,16 +982,20 @@ compare(
 
 # %% slide="fragment"
 def time_by_operation(path, batch, calls=15):
-    """{operation: microseconds a call}, from ONNX Runtime's own profiler."""
+    """{operation: microseconds per call}, from ONNX Runtime's own profiler."""
     session = open_session(path, profile=workspace() / "profile")
     x = test_images[:batch].numpy()
     for _ in range(calls):
         session.run(None, {"x": x})
     events = json.loads(Path(session.end_profiling()).read_text())
-    spent = Counter()
+    durations, spent = defaultdict(list), Counter()
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            spent[event["args"]["op_name"]] += event["dur"] / calls
+            durations[event["args"]["op_name"], event["name"]].append(event["dur"])
+    # es: la mediana de cada nodo: una llamada interrumpida no cuenta
+    # en: the median of each node: a call that was interrupted does not count
+    for (operation, _), measured in durations.items():
+        spent[operation] += float(np.median(measured))
     return dict(spent.most_common())
 
 
@@ -1001,7 +1010,7 @@ tables.show(
     columns={
         "kind": tr(es="versión", en="version"),
         "operation": tr(es="operación", en="operation"),
-        "us": tr(es="µs por llamada", en="µs a call"),
+        "us": tr(es="µs por llamada", en="µs per call"),
         "share": tr(es="parte del total", en="share of the total"),
     },
     formats={"share": ".0%"},
@@ -1012,23 +1021,23 @@ tables.show(
 )
 
 # %% [markdown] lang="es" row="44" slide="subslide"
-# Casi todo es `ConvInteger`, la convolución entera que acumula en 32 bits y devuelve enteros. No está fusionada con lo que la rodea ni tiene el cuidado de las otras dos: quienes mantienen ONNX Runtime lo [dicen así desde 2022](https://github.com/microsoft/onnxruntime/issues/12854) («no tenemos optimizaciones especiales para ConvInteger») y recomiendan la estática en redes convolucionales; con la versión que tienes, las medidas de arriba dicen si sigue siendo verdad. El perceptrón ancho es el caso contrario: con una foto, el tiempo se va en **traer los pesos de la memoria**, y con un byte por peso en vez de cuatro hay que traer la cuarta parte. Con lotes de 64, cada peso que llega se usa 64 veces, manda el cálculo y la ventaja cambia.
+# Casi todo es `ConvInteger`, la convolución entera que acumula en 32 bits y devuelve enteros. Ni está fusionada con lo que la rodea ni tan optimizada como `Conv` y `QLinearConv`: quienes mantienen ONNX Runtime lo [dicen así desde 2022](https://github.com/microsoft/onnxruntime/issues/12854) («no tenemos optimizaciones especiales para ConvInteger») y recomiendan la estática en redes convolucionales; con la versión que tienes, las medidas de arriba dicen si sigue siendo verdad. El perceptrón ancho es el caso contrario: con una foto, el tiempo se va en **traer los pesos de la memoria**, y con un byte por peso en vez de cuatro hay que traer la cuarta parte. Si además así caben en una caché más rápida (aquí pasan de 23 MB a 6), la ventaja puede pasar de cuatro. Con lotes de 64, cada peso que llega se usa 64 veces, manda el cálculo y la ventaja cambia.
 #
 # La regla, entonces, no es «menos bits, más deprisa», sino tres preguntas: ¿qué limita, la memoria o el cálculo? ¿Hay *kernel* para esa operación y ese tipo? ¿Qué sabe hacer el procesador? La tercera también se puede medir.
 #
 # ### Qué cambia el procesador: VNNI
 #
-# Las instrucciones VNNI (y las equivalentes de ARM) multiplican y acumulan cuatro pares de enteros de 8 bits de una vez, en un acumulador de 32. Sin ellas hacen falta tres instrucciones. oneDNN, la biblioteca que usa PyTorch en la CPU, acepta una variable de entorno con la que finge que el procesador es más viejo. Si el tuyo no las tiene, la tabla de abajo será más corta: `mlprod doctor` dice lo que hay.
+# Las instrucciones VNNI (y las equivalentes de ARM) multiplican cuatro pares de enteros de 8 bits y suman los productos a un acumulador de 32, con una sola instrucción. Sin ellas hacen falta tres, y la suma intermedia, de 16 bits, puede saturarse: la misma red int8 puede acertar menos en un procesador viejo. Para esos, [la guía de ONNX Runtime](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) aconseja `reduce_range=True`, que deja los pesos en 7 bits. oneDNN, la biblioteca que usa PyTorch en la CPU, acepta una variable de entorno con la que finge que el procesador es más viejo. Al fingirlo se pierde también lo que llegó después (las instrucciones de `bfloat16`, y AMX, que multiplica bloques enteros): si tu procesador tiene AMX, la diferencia que midas es de las dos. Si el tuyo no tiene VNNI, la tabla de abajo será más corta: `mlprod doctor` dice lo que hay.
 #
 # **Predice:** si tu procesador tiene VNNI, ¿cuántas veces más rápido multiplica matrices `int8` con esas instrucciones que sin ellas?
 # %% [markdown] lang="en" row="44" slide="subslide"
-# Nearly all of it is `ConvInteger`, the integer convolution that accumulates in 32 bits and returns integers. It is not fused with what surrounds it, nor has it the care of the other two: ONNX Runtime's maintainers [have said so since 2022](https://github.com/microsoft/onnxruntime/issues/12854) ("we don't have special performance optimization on ConvInteger yet") and recommend the static way for convolutional networks; whether it is still true in the version that you have, the measures above tell. The wide perceptron is the opposite case: with one photo the time goes into **fetching the weights from memory**, and with one byte a weight instead of four there is a quarter to fetch. In batches of 64 each weight that arrives is used 64 times, computing rules, and the advantage changes.
+# Nearly all of it is `ConvInteger`, the integer convolution that accumulates in 32 bits and returns integers. It is neither fused with what surrounds it nor as well optimised as `Conv` and `QLinearConv`: ONNX Runtime's maintainers [have said so since 2022](https://github.com/microsoft/onnxruntime/issues/12854) ("we don't have special performance optimization on ConvInteger yet") and recommend the static way for convolutional networks; the measurements above tell you whether it is still true in your version. The wide perceptron is the opposite case: with one photo the time goes into **fetching the weights from memory**, and with one byte per weight instead of four there is a quarter to fetch. If they then also fit in a faster cache (here they go from 23 MB to 6), the advantage can exceed four. In batches of 64 each weight that arrives is used 64 times, computation dominates, and the advantage changes.
 #
 # So the rule is not "fewer bits, faster" but three questions: what is the limit, memory or computing? Is there a kernel for that operation and that type? What can the processor do? The third one can be measured, too.
 #
 # ### What the processor changes: VNNI
 #
-# VNNI instructions (and their ARM equivalents) multiply and accumulate four pairs of 8-bit integers at once, in an accumulator of 32. Without them it takes three instructions. oneDNN, the library that PyTorch uses on the CPU, takes an environment variable by which it pretends that the processor is older. If yours lacks them, the table below will be shorter: `mlprod doctor` says what there is.
+# VNNI instructions (and their ARM equivalents) multiply four pairs of 8-bit integers and add the products to a 32-bit accumulator, in a single instruction. Without them it takes three, and the intermediate sum, of 16 bits, may saturate: the same int8 network may be right less often on an old processor. For those, [ONNX Runtime's guide](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) recommends `reduce_range=True`, which leaves the weights in 7 bits. oneDNN, the library that PyTorch uses on the CPU, takes an environment variable by which it pretends that the processor is older. Pretending also takes away whatever came later (the `bfloat16` instructions, and AMX, which multiplies whole tiles): if your processor has AMX, the difference that you measure is due to both. If yours lacks VNNI, the table below will be shorter: `mlprod doctor` says what there is.
 #
 # **Predict:** if your processor has VNNI, how many times as fast does it multiply `int8` matrices with those instructions as without them?
 
@@ -1066,7 +1075,9 @@ has = machine.vector_instructions()
 # en: the one most like this that lacks those instructions
 older = {"AVX512-VNNI": "AVX512_CORE", "AVX-VNNI": "AVX2"}
 without = next((older[name] for name in has if name in older), None)
-pretended = {without: tr(es="sin VNNI", en="without VNNI")} if without else {}
+pretended = (
+    {without: tr(es="sin VNNI ni posteriores", en="without VNNI or newer")} if without else {}
+)
 pretended["DEFAULT"] = tr(es="como es", en="as it is")
 rows, by_processor = [], {}
 for setting, text in pretended.items():
@@ -1097,13 +1108,13 @@ if len(by_processor) == 2:
     )
 
 # %% [markdown] lang="es" row="44" slide="subslide"
-# Mira también la fila de `bfloat16`: en un procesador con instrucciones para ese tipo, 16 bits van más deprisa que 32; sin ellas, **mucho más despacio**, porque hay que emularlas. «16 bits son más rápidos que 32», como dice la diapositiva, es una propiedad del hardware.
+# Mira también las filas de `bfloat16`: en un procesador con instrucciones para ese tipo, 16 bits van más deprisa que 32; sin ellas, **más despacio**, porque hay que emularlas. «16 bits son más rápidos que 32», como dice la diapositiva, es una propiedad del hardware.
 #
-# **¿Y los lotes más grandes?** Con los pesos a la cuarta parte caben más fotos en la misma memoria, pero solo si también encogen las **activaciones**, que son lo que crece con el lote. La cuantización estática las guarda en 8 bits entre capa y capa; una que solo cuantiza los pesos, no. Haz la cuenta con esta red: cada foto deja a su paso los números que cuenta la celda siguiente.
+# **¿Y los lotes más grandes?** Con los pesos a la cuarta parte caben más fotos en la misma memoria, pero pocas más mientras no encojan también las **activaciones**, que son lo que crece con el lote. La cuantización estática las guarda en 8 bits entre capa y capa; una que solo cuantiza los pesos, no. Haz la cuenta con esta red: cada foto deja a su paso los números que cuenta la celda siguiente.
 # %% [markdown] lang="en" row="44" slide="subslide"
-# Look at the `bfloat16` rows, too: on a processor with instructions for that type 16 bits are faster than 32; without them **much slower**, because they have to be emulated. "16 bits are faster than 32", as the slide says, is a property of the hardware.
+# Look at the `bfloat16` rows, too: on a processor with instructions for that type 16 bits are faster than 32; without them they are **slower**, because they have to be emulated. "16 bits are faster than 32", as the slide says, is a property of the hardware.
 #
-# **And the bigger batches?** With the weights at a quarter more photos fit in the same memory, but only if the **activations**, which are what grows with the batch, shrink too. Static quantization keeps them in 8 bits between layers; one that quantizes only the weights does not. Do the sum with this network: each photo leaves behind the numbers that the next cell counts.
+# **And the bigger batches?** With the weights at a quarter of their size more photos fit in the same memory, but few more unless the **activations**, which are what grows with the batch, shrink too. Static quantization keeps them in 8 bits between layers; one that quantizes only the weights does not. Do the arithmetic with this network: each photo leaves behind the numbers that the next cell counts.
 
 # %% slide="fragment"
 with torch.no_grad():
@@ -1135,12 +1146,12 @@ tables.show(
     columns={
         "what": tr(es="tipo", en="type"),
         "weights_kb": tr(es="pesos (kB)", en="weights (kB)"),
-        "photo_kb": tr(es="activaciones por foto (kB)", en="activations a photo (kB)"),
+        "photo_kb": tr(es="activaciones por foto (kB)", en="activations per photo (kB)"),
         "batch": tr(es="fotos que caben en 16 MB", en="photos that fit in 16 MB"),
     },
     caption=tr(
         es="Cuántas caben a la vez: una cuenta, no una medida",
-        en="How many fit at once: a sum, not a measure",
+        en="How many fit at once: arithmetic, not a measurement",
     ),
 )
 
@@ -1232,11 +1243,11 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="45" slide="subslide"
-# `bfloat16` **no es más preciso** que `float16`: tiene más rango y menos precisión. Es «el secreto» de las TPU de la diapositiva porque al entrenar lo que mata es el rango. Compruébalo con los gradientes de nuestra red: una parte de ellos es más pequeña que el menor `float16`.
+# `bfloat16` **no es más preciso** que `float16`: tiene más rango y menos precisión. Es «el secreto» de las TPU de la diapositiva porque al entrenar lo que suele faltar es rango. Compruébalo con los gradientes de nuestra red: una parte de ellos es más pequeña que el menor `float16`.
 #
 # **Predice:** ¿qué porcentaje de los gradientes se convierte en cero al pasarlos a `float16`?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# `bfloat16` is **not more precise** than `float16`: it has more range and less precision. It is "the secret" of the slide's TPUs because what kills in training is the range. Check it with the gradients of our network: part of them are smaller than the smallest `float16`.
+# `bfloat16` is **not more precise** than `float16`: it has more range and less precision. It is "the secret" of the slide's TPUs because what usually runs short in training is range. Check it with the gradients of our network: some of them are smaller than the smallest `float16`.
 #
 # **Predict:** what percentage of the gradients turns into zero when converted to `float16`?
 
@@ -1278,7 +1289,10 @@ tables.show(
     bench.record("06a/gradients", rows),
     columns={
         "how": tr(es="formato", en="format"),
-        "lost": tr(es="gradientes que pasan a cero (%)", en="gradients that become zero (%)"),
+        "lost": tr(
+            es="gradientes que pasan a cero o a infinito (%)",
+            en="gradients that become zero or infinite (%)",
+        ),
         "coarse": tr(es="con menos cifras de las debidas (%)", en="with fewer digits than due (%)"),
     },
     caption=tr(
@@ -1300,15 +1314,15 @@ compare(
 #
 # Un entero de 8 bits tiene 256 pasos iguales para todo el rango, y **un solo** valor enorme los estira todos. Multiplicamos por 40 un peso, el mayor de la capa oculta, y cuantizamos.
 #
-# **Predice:** ¿por cuánto se multiplica el error típico (la raíz de la media de los cuadrados) de los **demás** pesos, si hay una escala para toda la matriz?
+# **Predice:** ¿por cuánto se multiplica el error RMS (la raíz de la media de sus cuadrados) de los **demás** pesos, si hay una escala para toda la matriz?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` goes on losing digits (*subnormal* numbers). Multiplying the loss by 1024 before deriving, and dividing the gradient afterwards in `float32`, moves all gradients to where `float16` has numbers. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
+# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` goes on losing digits (*subnormal* numbers). Multiplying the loss by 1024 before differentiating, and dividing the gradient afterwards in `float32`, moves all gradients to where `float16` has numbers. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
 #
 # ### An outlier
 #
-# An 8-bit integer has 256 equal steps for the whole range, and **a single** huge value stretches them all. We multiply one weight by 40, the largest of the hidden layer, and quantize.
+# An 8-bit integer has 256 equal steps for the whole range, and **a single** huge value stretches them all. We take one weight, the largest of the hidden layer, multiply it by 40, and quantize.
 #
-# **Predict:** by how much is the typical error (the root of the mean of squares) of the **other** weights multiplied, if there is one scale for the whole matrix?
+# **Predict:** by how much is the RMS error (the root of the mean of its squares) of the **other** weights multiplied, if there is one scale for the whole matrix?
 
 # %%
 times_the_error_with_an_outlier = None
@@ -1330,7 +1344,7 @@ def typical_error(x, **how):
 rows = []
 for text, how in (
     (tr(es="una escala", en="one scale"), {}),
-    (tr(es="una por canal (fila)", en="one a channel (row)"), {"axis": 0}),
+    (tr(es="una por canal (fila)", en="one per channel (row)"), {"axis": 0}),
     (
         tr(
             es="una escala, recortando al máximo de antes",
@@ -1345,7 +1359,7 @@ tables.show(
     bench.record("06a/outlier", rows),
     columns={
         "how": tr(es="escalas", en="scales"),
-        "before": tr(es="error típico", en="typical error"),
+        "before": tr(es="error RMS", en="RMS error"),
         "after": tr(es="con un atípico", en="with an outlier"),
         "times": tr(es="veces", en="times"),
     },
@@ -1363,17 +1377,17 @@ compare(
 #
 # ### ¿Dónde recortar?
 #
-# Recortar más estrecha los pasos (menos error de redondeo) y satura más valores (más error de recorte). Hay un punto medio, y se busca: se prueban muchos umbrales y se queda el de menor error. Los números de esta tabla tienen colas largas (una *t* de Student con tres grados de libertad), como muchas activaciones.
+# Recortar más estrecha los pasos (menos error de redondeo) y satura más valores (más error de recorte). Hay un punto óptimo entre los dos, y se busca: se prueban muchos umbrales y se elige el de menor error. Los números que se cuantizan aquí tienen colas largas (una *t* de Student con tres grados de libertad), como muchas activaciones.
 #
-# **Predice:** con **4 bits**, ¿en qué parte del máximo está el mejor umbral, en %?
+# **Predice:** con **4 bits**, ¿a qué porcentaje del máximo está el mejor umbral?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# With one scale a channel the damage stays in one row. Clipping saves the others, too, at the price of being far off in one; if that one matters (in language models they do), it is a bad idea.
+# With one scale per channel the damage stays in one row. Clipping saves the others, too, at the price of being far off in one; if that one matters (in language models they do), it is a bad idea.
 #
 # ### Where to clip?
 #
-# Clipping more narrows the steps (less rounding error) and saturates more values (more clipping error). There is a middle, and one searches for it: many thresholds are tried, and the one of least error stays. The numbers of this table have long tails (a Student's *t* of three degrees of freedom), as many activations do.
+# Clipping more narrows the steps (less rounding error) and saturates more values (more clipping error). There is a sweet spot, and one searches for it: many thresholds are tried, and the one with the least error is kept. The numbers quantized here have long tails (a Student's *t* of three degrees of freedom), as many activations do.
 #
-# **Predict:** with **4 bits**, at which part of the maximum is the best threshold, in %?
+# **Predict:** with **4 bits**, at what percentage of the maximum is the best threshold?
 
 # %%
 best_threshold_percent = None
@@ -1400,7 +1414,7 @@ for bits, errors in curves.items():
     ax.plot(100 * shares[best], errors[best], "o", color=line.get_color())
 ax.set_yscale("log")
 ax.set_xlabel(tr(es="umbral (% del máximo)", en="threshold (% of the maximum)"))
-ax.set_ylabel(tr(es="error típico", en="typical error"))
+ax.set_ylabel(tr(es="error RMS", en="RMS error"))
 ax.set_title(
     tr(es="Con menos bits conviene recortar más", en="With fewer bits it pays to clip more")
 )
@@ -1408,8 +1422,8 @@ ax.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Error según el umbral de recorte, con 8 y con 4 bits: las dos curvas bajan y vuelven a subir; el mínimo de 4 bits está en un umbral mucho menor",
-        en="Error by the clipping threshold, with 8 and with 4 bits: both curves go down and up again; the minimum for 4 bits is at a much lower threshold",
+        es="Error según el umbral de recorte, con 8 y con 4 bits: las dos curvas bajan y vuelven a subir, la de 8 apenas; el mínimo de 4 bits está en un umbral mucho menor",
+        en="Error by the clipping threshold, with 8 and with 4 bits: both curves go down and up again, the one for 8 hardly; the minimum for 4 bits is at a much lower threshold",
     ),
 )
 bench.record(
@@ -1438,11 +1452,11 @@ compare(
 # %% [markdown] lang="es" row="48" slide="slide"
 # ## Podar: primero, un árbol
 #
-# La poda es de los árboles de decisión (CART, 1984). Un árbol que crece sin límite se aprende el ruido; podarlo es sustituir ramas enteras por una hoja. ¿Cuáles? La poda por **coste y complejidad** pone precio a cada hoja: minimiza
+# La poda viene de los árboles de decisión (CART, 1984). Un árbol que crece sin límite se aprende el ruido; podarlo es sustituir ramas enteras por una hoja. ¿Cuáles? La poda por **coste y complejidad** pone precio a cada hoja: minimiza
 #
 # $$R_\alpha(T) = R(T) + \alpha\,|T|$$
 #
-# donde $R(T)$ es la impureza que queda y $|T|$ el número de hojas. Para cada rama $t$ hay un precio a partir del cual no compensa tenerla: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$. Se corta siempre la de menor $g$, **el eslabón más débil**, y se repite; sale una sucesión de árboles, cada uno dentro del anterior. Aquí está entera, sobre un árbol de scikit-learn, con 49 números por foto (medias de cuadros de 4×4 píxeles).
+# donde $R(T)$ es la impureza que queda y $|T|$ el número de hojas. De cada nodo $t$ cuelga una rama $T_t$; con $R(t)$, la impureza si el nodo fuese una hoja, hay un precio a partir del cual no compensa tenerla: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$, lo que cada hoja de más ahorra en impureza. Se corta siempre la de menor $g$, **el eslabón más débil**, y se repite; sale una sucesión de árboles, cada uno dentro del anterior. Aquí está entera, sobre un árbol de scikit-learn, con 49 números por foto (medias de cuadros de 4×4 píxeles).
 # %% [markdown] lang="en" row="48" slide="slide"
 # ## Pruning: a tree first
 #
@@ -1450,7 +1464,7 @@ compare(
 #
 # $$R_\alpha(T) = R(T) + \alpha\,|T|$$
 #
-# where $R(T)$ is the impurity that is left and $|T|$ the number of leaves. For each branch $t$ there is a price from which it is not worth having: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$. One always cuts the one of least $g$, **the weakest link**, and repeats; out comes a sequence of trees, each inside the one before. Here it is in full, on a tree of scikit-learn, with 49 numbers a photo (means of squares of 4×4 pixels).
+# where $R(T)$ is the impurity that is left and $|T|$ the number of leaves. From each node $t$ hangs a branch $T_t$; with $R(t)$, the impurity if the node were a leaf, there is a price from which the branch is not worth having: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$, what each extra leaf saves in impurity. One always cuts the one of least $g$, **the weakest link**, and repeats; out comes a sequence of trees, each inside the one before. Here it is in full, on a scikit-learn tree, with 49 numbers per photo (means of squares of 4×4 pixels).
 
 
 # %% slide="subslide"
@@ -1610,17 +1624,17 @@ compare(
 )
 
 # %% [markdown] lang="es" row="48" slide="subslide"
-# El error de entrenamiento **nunca** pide podar: cada hoja que quitas lo empeora o lo deja igual, así que siempre elige $\alpha = 0$. Los árboles encogen muchas veces sin perder nada que se distinga de la suerte. Tres cosas pasarán tal cual a las redes: hay que elegir con datos que no se han visto, quitar **cambia la estructura** (un nodo menos es un nodo menos), y lo que se quita se ordena por lo que cuesta quitarlo.
+# El error de entrenamiento **nunca** pide podar: cada hoja que quitas lo empeora o lo deja igual, así que siempre elige $\alpha = 0$. La validación, en cambio, se queda con una parte de las hojas, y con datos nuevos acierta lo mismo o más: compara las dos últimas columnas. Tres cosas pasarán tal cual a las redes: hay que elegir con datos que no se han visto, quitar **cambia la estructura** (un nodo menos es un nodo menos), y lo que se quita se ordena por lo que cuesta quitarlo.
 #
 # ## Podar una red, método 1: quitar unidades
 #
-# Una unidad oculta es una fila de la matriz que entra en ella, un número del vector de sesgos y una **columna de la matriz siguiente**. Quitarla de verdad es quitar las tres cosas. Si la unidad estaba muerta (su salida es siempre cero), la función no cambia en nada.
+# Una unidad oculta es una fila de la matriz que entra en ella, un número del vector de sesgos y una **columna de la matriz siguiente**. Quitarla de verdad es quitar las tres cosas. En una convolución, la unidad es un canal de salida; si después se aplana, su «columna» son las 49 que leen sus 7×7 píxeles. Si la unidad estaba muerta (su salida es siempre cero), la función no cambia en nada.
 # %% [markdown] lang="en" row="48" slide="subslide"
-# The training error **never** asks for pruning: each leaf that you remove worsens it or leaves it as it is, so it always chooses $\alpha = 0$. Trees shrink many times over without losing anything that can be told from luck. Three things will carry over to networks as they are: one has to choose with data that have not been seen, removing **changes the structure** (a node less is a node less), and what is removed is ordered by what removing it costs.
+# The training error **never** asks for pruning: each leaf that you remove worsens it or leaves it as it is, so it always chooses $\alpha = 0$. Validation, on the other hand, keeps a part of the leaves, and on new data is right as often or more: compare the last two columns. Three things will carry over to networks as they are: one has to choose with data that have not been seen, removing **changes the structure** (a node less is a node less), and what is removed is ordered by what removing it costs.
 #
 # ## Pruning a network, method 1: removing units
 #
-# A hidden unit is a row of the matrix that goes into it, a number of the vector of biases, and a **column of the next matrix**. Really removing it is removing all three. If the unit was dead (its output is always zero), the function does not change at all.
+# A hidden unit is a row of the matrix that goes into it, a number of the vector of biases, and a **column of the next matrix**. Really removing it is removing all three. In a convolution the unit is an output channel; if it is flattened afterwards, its "column" is the 49 that read its 7×7 pixels. If the unit was dead (its output is always zero), the function does not change at all.
 
 
 # %% row="49" slide="subslide"
@@ -1761,17 +1775,17 @@ for text, predicted, name in (
     compare(text, predicted=predicted, measured=removing.faster(name, "original").median, unit="×")
 
 # %% [markdown] lang="es" row="49" slide="subslide"
-# La mitad de las unidades es **la cuarta parte** de los pesos: cada matriz pierde la mitad de sus filas y la mitad de sus columnas. El tiempo baja menos que los MAC, porque hay gastos fijos. Y la de los ceros multiplica por cero exactamente igual de despacio. (Aquí las unidades se han elegido al azar, y la exactitud cae; falta saber **cuáles** quitar y volver a entrenar un poco, que es lo que se hizo con la podada de la tabla del principio.)
+# La mitad de las unidades es, casi, **la cuarta parte** de los pesos: las capas intermedias pierden la mitad de sus filas y la mitad de sus columnas. El tiempo baja menos que los MAC, porque hay gastos fijos y porque las matrices pequeñas aprovechan peor el procesador. Y la de los ceros multiplica por cero exactamente igual de despacio. (Aquí las unidades se han elegido al azar, y la exactitud cae; falta saber **cuáles** quitar y volver a entrenar un poco, que es lo que se hizo con la podada de la tabla del principio.)
 #
 # ## Método 2: poner a cero los pesos menos útiles
 #
 # Para esta parte, un perceptrón de toda la vida (300 y 100 unidades ocultas), que se reentrena en segundos. El criterio más sencillo es la **magnitud**: fuera los pesos más pequeños. Atención a los detalles que se olvidan: se compara $|w|$, no $w$; los sesgos no se tocan; y si se vuelve a entrenar, la **máscara** se aplica después de *cada* paso, o los ceros reviven.
 # %% [markdown] lang="en" row="49" slide="subslide"
-# Half of the units are **a quarter** of the weights: each matrix loses half of its rows and half of its columns. The time goes down less than the MACs, because there are fixed costs. And the one with the zeros multiplies by zero exactly as slowly. (Here the units were chosen at random, and accuracy drops; what remains is to know **which** to remove, and to train a little more, which is what was done with the pruned one of the table at the beginning.)
+# Half of the units are nearly **a quarter** of the weights: the layers in the middle lose half of their rows and half of their columns. The time goes down less than the MACs, because there are fixed costs and because small matrices use the processor less well. And the one with the zeros multiplies by zero just as slowly. (Here the units were chosen at random, and accuracy drops; what remains is to know **which** to remove, and to train a little more, which is what was done with the pruned one of the table at the beginning.)
 #
 # ## Method 2: setting the least useful weights to zero
 #
-# For this part, an old-fashioned perceptron (300 and 100 hidden units) that is trained again in seconds. The simplest criterion is **magnitude**: out with the smallest weights. Mind the details that get forgotten: one compares $|w|$, not $w$; biases are left alone; and if one trains again, the **mask** is applied after *each* step, or the zeros come back to life.
+# For this part, an old-fashioned perceptron (300 and 100 hidden units) that can be retrained in seconds. The simplest criterion is **magnitude**: out with the smallest weights. Mind the details that get forgotten: one compares $|w|$, not $w$; biases are left alone; and if one trains again, the **mask** is applied after *each* step, or the zeros come back to life.
 
 
 # %% row="50" slide="subslide"
@@ -1832,13 +1846,17 @@ for name, layerwise in (
     )
 
 # %% [markdown] lang="es" row="50" slide="subslide"
-# Tres maneras de llegar al mismo porcentaje de ceros: **de golpe**; de golpe y **reentrenando** después; y **poco a poco** (se quita una parte, se reentrena, se quita otra), con las mismas épocas en total.
+# Con el mismo 90 % de ceros, el reparto importa: si se ordenan los pesos de todas las capas juntas (*global*), las dos últimas, que tienen menos pesos y más grandes, conservan más que si cada capa pierde lo mismo, y aquí la red lo agradece.
 #
-# **Predice:** con el 95 % de los pesos a cero y reentrenando poco a poco, ¿cuántos **puntos** de exactitud se pierden?
+# Y hay tres maneras de llegar al mismo porcentaje de ceros: **de golpe**; de golpe y **reentrenando** después; y **poco a poco** (se quita una parte, se reentrena, se quita otra). Las dos últimas gastan las mismas épocas en total.
+#
+# **Predice:** con el 95 % de los pesos a cero, podando y reentrenando poco a poco, ¿cuántos **puntos** de exactitud se pierden?
 # %% [markdown] lang="en" row="50" slide="subslide"
-# Three ways of arriving at the same percentage of zeros: **at once**; at once and **trained again** afterwards; and **little by little** (part is removed, one trains, another part is removed), with the same epochs in all.
+# With the same 90 % of zeros, where they go matters: if the weights of all layers are ranked together (*global*), the last two, whose weights are fewer and larger, keep more than if each layer loses the same share, and here the network is better for it.
 #
-# **Predict:** with 95 % of the weights at zero and trained little by little, how many **points** of accuracy are lost?
+# And there are three ways of arriving at the same percentage of zeros: **at once**; at once and **retrained** afterwards; and **little by little** (part is removed, one trains, another part is removed). The last two take the same epochs in all.
+#
+# **Predict:** with 95 % of the weights at zero, pruned and retrained little by little, how many **points** of accuracy are lost?
 
 # %%
 points_lost_at_95 = None
@@ -1869,9 +1887,8 @@ def little_by_little(net, sparsity, epochs, steps=3):
     return net
 
 
-EPOCHS = 3
+EPOCHS = 2
 SPARSITIES = (0.7, 0.9, 0.95, 0.98)
-unpruned = fashion.hits(perceptron, test_images, test_labels)
 # es: la comparación justa: la red entera, con las mismas épocas de más
 # en: the fair comparison: the whole network, with the same additional epochs
 longer = tune(
@@ -1880,7 +1897,7 @@ longer = tune(
 more_trained = fashion.hits(longer, test_images, test_labels)
 WAYS = {
     "at once": tr(es="de golpe", en="at once"),
-    "tuned": tr(es="de golpe, y reentrenar", en="at once, and train again"),
+    "tuned": tr(es="de golpe, y reentrenar", en="at once, then retrain"),
     "iterative": tr(es="poco a poco", en="little by little"),
 }
 rows, masks_kept = [], True
@@ -1909,7 +1926,7 @@ fig, ax = plots.subplots()
 for way, text in WAYS.items():
     mine = [row for row in rows if row["way"] == way]
     ax.errorbar(
-        [f"{row['sparsity']:.0%}" for row in mine],
+        [f"{100 * row['sparsity']:.0f} %" for row in mine],
         [row["gap"] for row in mine],
         yerr=[row["half_interval"] for row in mine],
         fmt="o-",
@@ -1918,18 +1935,19 @@ for way, text in WAYS.items():
     )
 ax.axhline(0, color=plots.FAINT, linewidth=1)
 ax.set_yscale("symlog", linthresh=2)
-ax.set_yticks([1, 0, -1, -3, -10, -30], ["1", "0", "−1", "−3", "−10", "−30"])
+ax.set_yticks([1, 0, -1, -3, -10, -30, -100], ["1", "0", "−1", "−3", "−10", "−30", "−100"])
+ax.set_ylim(-120, 2)
 ax.set_xlabel(tr(es="pesos a cero", en="weights at zero"))
 ax.set_ylabel(tr(es="cambio de la exactitud (puntos)", en="change in accuracy (points)"))
 ax.set_title(
     tr(es="Lo que pierde respecto a la red entera", en="What it loses against the whole network")
 )
-ax.legend()
+ax.legend(loc="upper right")
 plots.show(
     fig,
     alt=tr(
-        es="Puntos de exactitud perdidos según la parte de pesos a cero: de golpe, la red se hunde a partir del 80 o 90 %; reentrenando aguanta mucho más",
-        en="Points of accuracy lost by the share of weights at zero: at once, the network sinks from 80 or 90 % on; trained again it holds much longer",
+        es="Puntos de exactitud perdidos según la parte de pesos a cero: de golpe y sin reentrenar, la red pierde varios puntos con el 70 % y se hunde con el 90 %; reentrenando aguanta mucho más",
+        en="Points of accuracy lost by the share of weights at zero: at once and without retraining, the network loses several points at 70 % and sinks at 90 %; retrained it holds much longer",
     ),
 )
 at_95 = next(row for row in rows if row["sparsity"] == 0.95 and row["way"] == "iterative")
@@ -1945,6 +1963,8 @@ compare(
 )
 
 # %% [markdown] lang="es" row="51" slide="slide"
+# Reentrenar lo cambia casi todo: con ello se quitan siete de cada diez pesos sin que se note. Ir poco a poco gasta las mismas épocas y solo se distingue cuando se quita mucho. Es una sola semilla: no leas en esta figura diferencias más finas.
+#
 # ## ¿«Menos útil»?
 #
 # La diapositiva lo deja con signos de interrogación. Útil para qué, se puede medir: **cuánto sube la pérdida si lo quitas**. Hacerlo con cada peso cuesta una evaluación por peso; por eso se usan atajos:
@@ -1956,24 +1976,26 @@ compare(
 # | gradiente (Taylor) | $\lvert w \cdot \partial L / \partial w \rvert$: lo que cambiaría la pérdida si fuese una recta | una pasada hacia atrás |
 # | pérdida real | $L(\text{sin } w) - L$ | una evaluación por peso |
 #
-# Tomamos pesos al azar de la primera capa, medimos lo que de verdad sube la pérdida con cada uno y miramos si los atajos **ordenan** igual (correlación de rangos de Spearman: 1 es el mismo orden, 0 es ninguno).
+# Tomamos pesos al azar de la primera capa (de píxeles que no son casi siempre negros), medimos lo que de verdad sube la pérdida con cada uno y miramos si los atajos **ordenan** igual (correlación de rangos de Spearman: 1 es el mismo orden, 0 es ninguno).
 #
-# **Predice:** ¿qué correlación tiene la magnitud con la pérdida real?
+# **Predice:** ¿qué correlación tiene la magnitud con la **subida** de la pérdida real (con su signo)?
 # %% [markdown] lang="en" row="51" slide="slide"
+# Retraining changes nearly everything: with it, seven weights in ten go without being missed. Going little by little takes the same epochs and only stands out when much is removed. It is a single seed: do not read finer differences into this figure.
+#
 # ## "Least useful"?
 #
-# The slide leaves it with question marks. Useful for what can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation a weight; that is why shortcuts are used:
+# The slide leaves it with question marks. Useful for what can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation per weight; that is why shortcuts are used:
 #
 # | criterion | score | costs |
 # |---|---|---|
-# | chance | any number | nothing |
+# | random | any number | nothing |
 # | magnitude | $\lvert w \rvert$ | nothing |
 # | gradient (Taylor) | $\lvert w \cdot \partial L / \partial w \rvert$: what the loss would change if it were a straight line | one backward pass |
-# | true loss | $L(\text{without } w) - L$ | one evaluation a weight |
+# | true loss | $L(\text{without } w) - L$ | one evaluation per weight |
 #
-# We take weights of the first layer at random, measure what the loss really rises for each of them, and look whether the shortcuts **order** them alike (Spearman's rank correlation: 1 is the same order, 0 is none).
+# We take weights of the first layer at random (of pixels that are not nearly always black), measure by how much the loss really rises without each of them, and see whether the shortcuts **order** them alike (Spearman's rank correlation: 1 is the same order, 0 is none).
 #
-# **Predict:** what correlation does magnitude have with the true loss?
+# **Predict:** what correlation does magnitude have with the **rise** of the true loss (with its sign)?
 
 # %%
 rank_correlation_of_magnitude = None
@@ -2020,7 +2042,7 @@ criteria = {
     "random": chance.random(len(pick)),
 }
 CRITERIA = {
-    "random": tr(es="azar", en="chance"),
+    "random": tr(es="azar", en="random"),
     "magnitude": tr(es="magnitud", en="magnitude"),
     "taylor": "Taylor",
     "loss": tr(es="pérdida real, con su signo", en="true loss, with its sign"),
@@ -2083,11 +2105,11 @@ compare(
 # %% [markdown] lang="es" row="51" slide="subslide"
 # Ninguno de los criterios sin signo ordena por la **subida**: quitar un peso grande mueve mucho la pérdida, pero casi la mitad de las veces **hacia abajo**. La recta con su signo sí la predice, porque un peso solo es un cambio pequeño; y sin signo, Taylor predice cuánto se mueve, mejor que la magnitud. Ojo con la conclusión: lo que baja la pérdida en *estas* fotos puede subirla en otras, y por eso en la práctica se usa el valor absoluto y se quita lo que **no la mueve**. Y se quitan miles a la vez, y los efectos no se suman. Lo que decide es la prueba completa: quitar con cada criterio y mirar qué queda. La pérdida real aquí va por **unidades** (400 en total), porque por pesos serían 266 000 evaluaciones.
 #
-# **Predice:** sin reentrenar, quitando la mitad de las unidades, ¿qué criterio acierta más?
+# **Predice:** sin reentrenar, quitando la mitad de las unidades de cada capa, ¿con qué criterio acierta más la red?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# None of the criteria without a sign orders by the **rise**: removing a big weight moves the loss much, but nearly half of the times **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Mind the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
+# None of the criteria without a sign orders by the **rise**: removing a big weight moves the loss a lot, but nearly half of the time **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Be careful with the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
 #
-# **Predict:** without training again, removing half of the units, which criterion is right most often?
+# **Predict:** without retraining, removing half of the units of each layer, with which criterion is the network right most often?
 
 # %%
 # es: "random", "magnitude", "taylor", "loss" o "change"
@@ -2139,19 +2161,21 @@ FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 few = images[:1000], labels[:1000]
 torch.manual_seed(3)
 # es: el azar, la media de cinco sorteos
-# en: chance, the mean of five draws
+# en: random: the mean of five draws
 tries = {
     name: [unit_scores(copy_of(perceptron), name, *few) for _ in range(draws)]
     for name, draws in (("random", 5), ("magnitude", 1), ("taylor", 1), ("loss", 1))
 }
 tries["change"] = [[rise.abs() for rise in tries["loss"][0]]]
-rows = []
+rows, hits_at_half = [], {}
 for name, each in tries.items():
     for fraction in FRACTIONS:
         found = [
             fashion.hits(without_units(perceptron, score, fraction), test_images, test_labels)
             for score in each
         ]
+        if fraction == 0.5:
+            hits_at_half[name] = np.mean(found, axis=0)
         rows.append({"criterion": name, "fraction": fraction, "accuracy": 100 * np.mean(found)})
 bench.record("06a/criteria", rows)
 fig, ax = plots.subplots()
@@ -2159,7 +2183,12 @@ standard = 100 * np.sqrt(0.5 * 0.5 / len(test_labels))
 for name, text in CRITERIA.items():
     mine = [row["accuracy"] for row in rows if row["criterion"] == name]
     ax.errorbar(
-        [f"{f:.0%}" for f in FRACTIONS], mine, yerr=1.96 * standard, fmt="o-", capsize=3, label=text
+        [f"{100 * f:.0f} %" for f in FRACTIONS],
+        mine,
+        yerr=1.96 * standard,
+        fmt="o-",
+        capsize=3,
+        label=text,
     )
 ax.set_xlabel(tr(es="unidades quitadas", en="units removed"))
 ax.set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
@@ -2169,10 +2198,13 @@ plots.show(
     fig,
     alt=tr(
         es="Exactitud según la parte de unidades quitadas, con cinco criterios, sin reentrenar: todas las curvas bajan y se cruzan, y la de la pérdida real medida de una en una no es la más alta",
-        en="Accuracy by the share of units removed, for five criteria, without training again: all the curves go down and cross, and that of the true loss, measured one unit at a time, is not the highest",
+        en="Accuracy by the share of units removed, for five criteria, without retraining: all the curves go down and cross, and that of the true loss, measured one unit at a time, is not the highest",
     ),
 )
 at_half = {row["criterion"]: row["accuracy"] for row in rows if row["fraction"] == 0.5}
+best, second = sorted(at_half, key=at_half.get, reverse=True)[:2]
+gaps = 100 * (hits_at_half[best] - hits_at_half[second])
+lead = f"{gaps.mean():.1f} ± {1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps)):.1f}"
 choose(
     tr(
         es="¿Qué criterio acierta más quitando la mitad?",
@@ -2180,12 +2212,16 @@ choose(
     ),
     CRITERIA,
     best_criterion_at_half,
-    right=max(at_half, key=at_half.get),
-    why=", ".join(f"{CRITERIA[name]}: {value:.1f} %" for name, value in at_half.items()),
+    right=best,
+    why=", ".join(f"{CRITERIA[name]}: {value:.1f} %" for name, value in at_half.items())
+    + tr(
+        es=f". Ventaja sobre {CRITERIA[second]}, foto a foto: {lead} puntos.",
+        en=f". Lead over {CRITERIA[second]}, photo by photo: {lead} points.",
+    ),
 )
 
 # %% [markdown] lang="es" row="51" slide="subslide"
-# Mira dónde quedan las dos curvas de la pérdida **real**. Está medida con toda exactitud, pero **de una en una**, y aquí se quitan docenas a la vez: dos unidades que hacen lo mismo parecen prescindibles las dos, y al quitar ambas se pierde lo que hacían. Y la que respeta el signo quita primero las que, una a una, *bajan* la pérdida de mil fotos, que no son las que menos hacen. Por eso se quita poco a poco y se vuelve a medir, y por eso nadie ha encontrado «el» criterio. Si después se reentrena, además, las diferencias entre criterios se acortan mucho.
+# Mira dónde quedan las dos curvas de la pérdida **real**. Está medida con toda exactitud, pero **de una en una**, y aquí se quitan docenas a la vez: dos unidades que hacen lo mismo parecen prescindibles las dos, y al quitar ambas se pierde lo que hacían. Y la que respeta el signo quita primero las que, una a una, *bajan* la pérdida de mil fotos, que no son las que menos hacen. Por eso se quita poco a poco y se vuelve a medir. Tampoco hay «un» criterio que gane siempre: las curvas se cruzan, y cuando se quita mucho puede ganar hasta el azar. Si después se reentrena, además, las diferencias se acortan: [Mittal y otros (2018)](https://arxiv.org/abs/1801.10447) quitaron filtros al azar, entre la cuarta parte y la mitad, y tras reentrenar acertaban como con los mejores criterios.
 #
 # ### Un peso pequeño no es un peso inútil
 #
@@ -2193,13 +2229,13 @@ choose(
 #
 # **Predice:** podando por magnitud la mitad de los pesos (sin reentrenar), ¿cuántos puntos menos acierta la segunda que la primera?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# See where the two curves of the **true** loss end up. It is measured with all exactness, but **one at a time**, and here dozens are removed at once: two units that do the same both look dispensable, and removing both loses what they did. And the one that minds the sign removes first those that, one by one, *lower* the loss of a thousand photos, which are not those that do least. That is why one removes little by little and measures again, and why nobody has found "the" criterion. If one trains again afterwards, moreover, the differences between criteria shrink a good deal.
+# See where the two curves of the **true** loss end up. It is measured exactly, but **one at a time**, and here dozens are removed at once: two units that do the same job both look dispensable, and removing both loses what they did. And the one that keeps the sign removes first those that, one by one, *lower* the loss of a thousand photos, which are not those that do least. That is why one removes little by little and measures again. Nor is there "one" criterion that always wins: the curves cross, and when much is removed even random may win. If one retrains afterwards, moreover, the differences shrink: [Mittal et al. (2018)](https://arxiv.org/abs/1801.10447) removed between a quarter and half of the filters at random, and after retraining were right as often as with the best criteria.
 #
 # ### A small weight is not a useless weight
 #
 # The same network, with half of the pixels measured **in other units**: from 0 to 255 instead of 0 to 1. So that it gives the same answers, those pixels' weights are divided by 255. It is exactly the same function, written in another way.
 #
-# **Predict:** pruning half of the weights by magnitude (without training again), how many points fewer does the second one get than the first?
+# **Predict:** pruning half of the weights by magnitude (without retraining), how many points fewer does the second one get than the first?
 
 # %%
 points_fewer_in_other_units = None
@@ -2393,12 +2429,12 @@ if found["csr64"] is not None:
 
 # %% [markdown] lang="es" row="52" slide="subslide"
 # - El umbral de los **bytes** es una cuenta: 8 bytes por no nulo contra 4 por número, así que la mitad. Con valores de 8 bits y columnas de 32 haría falta un 80 %.
-# - El del **tiempo** lo pone el hardware: la densa lee la memoria en orden y con instrucciones vectoriales; CSR salta de columna en columna. Nuestra red del 90 % de ceros está, más o menos, donde empatan; y eso si alguien la convierte a CSR, que el motor no lo hace solo.
+# - El del **tiempo** lo ponen el hardware y la biblioteca: la densa lee la memoria en orden y con instrucciones vectoriales; CSR salta de columna en columna. Busca en tu figura dónde queda el 90 % de ceros de nuestra red; y eso si alguien la convierte a CSR, que el motor no lo hace solo, y si el tiempo se le fuera en matrices como esta y no en convoluciones.
 # - Solo `gzip` encoge el archivo denso: sirve para **distribuir** el modelo, no para ejecutarlo.
 # - Por eso el hardware pide **estructura**. Las GPU de NVIDIA desde 2020 aceleran un patrón fijo, dos ceros de cada cuatro; y aun así vLLM [lo retiró en 2026](https://github.com/vllm-project/vllm/pull/36799) porque casi nadie lo usaba. Quitar unidades enteras no le pide nada a nadie.
 # %% [markdown] lang="en" row="52" slide="subslide"
-# - The threshold of the **bytes** is a sum: 8 bytes a non-zero against 4 a number, hence half. With 8-bit values and 32-bit columns it would take 80 %.
-# - That of the **time** is set by the hardware: the dense one reads memory in order and with vector instructions; CSR jumps from column to column. Our network of 90 % zeros is more or less where they tie; and that if somebody converts it to CSR, which the engine does not do by itself.
+# - The threshold of the **bytes** is simple arithmetic: 8 bytes per non-zero against 4 per number, hence half. With 8-bit values and 32-bit columns it would take 80 %.
+# - That of the **time** is set by the hardware and the library: the dense one reads memory in order and with vector instructions; CSR jumps from column to column. Look in your figure for where our network's 90 % of zeros lies; and that is if somebody converts it to CSR, which the engine does not do by itself, and if its time went into matrices like this one and not into convolutions.
 # - Only `gzip` shrinks the dense file: it serves to **distribute** the model, not to run it.
 # - That is why hardware asks for **structure**. NVIDIA's GPUs since 2020 speed up one fixed pattern, two zeros in each four; and even so vLLM [removed it in 2026](https://github.com/vllm-project/vllm/pull/36799) because hardly anybody used it. Removing whole units asks nothing of anybody.
 
@@ -2409,8 +2445,8 @@ if found["csr64"] is not None:
 #
 # 1. **conservar**: la podada con sus pesos, reentrenada;
 # 2. **desde cero**: la misma forma, con pesos nuevos;
-# 3. **al azar**: otra forma, sorteada, con el mismo número de parámetros, desde cero;
-# 4. **uniforme**: todas las capas igual de anchas, mismo número de parámetros, desde cero.
+# 3. **al azar**: otra forma, sorteada, con el mismo número de parámetros o pocos menos, desde cero;
+# 4. **uniforme**: todas las capas igual de anchas, los mismos parámetros o pocos menos, desde cero.
 #
 # **Predice:** ¿cuántos puntos de ventaja le saca «conservar» a «desde cero»? (Negativo si crees que pierde.)
 # %% [markdown] lang="en" row="53" slide="slide"
@@ -2418,10 +2454,10 @@ if found["csr64"] is not None:
 #
 # The last slide says that pruning can be used for architecture search: if pruning leaves 40 units in one layer and 9 in another, perhaps **that shape** is what is valuable, more than the weights that survived. It is the question of [Liu et al. (2019)](https://arxiv.org/abs/1810.05270), and controls answer it. For each seed, a network with three equal hidden layers is trained, its units are pruned (those of lowest Taylor, all layers together), and these are compared, with **the same epochs in all**:
 #
-# 1. **keep**: the pruned one with its weights, trained again;
+# 1. **keep**: the pruned one with its weights, retrained;
 # 2. **from scratch**: the same shape, with new weights;
-# 3. **random**: another shape, drawn by lot, with the same number of parameters, from scratch;
-# 4. **uniform**: all layers equally wide, the same number of parameters, from scratch.
+# 3. **random**: another shape, drawn by lot, with the same number of parameters or slightly fewer, from scratch;
+# 4. **uniform**: all layers equally wide, as many parameters or slightly fewer, from scratch.
 #
 # **Predict:** by how many points is "keep" ahead of "from scratch"? (Negative if you think that it is behind.)
 
@@ -2557,9 +2593,9 @@ for row in rows:
         print(f"{row['way']}: {verdict}")
 
 # %% [markdown] lang="es" row="53" slide="subslide"
-# Lee solo lo que dicen los intervalos. Si «conservar» no se distingue de «desde cero», los pesos que sobrevivieron no eran lo importante **aquí**. Si gana, mira el extremo más bajo de su intervalo, que es lo que puedes prometer, y recuerda lo que cuesta: las épocas son las mismas, pero la mitad de las suyas fueron de la red grande, que hace muchas más operaciones. Si además la forma podada gana a las sorteadas pero no a la uniforme, la poda ha encontrado que lo mejor era repartir, que es poca búsqueda para tanto trabajo. Y cada intervalo que contiene el cero es un «no lo sé»: con más semillas (`seeds`) se estrecha como la raíz de su número.
+# Lee solo lo que dicen los intervalos. Si «conservar» no se distingue de «desde cero», no hay pruebas de que los pesos que sobrevivieron fuesen lo importante **aquí** (ni de lo contrario). Si gana, mira el extremo más bajo de su intervalo, que es lo que puedes prometer, y recuerda lo que cuesta: las épocas son las mismas, pero la mitad de las suyas fueron de la red grande, que hace muchas más operaciones. Si además la forma podada gana a las sorteadas pero no a la uniforme, la poda ha encontrado que lo mejor era repartir, que es poca búsqueda para tanto trabajo. Y cada intervalo que contiene el cero es un «no lo sé»: con más semillas (`seeds`) se estrecha: cuatro veces más, a la mitad.
 # %% [markdown] lang="en" row="53" slide="subslide"
-# Read only what the intervals say. If "keep" cannot be told from "from scratch", the weights that survived were not what mattered **here**. If it wins, look at the lower end of its interval, which is what you can promise, and remember what it costs: the epochs are the same, but half of its own were of the big network, which takes many more operations. If, besides, the pruned shape beats those drawn by lot but not the uniform one, pruning has found that the best was to share out, which is little search for so much work. And each interval that contains zero is an "I do not know": with more seeds (`seeds`) it narrows like the root of their number.
+# Read only what the intervals say. If "keep" cannot be told from "from scratch", there is no evidence that the weights that survived were what mattered **here** (nor that they were not). If it wins, look at the lower end of its interval, which is what you can promise, and remember what it costs: the epochs are the same, but half of its epochs were spent on the big network, which takes many more operations. If, besides, the pruned shape beats those drawn by lot but not the uniform one, pruning has found that an even split was best, which is little search for so much work. And each interval that contains zero is an "I do not know": with more seeds (`seeds`) it narrows: four times as many, half as wide.
 
 # %% [markdown] lang="es" row="42-45 48-53" slide="slide"
 # ## Mil veces más grande
@@ -2570,29 +2606,29 @@ for row in rows:
 # | una escala por canal basta | valores atípicos enormes en unos pocos canales: escalas por grupos de 32 a 128 pesos, y algunos canales aparte |
 # | reentrenar después de podar cuesta segundos | reentrenar cuesta millones: se cuantiza **después** de entrenar, con unas pocas fotos o frases de calibración, y se poda poco |
 # | se prueba todo y se mira la tabla | una prueba completa cuesta horas: se ensaya en una capa o en un modelo pequeño, y se comprueba una vez en el grande |
-# | la diferencia de exactitud se ve en 3000 fotos | medio punto menos puede concentrarse en un idioma o en un grupo de clientes: hay que mirar por partes, no solo la media |
+# | la exactitud se mide entera, en 3000 fotos | medio punto menos puede concentrarse en [unas pocas clases](https://arxiv.org/abs/1911.05248), un idioma o un grupo de clientes: hay que mirar por partes, no solo la media |
 # | un procesador | una flota: hay que medir en la máquina más vieja que quede, la que no tiene VNNI |
 #
 # Lo que no cambia: las tres monedas (bytes, MAC, milisegundos) no se convierten unas en otras, la comparación va por parejas y con su intervalo, y sin control no hay mérito.
 # %% [markdown] lang="en" row="42-45 48-53" slide="slide"
-# ## A thousand times as big
+# ## A thousand times bigger
 #
-# | here | with a model a thousand times as big |
+# | here | with a model a thousand times bigger |
 # |---|---|
-# | the weights fit in the cache, and nearly all is computing | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 can be nearly four times as fast even if one computes in 16 afterwards |
-# | one scale a channel is enough | huge outliers in a few channels: scales for groups of 32 to 128 weights, and some channels apart |
-# | training again after pruning costs seconds | training again costs millions: one quantizes **after** training, with a few photos or sentences for calibration, and prunes little |
-# | everything is tried and one looks at the table | a whole test costs hours: one rehearses on a layer or a small model, and checks once on the big one |
-# | the difference in accuracy shows in 3000 photos | half a point less may concentrate in one language or one group of customers: one has to look by parts, not at the mean alone |
+# | the weights fit in the cache, and nearly all the time is computation | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 can be nearly four times as fast even if one computes in 16 afterwards |
+# | one scale per channel is enough | huge outliers in a few channels: scales for groups of 32 to 128 weights, and some channels apart |
+# | retraining after pruning costs seconds | retraining costs millions: one quantizes **after** training, with a few photos or sentences for calibration, and prunes little |
+# | everything is tried, and the table decides | a full test costs hours: one rehearses on a layer or a small model, and checks once on the big one |
+# | accuracy is measured as a whole, on 3000 photos | half a point less may concentrate in [a few classes](https://arxiv.org/abs/1911.05248), one language or one group of customers: one has to look at each part, not at the mean alone |
 # | one processor | a fleet: one has to measure on the oldest machine that is left, the one without VNNI |
 #
-# What does not change: the three currencies (bytes, MACs, milliseconds) do not convert into each other, the comparison goes in pairs and with its interval, and without a control there is no merit.
+# What does not change: the three currencies (bytes, MACs, milliseconds) do not convert into each other, comparisons are paired and come with an interval, and without a control there is no merit.
 
 # %% [markdown] lang="es" slide="skip"
 # Ahora te toca a ti: en los ejercicios escribirás el cuantizador, la poda por magnitud con su máscara y la red que encoge de verdad. La lección siguiente sigue con las otras dos familias, destilación y factorización, y con un caso real que las encadena.
 #
-# **Para leer más:** Han y otros, [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob y otros, [cuantización para inferencia con enteros](https://arxiv.org/abs/1712.05877) (2017); Liu y otros, [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); la [guía de cuantización de ONNX Runtime](https://onnxruntime.ai/docs/).
+# **Para leer más:** Han y otros, [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob y otros, [cuantización para inferencia con enteros](https://arxiv.org/abs/1712.05877) (2017); Liu y otros, [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); la [guía de cuantización de ONNX Runtime](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md).
 # %% [markdown] lang="en" slide="skip"
 # Now it is your turn: in the exercises you will write the quantizer, magnitude pruning with its mask, and the network that really shrinks. The next lesson goes on with the other two families, distillation and factorization, and with a real case that chains them.
 #
-# **Further reading:** Han et al., [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob et al., [quantization for integer-only inference](https://arxiv.org/abs/1712.05877) (2017); Liu et al., [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); [ONNX Runtime's guide to quantization](https://onnxruntime.ai/docs/).
+# **Further reading:** Han et al., [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob et al., [quantization for integer-only inference](https://arxiv.org/abs/1712.05877) (2017); Liu et al., [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); [ONNX Runtime's guide to quantization](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md).
