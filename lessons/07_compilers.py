@@ -9,7 +9,7 @@
 # %% [markdown] lang="es" slide="slide"
 # # Compiladores de modelos: del grafo al código máquina
 #
-# En la unidad 06 hiciste más pequeño el modelo. Aquí el modelo no se toca: se traduce mejor. Vas a escribir un **compilador**, del grafo de PyTorch al código máquina, y a medirlo contra los que usa todo el mundo.
+# En la unidad 06 cambiaste el modelo por otro más pequeño. Aquí el modelo viene dado y se traduce mejor (solo en la parte de cuantización se redondean sus números). Vas a escribir un **compilador**, del grafo de PyTorch al código máquina, y a medirlo contra los que usa todo el mundo.
 #
 # Al terminar sabrás:
 #
@@ -17,21 +17,21 @@
 # 2. **(7.2)** escribir pases sobre el grafo: plegado de constantes, subexpresiones comunes, código muerto;
 # 3. **(7.3)** decir cuándo se pueden fusionar dos operaciones, y predecir los bytes y las reservas de memoria que eso ahorra;
 # 4. **(7.4)** planificar la memoria según cuánto vive cada valor;
-# 5. **(7.5)** reescribir un grafo cuantizado (Q-DQ) en aritmética entera, con calibración y con bits distintos por capa dentro de un presupuesto;
+# 5. **(7.5)** reescribir un grafo cuantizado (Q-DQ) en aritmética entera, con calibración y con bits distintos según la parte del modelo, dentro de un presupuesto;
 # 6. **(7.6)** buscar el tamaño de las teselas con un modelo de coste, y comprobar que lo encontrado no sirve en otro chip;
 # 7. **(7.7)** medir con honradez: tiempo de compilación, calentamiento, cachés y asincronía.
 #
-# **Tiempo:** unas dos horas; las celdas tardan en total entre uno y dos minutos. **Qué se ejecuta:** todo en tu máquina, con un hilo y sin Internet.
+# **Tiempo:** unas dos horas; las celdas tardan en total unos minutos (lo que más, `torch.compile`). **Qué se ejecuta:** todo en tu máquina, con un hilo y sin Internet.
 #
 # | aquí… | |
 # |---|---|
-# | es de verdad | el compilador (C si tienes un compilador de C; si no, numba), las carreras, los modelos, los dos ejecutables del final |
+# | es de verdad | el compilador (C si tienes un compilador de C; si no, numba), las carreras, los modelos, los cuatro ejecutables del final |
 # | se **simula** | un acelerador asíncrono: un hilo que trabaja mientras tu programa sigue |
 # | es un **supuesto**, y lo dice | los dos chips de la búsqueda de teselas: un modelo de coste inventado |
 # %% [markdown] lang="en" slide="slide"
 # # Model compilers: from the graph to machine code
 #
-# In unit 06 you made the model smaller. Here the model stays as it is: it gets a better translation. You are going to write a **compiler**, from PyTorch's graph to machine code, and to measure it against those that everybody uses.
+# In unit 06 you replaced the model by a smaller one. Here the model is given and gets a better translation (only in the part on quantization are its numbers rounded). You are going to write a **compiler**, from PyTorch's graph to machine code, and to measure it against those that everybody uses.
 #
 # When you finish you will be able to:
 #
@@ -39,27 +39,27 @@
 # 2. **(7.2)** write graph passes: constant folding, common subexpressions, dead code;
 # 3. **(7.3)** say when two operations may be fused, and predict the bytes and the allocations that this saves;
 # 4. **(7.4)** plan memory by how long each value lives;
-# 5. **(7.5)** rewrite a quantized graph (Q-DQ) into integer arithmetic, with calibration and with different bits per layer under a budget;
+# 5. **(7.5)** rewrite a quantized graph (Q-DQ) into integer arithmetic, with calibration and with different bits for different parts of the model, under a budget;
 # 6. **(7.6)** search for tile sizes on a cost model, and see that what you find does not carry over to another chip;
 # 7. **(7.7)** benchmark honestly: compile time, warm-up, caches and asynchrony.
 #
-# **Time:** about two hours; the cells take one to two minutes in all. **What runs:** everything on your machine, on one thread, without the Internet.
+# **Time:** about two hours; the cells take a few minutes in all (`torch.compile`, most of it). **What runs:** everything on your machine, on one thread, without the Internet.
 #
 # | here… | |
 # |---|---|
-# | for real | the compiler (C if you have a C compiler; numba if not), the races, the models, the two executables at the end |
+# | for real | the compiler (C if you have a C compiler; numba if not), the races, the models, the four executables at the end |
 # | **simulated** | an asynchronous accelerator: a thread that works while your program goes on |
 # | **assumed**, and said so | the two chips of the tile search: a made-up cost model |
 
 # %% tags=["parameters"]
-# es: números en coma flotante de cada tensor de la carrera (32 MB: no cabe en la caché)
-# en: floating-point numbers in each tensor of the race (32 MB: it does not fit in the cache)
+# es: números en coma flotante de cada tensor de la carrera (34 MB: el de entrada y el de salida no caben juntos en casi ninguna caché)
+# en: floating-point numbers in each tensor of the race (34 MB: input and output together fit in hardly any cache)
 elements_in_the_race = 2**23
 # es: rondas de cada carrera
 # en: rounds of each race
 rounds = 9
-# es: ¿correr también contra torch.compile? Compilar por primera vez tarda de diez a treinta segundos
-# en: race torch.compile too? Compiling for the first time takes ten to thirty seconds
+# es: ¿correr también contra torch.compile? Compilar por primera vez tarda entre diez segundos y un minuto
+# en: race torch.compile too? Compiling for the first time takes from ten seconds to a minute
 with_torch_compile = True
 # es: medidas que puede gastar una búsqueda de teselas
 # en: measurements that a tile search may spend
@@ -114,7 +114,7 @@ print(
 # %% [markdown] lang="es" row="58" slide="slide"
 # ## Lo que lee un compilador
 #
-# La diapositiva cita a Soumith Chintala, creador de PyTorch ([VentureBeat, 2 de enero de 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): la próxima guerra será la de los compiladores (XLA, TVM, Glow), y se ganará cuantizando mejor, fusionando mejor y compilando de forma automática para hardware nuevo. Cada una de esas tres promesas es una parte de esta lección.
+# La diapositiva del curso (CS 329S de Stanford, 2021) cita a Soumith Chintala, creador de PyTorch ([VentureBeat, 2 de enero de 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): la próxima guerra será la de los compiladores (XLA, TVM, Glow), y se ganará cuantizando mejor, fusionando mejor y compilando de forma automática para hardware nuevo. Cada una de esas tres promesas es una parte de esta lección.
 #
 # PyTorch ejecuta por defecto en modo **inmediato** (*eager*): cada línea de Python llama a una rutina ya compilada, que lee sus entradas de la memoria, reserva sitio para el resultado y lo escribe. Nadie ve la línea siguiente. Un compilador espera a tener el **grafo de cómputo** entero, y entonces sí puede ver que algo sobra, se repite o se podría hacer de una pasada.
 #
@@ -122,7 +122,7 @@ print(
 # %% [markdown] lang="en" row="58" slide="slide"
 # ## What a compiler reads
 #
-# The slide quotes Soumith Chintala, creator of PyTorch ([VentureBeat, 2 January 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): the next war is that of the compilers (XLA, TVM, Glow), and it will be won by quantizing smarter, fusing better and compiling automatically for new hardware. Each of those three promises is a part of this lesson.
+# The course's slide (Stanford's CS 329S, 2021) quotes Soumith Chintala, creator of PyTorch ([VentureBeat, 2 January 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): the next war is that of the compilers (XLA, TVM, Glow), and it will be won by quantizing smarter, fusing better and compiling automatically for new hardware. Each of those three promises is a part of this lesson.
 #
 # By default PyTorch runs **eagerly**: each line of Python calls a routine that was compiled long ago, which reads its inputs from memory, allocates room for the result and writes it. Nobody sees the next line. A compiler waits until it has the whole **computation graph**, and then it can see that something is superfluous, repeated, or could be done in one go.
 #
@@ -367,23 +367,23 @@ compare(
 # Hay, pues, tres grados, y un compilador serio dice en cuál está:
 #
 # - **Mismos bits.** Quitar lo que nadie usa, no repetir una cuenta, calcular antes lo que es constante, y multiplicar por una potencia de dos en vez de dividir. Nuestros pases son de este grado.
-# - **Mismo resultado salvo redondeo.** Cambiar el orden de una suma. Hace falta para sumar con instrucciones vectoriales, y por eso los resultados de dos compiladores difieren en el último dígito.
-# - **Mismo resultado si no hay casos especiales.** $x\cdot 0\to 0$. Es lo que permite `-ffast-math` en C, y lo que convierte un `NaN`, que te habría avisado de un error, en un cero que parece bueno.
+# - **Mismo resultado salvo redondeo.** Cambiar el orden de una suma. Hace falta para sumar con instrucciones vectoriales. Por eso, y porque cada biblioteca aproxima a su manera `exp` o `tanh`, los resultados de dos compiladores difieren en el último dígito.
+# - **Mismo resultado si no hay casos especiales.** $x\cdot 0\to 0$. (La tabla la suspende también con números corrientes: un negativo por cero da $-0$, que vale lo mismo que $0$ pero no tiene sus bits.) Convierte un `NaN`, que te habría avisado de un error, en un cero que parece bueno. En C, `-ffast-math` da permiso para este grado y para el anterior.
 #
 # Y hay operaciones que no son funciones de sus argumentos: `rand_like(x)` escrita dos veces son **dos** sorteos. Juntarlas cambia el significado, aunque las dos líneas sean iguales letra a letra. Lo mismo pasa con lo que escribe en su entrada (`x.relu_()`): nuestro compilador lo rechaza, y los de verdad lo reescriben antes sin escrituras (lo llaman *funcionalizar*).
 # %% [markdown] lang="en" row="58" slide="subslide"
 # So there are three grades, and a serious compiler says on which it stands:
 #
 # - **Same bits.** Removing what nobody uses, not repeating a calculation, computing beforehand what is constant, and multiplying by a power of two instead of dividing. Our passes are of this grade.
-# - **Same result but for rounding.** Changing the order of a sum. It takes that to add with vector instructions, and so the results of two compilers differ in the last digit.
-# - **Same result if there are no special cases.** $x\cdot 0\to 0$. That is what `-ffast-math` permits in C, and what turns a `NaN`, which would have warned you of a mistake, into a zero that looks fine.
+# - **Same result but for rounding.** Changing the order of a sum. Adding with vector instructions needs it. For that reason, and because each library approximates `exp` or `tanh` in its own way, the results of two compilers differ in the last digit.
+# - **Same result if there are no special cases.** $x\cdot 0\to 0$. (In the table it fails with ordinary numbers too: a negative times zero gives $-0$, which equals $0$ but has other bits.) It turns a `NaN`, which would have warned you of a mistake, into a zero that looks fine. In C, `-ffast-math` permits this grade and the one before.
 #
 # And there are operations that are not functions of their arguments: `rand_like(x)` written twice is **two** draws. Merging them changes the meaning, even though the two lines are equal letter by letter. The same goes for what writes to its input (`x.relu_()`): our compiler refuses it, and the real ones first rewrite it without writes (they call it *functionalizing*).
 
 # %% [markdown] lang="es" row="58" slide="slide"
 # ## Tres pases
 #
-# Un **pase** es una función de grafo a grafo. Los tres clásicos caben en treinta líneas:
+# Un **pase** es una función de grafo a grafo. Los tres clásicos caben en una pantalla:
 #
 # - **plegado de constantes**: lo que solo depende de constantes se calcula ahora, con la misma función de PyTorch que se habría usado después;
 # - **subexpresiones comunes** (CSE): la misma operación sobre los mismos valores se calcula una vez. La clave incluye todo lo que distingue a dos operaciones, y el azar y las entradas quedan fuera;
@@ -393,7 +393,7 @@ compare(
 # %% [markdown] lang="en" row="58" slide="slide"
 # ## Three passes
 #
-# A **pass** is a function from graph to graph. The three classical ones fit in thirty lines:
+# A **pass** is a function from graph to graph. The three classical ones fit on one screen:
 #
 # - **constant folding**: what depends on constants alone is computed now, by the very PyTorch function that would have been used later;
 # - **common subexpressions** (CSE): the same operation on the same values is computed once. The key includes all that tells two operations apart, and chance and inputs stay out;
@@ -488,13 +488,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
-# Fíjate en tres cosas. La raíz de la varianza ha desaparecido: es una constante. El `tanh` que nadie usaba, también. Y las dos exponenciales son ahora un valor **con dos usos**, lo que va a importar al fusionar.
+# Fíjate en tres cosas. La raíz de la varianza ha desaparecido: es una constante. El `tanh` que nadie usaba, también. Y las dos exponenciales son ahora un valor **con dos usos**, lo que va a importar al fusionar. (Plegar **añade** constantes: las que sustituye siguen en la lista hasta que pasa DCE.)
 #
-# Un pase bien escrito es **idempotente** (aplicarlo otra vez no cambia nada) y conserva los resultados. Comprobémoslo, y probemos también la trampa del azar con una CSE ingenua.
+# Estos tres pases han de conservar los resultados, y eso lo comprobaremos en cuanto podamos ejecutar lo compilado. Y han de ser **idempotentes**: aplicarlos otra vez no cambia nada. Comprobémoslo, y probemos también la trampa del azar con una CSE ingenua.
 # %% [markdown] lang="en" row="58" slide="subslide"
-# Note three things. The root of the variance is gone: it is a constant. So is the `tanh` that nobody used. And the two exponentials are now one value **with two uses**, which is going to matter when fusing.
+# Note three things. The root of the variance is gone: it is a constant. Gone as well is the `tanh` that nobody used. And the two exponentials are now one value **with two uses**, which is going to matter when fusing. (Folding **adds** constants: those that it replaces stay in the list until DCE comes along.)
 #
-# A well-written pass is **idempotent** (applying it again changes nothing) and keeps the results. Let us check that, and also try the trap of chance with a naive CSE.
+# These three passes have to keep the results, which we shall check as soon as we can run what we compile. And they have to be **idempotent**: applying them again changes nothing. Let us check that, and also try the trap of randomness with a naive CSE.
 
 
 # %% slide="fragment"
@@ -510,7 +510,7 @@ def naive_cse(graph):
 draws = capture(difference_of_two_draws, torch.rand(1, 5))
 print(
     tr(es="idempotentes:", en="idempotent:"),
-    {each.__name__: computed(each(small)) == computed(small) for each in (fold, cse, dce)},
+    {each.__name__: listing(each(small)) == listing(small) for each in (fold, cse, dce)},
 )
 for each in (cse, naive_cse):
     print(f"{each.__name__}:", listing(dce(each(draws))), sep="\n")
@@ -523,9 +523,9 @@ for each in (cse, naive_cse):
 # ¿Cuándo es **legal** meter una operación en el bucle de otra?
 #
 # 1. Las dos recorren el mismo **espacio**: las mismas filas y columnas.
-# 2. Lo que lee está ya **listo en esa vuelta** del bucle. El resultado de una reducción no lo está hasta que el bucle acaba: puede cerrar un bucle, pero quien la use va en el siguiente.
+# 2. Lo que lee está ya **listo en esa vuelta** del bucle. El resultado de una reducción no lo está hasta que el bucle acaba: puede cerrar un bucle, pero quien la use va en otro, posterior.
 # 3. Todo lo demás que lee se calculó **antes**: un grupo no puede depender de uno posterior (ni dos grupos, uno de otro).
-# 4. No es de biblioteca.
+# 4. Ninguna de las dos es de biblioteca.
 #
 # Que un valor tenga **varios usos** no impide fusionarlo: se calcula una vez y, si alguien lo necesita fuera del bucle, además se escribe. Lo que no se debe es recalcularlo en cada uso sin darse cuenta.
 # %% [markdown] lang="en" row="59" slide="slide"
@@ -536,9 +536,9 @@ for each in (cse, naive_cse):
 # When is it **legal** to put an operation into the loop of another?
 #
 # 1. Both run over the same **space**: the same rows and columns.
-# 2. What it reads is **ready in that turn** of the loop. The result of a reduction is not, until the loop ends: it may close a loop, but whoever uses it goes into the next one.
+# 2. What it reads is **ready in that turn** of the loop. The result of a reduction is not, until the loop ends: it may close a loop, but whatever uses it goes into a later one.
 # 3. All else that it reads was computed **before**: a group may not depend on a later one (nor two groups on each other).
-# 4. It is not a library's.
+# 4. Neither is a library call.
 #
 # A value having **several uses** does not prevent its fusion: it is computed once and, if somebody needs it outside the loop, it is written as well. What must not happen is computing it anew for each use without noticing.
 
@@ -703,11 +703,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="59" slide="subslide"
-# El grafo dice de antemano cuántas reservas hará PyTorch, y al contarlas sale eso o casi: la media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
+# El grafo dice de antemano cuántas reservas hará PyTorch, y al contarlas sale eso o casi. La media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar), y hay dos en la normalización; al revés, `1.0 / self.temperature` es para nosotros una y para PyTorch dos (invertir y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
 #
 # ¿Y si nos saltamos la regla 2? Fusionar la división con la suma es dividir por la suma **de lo que va de fila**:
 # %% [markdown] lang="en" row="59" slide="subslide"
-# The graph says beforehand how many allocations PyTorch will make, and counting them gives that, or nearly: to PyTorch the mean is one routine, and to us two operations (adding and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
+# The graph says beforehand how many allocations PyTorch will make, and counting them gives that, or nearly. To PyTorch the mean is one routine, and to us two operations (adding and multiplying), and the normalization has two of them; the other way round, `1.0 / self.temperature` is one to us and two to PyTorch (inverting and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
 #
 # And if we break rule 2? Fusing the division with the sum is dividing by the sum **of the row so far**:
 
@@ -722,21 +722,21 @@ print(
 )
 
 # %% [markdown] lang="es" row="59" slide="subslide"
-# Para fusionar un softmax entero hay que cambiar el **algoritmo** (llevar el máximo y la suma corregida a la vez: el [softmax en línea](https://arxiv.org/abs/1805.02867), 2018, en el que se apoya FlashAttention). Eso ya no es mover bucles: es otra fórmula, igual entre números reales. Ningún pase de los nuestros la encontraría.
+# Nuestros kernels tienen un solo bucle por dentro, y de ahí los tres. Un compilador más listo fusiona solo el bucle **de fuera**: recorre las filas una vez y, en cada una, hace los tres bucles de dentro con la fila todavía en la caché. Es legal, porque cada reducción acaba antes de que alguien la use. Para juntar también los bucles de dentro hay que cambiar el **algoritmo**: el [softmax en línea](https://arxiv.org/abs/1805.02867) (2018), en el que se apoya FlashAttention, lleva a la vez el máximo y la suma, y corrige la suma cuando el máximo sube; así quedan dos. Eso ya no es mover bucles: es otra fórmula, igual entre números reales. Ningún pase de los nuestros la encontraría.
 #
 # ## Planificar la memoria
 #
 # Cada kernel escribe en memoria. Reservar y liberar en cada llamada cuesta (el sistema operativo entrega páginas vacías de una en una), y en un microcontrolador ni siquiera se puede. Como el grafo dice cuándo **nace** cada valor y cuándo se usa **por última vez**, el compilador decide de antemano su sitio en un solo bloque, la **arena**. Dos valores pueden compartir bytes si no viven a la vez.
 #
-# Nuestro planificador coloca primero los grandes, cada uno en el primer hueco que no pise a un contemporáneo. La **cota inferior** es lo más que vive a la vez: ningún plan puede bajar de ahí.
+# Nuestro planificador coloca primero los grandes, cada uno en el primer hueco que no pise a un contemporáneo. La **cota inferior** es lo más que vive a la vez: si cada valor tiene sus propios bytes mientras vive, ningún plan puede bajar de ahí.
 # %% [markdown] lang="en" row="59" slide="subslide"
-# To fuse a whole softmax one has to change the **algorithm** (carry the maximum and the corrected sum along: the [online softmax](https://arxiv.org/abs/1805.02867), 2018, on which FlashAttention rests). That is no longer moving loops: it is another formula, equal among real numbers. None of our passes would find it.
+# Our kernels have a single inner loop, hence the three. A smarter compiler fuses the **outer** loop only: it goes over the rows once and, in each, runs the three inner loops while the row is still in the cache. That is legal, because each reduction ends before anything uses it. To join the inner loops too one has to change the **algorithm**: the [online softmax](https://arxiv.org/abs/1805.02867) (2018), on which FlashAttention rests, carries the maximum and the sum along, and corrects the sum whenever the maximum rises; two are left. That is no longer moving loops: it is another formula, equal among real numbers. None of our passes would find it.
 #
 # ## Planning memory
 #
 # Each kernel writes to memory. Allocating and freeing at each call costs time (the operating system hands out empty pages one by one), and on a microcontroller it is not even possible. As the graph says when each value is **born** and when it is used **for the last time**, the compiler decides its place beforehand in a single block, the **arena**. Two values may share bytes if they do not live at the same time.
 #
-# Our planner places the large ones first, each in the first gap that does not overlap a contemporary. The **lower bound** is the most that lives at once: no plan can go below it.
+# Our planner places the large ones first, each in the first gap that does not overlap a contemporary. The **lower bound** is the most that lives at once: if each value has bytes of its own while it lives, no plan can go below it.
 
 
 # %% slide="subslide"
@@ -845,17 +845,21 @@ compare(
 )
 
 # %% [markdown] lang="es" row="59" slide="subslide"
-# Los errores de un planificador no hacen ruido: liberar un valor un kernel antes de su último uso, o el resultado, da números falsos sin ningún aviso. Por eso lo comprobaremos con grafos al azar. (Se puede apurar más: si un kernel lee un valor **solo en la misma posición** en que escribe, y ese valor muere ahí, pueden compartir sitio. En una reducción o un producto de matrices, no.)
+# Aquí fusionar quita valores, pero no baja la arena: el pico lo ponen la salida de la primera capa y su GELU, que viven a la vez en los dos planes. (Se puede apurar más, por debajo de la cota: si un kernel lee un valor **solo en la misma posición** en que escribe, y ese valor muere ahí, pueden compartir sitio. Justo lo que hace la GELU. En una reducción o un producto de matrices, no.)
+#
+# Los errores de un planificador no hacen ruido: liberar un valor un kernel antes de su último uso, o liberar el resultado, da números falsos sin ningún aviso. Por eso lo comprobaremos con grafos al azar.
 #
 # ## Generar código
 #
-# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, y así usa las instrucciones vectoriales; con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: trescientas líneas, contando las que explican.
+# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, para que use las instrucciones vectoriales donde sepa (una llamada a `expf` se lo suele impedir); con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: unas trescientas líneas.
 # %% [markdown] lang="en" row="59" slide="subslide"
-# A planner's mistakes make no noise: freeing a value one kernel before its last use, or the result, gives false numbers without any warning. That is why we shall check it with random graphs. (One can go further: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. In a reduction or a matrix product, they cannot.)
+# Here fusing removes values but does not shrink the arena: the peak is the output of the first layer and its GELU, which live at the same time in both plans. (One can go further, below the bound: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. Precisely what the GELU does. In a reduction or a matrix product, they cannot.)
+#
+# A planner's mistakes make no noise: freeing a value one kernel before its last use, or freeing the result, gives false numbers without any warning. That is why we shall check it with random graphs.
 #
 # ## Generating code
 #
-# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the turns are independent, and so it uses the vector instructions; with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: three hundred lines, counting those that explain.
+# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the iterations are independent, so that it uses the vector instructions where it knows how (a call to `expf` usually prevents it); with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: some three hundred lines.
 
 # %% slide="subslide"
 C_TEXT = """#include <math.h>
@@ -1004,9 +1008,9 @@ def compiled(model, *examples, **options):
 print(c_code(compiled(softmax, wide).kernels).removeprefix(C_TEXT))
 
 # %% [markdown] lang="es" row="58 59" slide="subslide"
-# Y ahora, ¿calcula lo mismo? Primero los cuatro programas; después, veinte grafos al azar con sumas, productos, reducciones, filas, columnas y valores con varios usos.
+# Y ahora, ¿calcula lo mismo? Primero los cuatro programas; después, grafos al azar con sumas, productos, reducciones, filas, columnas y valores con varios usos.
 # %% [markdown] lang="en" row="58 59" slide="subslide"
-# And now, does it compute the same? First the four programs; then, twenty random graphs with sums, products, reductions, rows, columns and values with several uses.
+# And now, does it compute the same? First the four programs; then, random graphs with sums, products, reductions, rows, columns and values with several uses.
 
 
 # %% slide="fragment"
@@ -1077,7 +1081,7 @@ assert max(checks.values()) < 1e-5
 # %% [markdown] lang="es" row="58 59" slide="slide"
 # ## La carrera
 #
-# La cadena de diez operaciones sobre un tensor que no cabe en la caché. Corren por turnos, en orden barajado y con un hilo:
+# La cadena de diez operaciones sobre un tensor demasiado grande para la caché. Corren por turnos, en orden barajado y con un hilo:
 #
 # - PyTorch **inmediato**, como se escribe; y **con memoria reservada de antemano** (`out=`), el rival justo: la diferencia entre los dos no es mérito de ningún compilador;
 # - nuestro compilador, sin fusionar y fusionado;
@@ -1089,7 +1093,7 @@ assert max(checks.values()) < 1e-5
 # %% [markdown] lang="en" row="58 59" slide="slide"
 # ## The race
 #
-# The chain of ten operations on a tensor that does not fit in the cache. They run in turns, in shuffled order and on one thread:
+# The chain of ten operations on a tensor too large for the cache. They run in turns, in shuffled order and on one thread:
 #
 # - **eager** PyTorch, as people write it; and **with memory allocated beforehand** (`out=`), the fair rival: the difference between the two is no compiler's merit;
 # - our compiler, unfused and fused;
@@ -1262,11 +1266,11 @@ compare(
 # %% [markdown] lang="es" row="59" slide="subslide"
 # ### ¿Cuánto falta hasta el techo?
 #
-# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla, también al copiar. Si alguno pasa un poco del 100 %, no hay magia: va tan deprisa como copiar, y el resto es ruido.
+# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla (algunas copias lo evitan, con escrituras que se saltan la caché). Si alguno pasa un poco del 100 %, no hay magia: va tan deprisa como copiar, y el resto es ruido.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # ### How far is the ceiling?
 #
-# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it, when copying too. If any goes a little over 100 %, there is no magic: it is as fast as copying, and the rest is noise.
+# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it (some copies avoid that, by writes that bypass the cache). If any goes a little over 100 %, there is no magic: it is as fast as copying, and the rest is noise.
 
 # %% slide="fragment" tags=["hide-input"]
 rate_of = {
@@ -1311,18 +1315,18 @@ plots.show(
         en="Bars of useful bandwidth. Whatever fuses comes near the line of the copy; whatever does one operation after another stays far away.",
     ),
 )
-fused_share = 100 * chain_race.ratio(fastest_copy, OURS).median
+fused_share = 100 * useful[OURS] / ceiling
 print(
     tr(
         es=f"El nuestro llega al {fused_share:.0f} % de la mejor copia, con diez operaciones en vez de ninguna. Contra el inmediato sin reservar el cociente sería {chain_race.faster(OURS, EAGER).median:.0f}×, "
-        f"pero {chain_race.faster(FAIR, EAGER).median:.1f}× de eso es solo no reservar memoria.",
-        en=f"Ours reaches {fused_share:.0f} % of the best copy, with ten operations instead of none. Against eager without allocating the ratio would be {chain_race.faster(OURS, EAGER).median:.0f}×, "
-        f"but {chain_race.faster(FAIR, EAGER).median:.1f}× of that is just not allocating memory.",
+        f"pero unas {chain_race.faster(FAIR, EAGER).median:.1f}× de eso son solo no reservar memoria. (Los cocientes son medianas de los de cada ronda: no tienen por qué encajar exactamente.)",
+        en=f"Ours reaches {fused_share:.0f} % of the best copy, with ten operations instead of none. Against eager without allocated memory the ratio would be {chain_race.faster(OURS, EAGER).median:.0f}×, "
+        f"but about {chain_race.faster(FAIR, EAGER).median:.1f}× of that is just not allocating memory. (The ratios are medians of each round's: they need not fit together exactly.)",
     )
 )
 
 # %% [markdown] lang="es" row="58 59" slide="subslide"
-# Lo que decide aquí es **quién fusiona**. ONNX Runtime ejecuta el grafo operación a operación: sus optimizaciones son una lista de patrones conocidos, y nuestra cadena no está en la lista. TorchInductor y XLA fusionan cualquier cadena, como nosotros.
+# Lo que decide aquí es **quién fusiona**. ONNX Runtime ejecuta el grafo operación a operación: sus optimizaciones son una lista de patrones conocidos, y nuestra cadena no está en la lista. TorchInductor y XLA fusionan cualquier cadena de operaciones elemento a elemento, como nosotros.
 #
 # ### Los niveles de ONNX Runtime
 #
@@ -1330,7 +1334,7 @@ print(
 #
 # **Predice:** ¿qué nivel da el mayor salto de velocidad?
 # %% [markdown] lang="en" row="58 59" slide="subslide"
-# What decides here is **who fuses**. ONNX Runtime executes the graph operation by operation: its optimizations are a list of known patterns, and our chain is not on the list. TorchInductor and XLA fuse any chain, as we do.
+# What decides here is **who fuses**. ONNX Runtime executes the graph operation by operation: its optimizations are a list of known patterns, and our chain is not on the list. TorchInductor and XLA fuse any chain of elementwise operations, as we do.
 #
 # ### ONNX Runtime's levels
 #
@@ -1423,7 +1427,7 @@ choose(
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
-# Mira la columna de los nodos junto a la de los tiempos: que el grafo tenga menos nodos y que vaya más rápido son cosas distintas. El último nivel incluso puede **añadir** nodos (`ReorderInput`, `ReorderOutput`): cambia la disposición de los datos a bloques de canales (NCHWc), que es como leen las instrucciones vectoriales. Un compilador no es una lista de simplificaciones: es decidir **para qué procesador** se escribe.
+# Mira la columna de los nodos junto a la de los tiempos: que el grafo tenga menos nodos y que vaya más rápido son cosas distintas. El último nivel incluso puede **añadir** nodos (`ReorderInput`, `ReorderOutput`; su `Conv` es otra, que ya lleva la ReLU dentro): cambia la disposición de los datos a bloques de canales (NCHWc), que es como leen las instrucciones vectoriales. Un compilador no es una lista de simplificaciones: es decidir **para qué procesador** se escribe.
 #
 # ## Medir con honradez
 #
@@ -1431,9 +1435,9 @@ choose(
 #
 # Para la asincronía necesitamos un acelerador. Una GPU recibe encargos en una cola y la llamada vuelve enseguida; JAX hace lo mismo incluso en la CPU. Aquí lo hace un hilo.
 #
-# **Predice:** compilar cuesta una vez y se ahorra algo en cada llamada. ¿A partir de cuántas llamadas compensa haber compilado con el nuestro, frente al inmediato con memoria reservada?
+# **Predice:** compilar cuesta una vez y se ahorra algo en cada llamada. ¿A partir de cuántas llamadas compensa haber compilado con el nuestro, frente al inmediato con memoria reservada? (Lo que tarda cada uno está en la tabla de la carrera; lo que tarda en compilar, estímalo.)
 # %% [markdown] lang="en" row="58" slide="subslide"
-# Look at the column of the nodes beside that of the times: a graph with fewer nodes and a faster graph are different things. The last level may even **add** nodes (`ReorderInput`, `ReorderOutput`): it changes the layout of the data to blocks of channels (NCHWc), which is how the vector instructions read. A compiler is not a list of simplifications: it is deciding **for which processor** one writes.
+# Look at the column of the nodes beside that of the times: a graph with fewer nodes and a faster graph are different things. The last level may even **add** nodes (`ReorderInput`, `ReorderOutput`; its `Conv` is another one, with the ReLU inside): it changes the layout of the data to blocks of channels (NCHWc), which is how the vector instructions read. A compiler is not a list of simplifications: it is deciding **for which processor** one writes.
 #
 # ## Benchmarking honestly
 #
@@ -1441,7 +1445,7 @@ choose(
 #
 # For the asynchrony we need an accelerator. A GPU receives orders in a queue and the call returns at once; JAX does so even on the CPU. Here a thread does it.
 #
-# **Predict:** compiling costs once and saves something at each call. From how many calls on does having compiled with ours pay, against eager with allocated memory?
+# **Predict:** compiling costs once and saves something at each call. From how many calls on does having compiled with ours pay, against eager with allocated memory? (What each takes is in the table of the race; what compiling takes, estimate.)
 
 # %%
 calls_until_ours_pays = None
@@ -1582,7 +1586,10 @@ trap(
 )
 tables.show(
     bench.record("07/traps", traps),
-    caption=tr(es="Siete maneras de equivocarse al medir", en="Seven ways to measure wrongly"),
+    caption=tr(
+        es="Maneras de equivocarse al medir (factor: lo que dice entre lo que es)",
+        en="Ways to measure wrongly (factor: what it says over what it is)",
+    ),
 )
 
 # %% slide="fragment" tags=["hide-input"]
@@ -1627,32 +1634,36 @@ print(
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
-# Recuérdalo cuando leas «5 veces más rápido»: ¿respecto a qué, con qué forma, en caliente o en frío, con el resultado en la mano? Y una más que no cabe en la tabla: **otra forma**. Nuestros programas se compilan para una forma y rechazan las demás; `torch.compile` vuelve a compilar (o compila una versión general, más lenta). Un servicio que recibe lotes de todos los tamaños paga esa compilación en horas de tráfico, y su p99 lo nota.
+# En las filas de tiempos, un factor mayor que 1 hace parecer peor al compilador, y uno menor, mejor; en las de «veces más rápido», al revés. Las dos que más mienten miden otra cosa: la asíncrona, lo que se tarda en hacer el encargo; la del código muerto, una función vacía, porque el compilador de C vio que nadie usaba la suma y quitó el bucle.
+#
+# Recuérdalo cuando leas «5 veces más rápido»: ¿respecto a qué, con qué forma, en caliente o en frío, con el resultado en la mano? Y una más que no cabe en la tabla: **otra forma**. Nuestros programas se compilan para una forma y rechazan las demás; `torch.compile` vuelve a compilar (o compila una versión general, más lenta). Un servicio que recibe lotes de todos los tamaños paga esa compilación mientras atiende peticiones, y su p99 lo nota.
 # %% [markdown] lang="en" row="58" slide="subslide"
-# Remember it when you read "5 times as fast": as what, with which shape, hot or cold, with the result in hand? And one more that does not fit in the table: **another shape**. Our programs are compiled for one shape and refuse the others; `torch.compile` compiles again (or compiles a general version, a slower one). A service that receives batches of all sizes pays for that compilation while there is traffic, and its p99 notices.
+# In the rows of times, a factor above 1 makes the compiler look worse, and one below, better; in those of "times as fast", the other way round. The two that lie most measure something else: the asynchronous one, what placing the order takes; that of dead code, an empty function, because the C compiler saw that nobody used the sum and removed the loop.
+#
+# Remember it when you read "5 times as fast": as what, with which shape, from a warm cache or a cold one, with the result in hand? And one more that does not fit in the table: **another shape**. Our programs are compiled for one shape and refuse the others; `torch.compile` compiles again (or compiles a general version, a slower one). A service that receives batches of all sizes pays for that compilation while there is traffic, and its p99 notices.
 
 # %% [markdown] lang="es" row="60" slide="slide"
 # ## Cuantizar mejor
 #
-# La primera promesa de la diapositiva. En la unidad 06 cuantizaste con una escala y un cero. Aquí la pregunta es la del compilador: ¿cómo llega eso al grafo, y cómo se convierte en instrucciones enteras?
+# La primera promesa de la diapositiva. En la unidad 06 cuantizaste con una escala y un punto cero. Aquí la pregunta es la del compilador: ¿cómo llega eso al grafo, y cómo se convierte en instrucciones enteras?
 #
-# Los exportadores escriben el modelo cuantizado como **Q-DQ**: delante de cada capa, una operación que cuantiza y otra que descuantiza. El grafo sigue calculando en coma flotante, pero dice **qué redondeo hay que imitar**. El compilador busca el patrón y lo cambia por una sola operación entera.
+# Los exportadores escriben el modelo cuantizado como **Q-DQ**: delante de cada capa, una operación que cuantiza su entrada y otra que la descuantiza; los pesos, guardados ya como enteros, solo se descuantizan. El grafo sigue calculando en coma flotante, pero dice **qué redondeo hay que imitar**. El compilador busca el patrón y lo cambia por una sola operación entera.
 #
 # Compilamos la red densa de la unidad 06 ([Fashion-MNIST](../../datasets/fashion/README.md)), con sus particiones: `valid` para calibrar y `test` solo para informar.
 #
 # ### Calibrar
 #
-# El rango de los pesos se ve; el de las activaciones depende de los datos. Se **calibra** con unas cuantas imágenes: se mira qué valores pasan por cada capa y se elige hasta dónde llega el entero. Tres maneras: el **máximo**, un **percentil** (99,9) o el recorte de menor **error cuadrático** (MSE). Y dos conjuntos: uno limpio, y otro en el que el sensor falló en 3 imágenes de 500 y las dio veinte veces más brillantes.
+# El rango de los pesos se ve; el de las activaciones depende de los datos. Se **calibra** con unas cuantas imágenes: se mira qué valores pasan por cada capa y se elige hasta dónde llega el entero. Tres maneras: el **máximo**, un **percentil** (99,9) o el recorte de menor **error cuadrático** (MSE). Y dos conjuntos: uno limpio, y otro en el que el sensor falló en 3 imágenes de 500 y las entregó veinte veces más brillantes.
 #
-# Probamos con 8 bits y con 4, que es lo que admite el hardware más pequeño.
+# Probamos con 8 bits, lo habitual, y con 4, que admiten algunos aceleradores.
 #
 # **Predice:** con activaciones de 4 bits y el máximo como regla, ¿cuántos puntos de exactitud cuestan esas tres imágenes?
 # %% [markdown] lang="en" row="60" slide="slide"
 # ## Quantizing smarter
 #
-# The slide's first promise. In unit 06 you quantized with a scale and a zero. Here the question is the compiler's: how does that get into the graph, and how does it become integer instructions?
+# The slide's first promise. In unit 06 you quantized with a scale and a zero point. Here the question is the compiler's: how does that get into the graph, and how does it become integer instructions?
 #
-# Exporters write the quantized model as **Q-DQ**: in front of each layer, an operation that quantizes and another that dequantizes. The graph still computes in floating point, but it says **which rounding has to be imitated**. The compiler looks for the pattern and exchanges it for a single integer operation.
+# Exporters write the quantized model as **Q-DQ**: in front of each layer, an operation that quantizes its input and another that dequantizes it; the weights, already stored as integers, are only dequantized. The graph still computes in floating point, but it says **which rounding has to be imitated**. The compiler looks for the pattern and exchanges it for a single integer operation.
 #
 # We compile the dense network of unit 06 ([Fashion-MNIST](../../datasets/fashion/README.md)), with its splits: `valid` to calibrate and `test` to report only.
 #
@@ -1660,7 +1671,7 @@ print(
 #
 # The range of the weights can be seen; that of the activations depends on the data. One **calibrates** with some images: look at the values that go through each layer and choose how far the integer reaches. Three ways: the **maximum**, a **percentile** (99.9), or the clipping of least **squared error** (MSE). And two sets: a clean one, and one where the sensor failed in 3 images of 500 and gave them twenty times as bright.
 #
-# We try 8 bits, and 4, which is what the smallest hardware admits.
+# We try 8 bits, the usual choice, and 4, which some accelerators admit.
 #
 # **Predict:** with 4-bit activations and the maximum as the rule, how many points of accuracy do those three images cost?
 
@@ -1792,7 +1803,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Un rango veinte veces mayor gasta $\log_2 20\approx 4.3$ bits en valores que no existen: con 8 quedan casi 4 y apenas se nota; con 4 no queda nada. El error cuadrático protege a medias: un valor enorme pesa mucho en los cuadrados, y la regla lo respeta. El percentil lo ignora en la entrada, aunque no todo lo que provoca más adentro; pero si los valores grandes fueran **de verdad** (pasa en los modelos de lenguaje), ignorarlos sería el error. Ninguna regla sustituye a mirar los datos de calibración. Y calibrar con los de test es hacer trampa: el rango se ajusta a lo que luego se mide.
+# Un rango veinte veces mayor gasta $\log_2 20\approx 4.3$ bits en valores que no existen: con 8 quedan casi 4 y apenas se nota; con 4 no queda ni uno entero, y cada píxel acaba encendido o apagado. El error cuadrático protege a medias: un valor enorme pesa mucho en los cuadrados, y la regla lo respeta. El percentil, también a medias: esas tres imágenes son el 0,6 % del conjunto, y aunque más de la mitad de sus píxeles son oscuros, los brillantes pasan del 0,1 % que la regla recorta (si solo fuera mala la primera imagen, los habría ignorado). Pero si los valores grandes fueran **de verdad** (pasa en los modelos de lenguaje), ignorarlos sería el error. Ninguna regla sustituye a mirar los datos de calibración. Y calibrar con los de test es hacer trampa: el rango se ajusta a lo que luego se mide.
 #
 # ### De Q-DQ a aritmética entera
 #
@@ -1800,11 +1811,11 @@ compare(
 #
 # $$y = s_x s_w \Big(\sum_k (q_k - z_x)\,w_k + \tfrac{b}{s_x s_w}\Big)$$
 #
-# Lo de dentro del paréntesis son **enteros**: se acumula en 32 bits; el sesgo se cuantiza con la escala $s_x s_w$ (la del acumulador, no la de los pesos), y $z_x\sum_k w_k$ es una constante que se pliega en él. Para entregar el resultado en 8 bits hay que multiplicar por $s_x s_w / s_y$: un número fijo por canal, que se guarda como entero de 32 bits y se aplica con una multiplicación y un desplazamiento. La ReLU no cuesta nada: es recortar por abajo en el cero.
+# con una escala $s_w$ por canal de salida, y los pesos sin punto cero. Dentro del paréntesis todo son **enteros** en cuanto se redondea el sesgo, y se acumulan en 32 bits. El sesgo se cuantiza con la escala $s_x s_w$ (la del acumulador, no la de los pesos), y $z_x\sum_k w_k$ es una constante que se pliega en él. Para entregar el resultado en 8 bits hay que multiplicar por $s_x s_w / s_y$ y sumar el punto cero de la salida. Ese número es fijo por canal: se guarda multiplicado por $2^{32}$, como entero, y se aplica con una multiplicación de 64 bits y un desplazamiento. La ReLU no cuesta nada: es recortar por abajo en ese punto cero.
 #
-# **Predice:** con 784 entradas y valores de 8 bits, ¿cuántos bits hacen falta, como mucho, para que el acumulador nunca se desborde?
+# **Predice:** con 784 entradas y valores de 8 bits, ¿cuántos bits hacen falta, con el signo y sin contar el sesgo, para que el acumulador no se desborde ni en el peor caso?
 # %% [markdown] lang="en" row="60" slide="subslide"
-# A range twenty times as large spends $\log_2 20\approx 4.3$ bits on values that do not exist: of 8, nearly 4 are left and it hardly shows; of 4, nothing is left. The squared error protects by half: a huge value weighs a lot in the squares, and the rule respects it. The percentile ignores it at the input, though not all that it causes further in; but if the large values were **real** (it happens in language models), ignoring them would be the mistake. No rule replaces looking at the calibration data. And calibrating with those of test is cheating: the range is fitted to what is measured afterwards.
+# A range twenty times as large spends $\log_2 20\approx 4.3$ bits on values that do not exist: of 8, nearly 4 are left and it hardly shows; of 4, not even one is left whole, and each pixel ends up on or off. The squared error protects only in part: a huge value weighs a lot in the squares, and the rule respects it. So does the percentile: those three images are 0.6 % of the set, and though more than half of their pixels are dark, the bright ones are more than the 0.1 % that the rule cuts off (had only the first image been bad, it would have ignored them). But if the large values were **real** (it happens in language models), ignoring them would be the mistake. No rule replaces looking at the calibration data. And calibrating with those of test is cheating: the range is fitted to what is measured afterwards.
 #
 # ### From Q-DQ to integer arithmetic
 #
@@ -1812,9 +1823,9 @@ compare(
 #
 # $$y = s_x s_w \Big(\sum_k (q_k - z_x)\,w_k + \tfrac{b}{s_x s_w}\Big)$$
 #
-# What is within the brackets are **integers**: it is accumulated in 32 bits; the bias is quantized by the scale $s_x s_w$ (the accumulator's, not the weights'), and $z_x\sum_k w_k$ is a constant that is folded into it. To deliver the result in 8 bits it has to be multiplied by $s_x s_w / s_y$: a fixed number per channel, kept as a 32-bit integer and applied by a multiplication and a shift. The ReLU costs nothing: it is clipping from below at zero.
+# with one scale $s_w$ per output channel, and weights without a zero point. Within the brackets all are **integers** as soon as the bias is rounded, and they are accumulated in 32 bits. The bias is quantized by the scale $s_x s_w$ (the accumulator's, not the weights'), and $z_x\sum_k w_k$ is a constant that is folded into it. To deliver the result in 8 bits it has to be multiplied by $s_x s_w / s_y$, and the output's zero point added. That number is fixed for each channel: it is kept multiplied by $2^{32}$, as an integer, and applied by a 64-bit multiplication and a shift. The ReLU costs nothing: it is clipping from below at that zero point.
 #
-# **Predict:** with 784 inputs and 8-bit values, how many bits does it take, at most, for the accumulator never to overflow?
+# **Predict:** with 784 inputs and 8-bit values, how many bits does it take, with the sign and leaving out the bias, for the accumulator not to overflow even in the worst case?
 
 # %%
 bits_of_the_accumulator = None
@@ -1922,7 +1933,9 @@ def evaluate(graph, *inputs, **changed):
 one = torch.zeros(1, 784)
 float_graph = optimize(capture(network, one))
 ranges = ranges_of(calibration, by_percentile)
-qdq_graph = insert_qdq(float_graph, ranges)
+# es: los pesos en coma flotante ya no los usa nadie: son código muerto
+# en: nobody uses the floating-point weights any more: they are dead code
+qdq_graph = dce(insert_qdq(float_graph, ranges))
 integer_graph = integer(qdq_graph)
 print(listing(qdq_graph), listing(integer_graph), sep="\n\n")
 
@@ -1940,9 +1953,10 @@ for name, graph in graphs.items():
         {
             tr(es="grafo", en="graph"): name,
             tr(es="operaciones", en="operations"): computed(graph),
-            tr(es="multiplicaciones en coma flotante", en="floating-point multiplications"): sum(
-                op.args[0].shape[1] * op.shape[1] for op in graph.ops if op.kind == "linear"
-            ),
+            tr(
+                es="multiplicaciones en coma flotante (capas)",
+                en="floating-point multiplications (layers)",
+            ): sum(op.args[0].shape[1] * op.shape[1] for op in graph.ops if op.kind == "linear"),
             tr(es="constantes (kB)", en="constants (kB)"): sum(c.nbytes for c in consts) / 1000,
             tr(es="exactitud (%)", en="accuracy (%)"): accuracy(answers[name]),
         }
@@ -1961,9 +1975,9 @@ print(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Sin la reescritura, el grafo Q-DQ hace **más** trabajo que el original: las mismas multiplicaciones en coma flotante, más redondear. Lo que ahorra es la reescritura. Y se puede romper de tres maneras que no dan error, solo números peores:
+# Sin la reescritura, el grafo Q-DQ hace **más** trabajo que el original: las mismas multiplicaciones en coma flotante, más redondear. Lo único que ahorra por sí solo son bytes; el trabajo lo ahorra la reescritura. Y esta se puede romper sin que nada dé error, solo números peores. Tres ejemplos:
 # %% [markdown] lang="en" row="60" slide="subslide"
-# Without the rewrite, the Q-DQ graph does **more** work than the original: the same floating-point multiplications, plus the rounding. What saves is the rewrite. And it can be broken in three ways that raise no error, only worse numbers:
+# Without the rewrite, the Q-DQ graph does **more** work than the original: the same floating-point multiplications, plus the rounding. By itself it saves nothing but bytes; it is the rewrite that saves work. And the rewrite can be broken without any error, only worse numbers. Three examples:
 
 # %% slide="fragment"
 largest = 0
@@ -2041,17 +2055,17 @@ compare(
 # %% [markdown] lang="es" row="60" slide="subslide"
 # ### Bits distintos, con presupuesto
 #
-# ¿Y si solo caben 3 bits por peso? Lo **uniforme** es dar 3 a todos. Lo mejor es dar más donde más duele: medimos con los datos de calibración cuánto cambian las respuestas (divergencia KL) si **solo** se cuantiza un grupo de filas, y vamos subiendo bits donde más baja el error por byte, hasta gastar el presupuesto. Es un reparto voraz: supone que los errores se suman.
+# ¿Y si solo caben 3 bits por peso? Lo **uniforme** es dar 3 a todos. Lo mejor es dar más donde más duele: medimos con los datos de calibración cuánto cambian las respuestas (divergencia KL) si **solo** se cuantiza un grupo de filas, y vamos subiendo bits donde más baja el error por byte, hasta gastar el presupuesto. Las activaciones se quedan en coma flotante, y las escalas no cuentan. Es un reparto voraz: supone que los errores se suman. El mínimo son 2 bits.
 #
-# Los grupos son de 50 neuronas de una misma capa, ordenadas por lo que pesan.
+# Los grupos son de 50 neuronas de una misma capa (las 10 de la salida forman otro), ordenadas según lo grandes que son sus pesos, los que entran y los que salen.
 #
 # **Predice:** con los mismos bytes que 3 bits uniformes, ¿cuántas veces menor será la divergencia en test?
 # %% [markdown] lang="en" row="60" slide="subslide"
 # ### Different bits, under a budget
 #
-# And if only 3 bits per weight fit? The **uniform** way is to give 3 to all. The better one is to give more where it hurts most: with the calibration data we measure how much the answers change (KL divergence) if **only** one group of rows is quantized, and keep raising bits where the error falls most per byte, until the budget is spent. It is a greedy allocation: it supposes that the errors add up.
+# And if only 3 bits per weight fit? The **uniform** way is to give 3 to all. The better one is to give more where it hurts most: with the calibration data we measure how much the answers change (KL divergence) if **only** one group of rows is quantized, and keep raising bits where the error falls most per byte, until the budget is spent. The activations stay in floating point, and the scales do not count. It is a greedy allocation: it supposes that the errors add up. The least is 2 bits.
 #
-# The groups are of 50 neurons of one layer, ordered by how much they weigh.
+# The groups are of 50 neurons of one layer (the 10 of the output make another), ordered by how large their weights are, incoming and outgoing.
 #
 # **Predict:** with the same bytes as 3 uniform bits, how many times smaller will the divergence on test be?
 
@@ -2149,8 +2163,8 @@ for uniform in (2, 3, 4, 5):
 tables.show(
     bench.record("07/mixed_bits", rows),
     caption=tr(
-        es=f"2, 3, 4 y 5 bits por peso en test; sin cuantizar, {float_accuracy:.2f} %",
-        en=f"2, 3, 4 and 5 bits per weight on test; unquantized, {float_accuracy:.2f} %",
+        es=f"Presupuestos de 2, 3, 4 y 5 bits por peso, en test; exactitud sin cuantizar, {float_accuracy:.2f} %",
+        en=f"Budgets of 2, 3, 4 and 5 bits per weight, on test; accuracy unquantized, {float_accuracy:.2f} %",
     ),
     formats={
         tr(es="exactitud uniforme (%)", en="accuracy uniform (%)"): ".2f",
@@ -2180,9 +2194,9 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Muchas neuronas de la primera capa pesan poco y les sobran bits; la capa de salida es diminuta y lleva ocho casi gratis. Fíjate en qué se ha medido: la divergencia baja mucho, y la exactitud se mueve unas décimas, a veces en contra: casi no quedaba nada que recuperar, y con 3000 imágenes una décima son tres aciertos. Y es un ahorro de **bytes**: un procesador que solo sabe multiplicar enteros de 8 bits tendrá que desempaquetar los de 3 (unidad 06: menos bits no es siempre más rápido).
+# Muchas neuronas de la primera capa influyen poco y les sobran bits; la capa de salida es diminuta, y darle ocho sale casi gratis. Fíjate en qué se ha medido: la divergencia baja mucho, y la exactitud, desde 3 bits, solo se mueve unas décimas: casi no quedaba nada que recuperar, y con 3000 imágenes una décima son tres aciertos. Si alguna queda por encima de la del modelo sin cuantizar, no es una mejora: es ese ruido. Y es un ahorro de **bytes**: un procesador que solo sabe multiplicar enteros de 8 bits tendrá que desempaquetar los de 3 (unidad 06: menos bits no es siempre más rápido).
 # %% [markdown] lang="en" row="60" slide="subslide"
-# Many neurons of the first layer weigh little and have bits to spare; the output layer is tiny and takes eight nearly for free. Note what has been measured: the divergence falls a lot, and the accuracy moves by some tenths, at times the wrong way: there was hardly anything left to recover, and with 3000 images a tenth is three hits. And it is a saving of **bytes**: a processor that can only multiply 8-bit integers will have to unpack those of 3 (unit 06: fewer bits are not always faster).
+# Many neurons of the first layer have little influence and bits to spare; the output layer is tiny, and giving it eight is nearly free. Note what has been measured: the divergence falls a lot, and the accuracy, from 3 bits on, only moves by some tenths: there was hardly anything left to recover, and with 3000 images a tenth is three hits. If any is above that of the unquantized model, it is not an improvement: it is that noise. And it is a saving of **bytes**: a processor that can only multiply 8-bit integers will have to unpack those of 3 (unit 06: fewer bits are not always faster).
 
 # %% [markdown] lang="es" row="61" slide="slide"
 # ## Compilar para un chip nuevo
@@ -2291,13 +2305,13 @@ def tiles_for(shape):
 # %% [markdown] lang="es" row="61" slide="subslide"
 # ### Buscar con un presupuesto
 #
-# En un chip de verdad, cada medida es compilar y ejecutar: no se pueden probar todas las teselas. Comparamos tres maneras con el mismo número de medidas: la de **por defecto** (un cubo de 32, sin medir nada), **al azar**, y una búsqueda **local** que gasta un tercio al azar y después va moviendo un lado de la mejor hacia un tamaño vecino. El óptimo lo sabemos porque aquí sí podemos probarlas todas.
+# En un chip de verdad, cada medida es compilar y ejecutar: no se pueden probar todas las teselas. Comparamos tres maneras: la tesela **por defecto** (un cubo de 32, sin medir nada) y, con el mismo número de medidas las dos, **al azar** y una búsqueda **local**, que gasta un tercio al azar y después va moviendo un lado de la mejor hacia un tamaño vecino. El óptimo lo sabemos porque aquí sí podemos probarlas todas.
 #
-# **Predice:** ¿cuántas veces más lenta que la óptima es la tesela de por defecto, en el peor de los seis casos (tres formas, dos chips)?
+# **Predice:** ¿cuántas veces más lenta que la óptima es la tesela por defecto, en el peor de los seis casos (tres formas, dos chips)?
 # %% [markdown] lang="en" row="61" slide="subslide"
 # ### Searching under a budget
 #
-# On a real chip, each measurement is compiling and running: not all tiles can be tried. We compare three ways with the same number of measurements: the **default** (a cube of 32, measuring nothing), **random**, and a **local** search that spends a third at random and then moves one side of the best towards a neighbouring size. We know the optimum because here we can try them all.
+# On a real chip, each measurement is compiling and running: not all tiles can be tried. We compare three ways: the **default** tile (a cube of 32, measuring nothing) and, both with the same number of measurements, **random** and a **local** search, which spends a third at random and then moves one side of the best towards a neighbouring size. We know the optimum because here we can try them all.
 #
 # **Predict:** how many times as slow as the optimal one is the default tile, in the worst of the six cases (three shapes, two chips)?
 
@@ -2361,11 +2375,15 @@ compare(
 # %% [markdown] lang="es" row="61" slide="subslide"
 # ### ¿Sirve en el otro chip?
 #
+# El cubo de 32 no va mal en el chip A (tanto como buscar al azar) y es un desastre en el B: un valor por defecto siempre está ajustado a alguna máquina.
+#
 # Ya tienes la mejor tesela de cada forma en el chip A. La empresa cambia al chip B, que es mejor en todo menos en una cosa: empezar una transferencia le cuesta más.
 #
 # **Predice:** con las teselas de A, ¿cuántas veces más lento irá B que con las suyas, de media (geométrica) en las tres formas?
 # %% [markdown] lang="en" row="61" slide="subslide"
 # ### Does it serve on the other chip?
+#
+# The cube of 32 does not do badly on chip A (as well as random search) and is a disaster on B: a default is always tuned to some machine.
 #
 # You have the best tile of each shape on chip A. The company moves to chip B, which is better at everything but one thing: starting a transfer costs it more.
 #
@@ -2431,7 +2449,7 @@ axes[0].set_ylabel(tr(es="filas de la tesela (m)", en="rows of the tile (m)"))
 axes[1].legend(loc="upper left", fontsize=8, facecolor=plots.CARD, framealpha=0.9, frameon=True)
 bar = fig.colorbar(image, ax=axes, ticks=[0, 0.5, 1, 1.5])
 bar.ax.set_yticklabels(["1", "3.2", "10", "≥32"])
-bar.set_label(tr(es="veces la mejor", en="times the best"))
+bar.set_label(tr(es="ciclos ÷ los de la mejor", en="cycles ÷ those of the best"))
 plots.show(
     fig,
     alt=tr(
@@ -2447,13 +2465,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="61" slide="subslide"
-# Las teselas de A caben en B, y dan el resultado correcto: por eso este error pasa desapercibido. Al revés, las de B ni caben. Es lo que dice la última frase de la diapositiva: nadie puede escribir a mano las mejores para cada chip y cada forma, así que los compiladores **buscan**, con medidas o con un modelo de coste aprendido de ellas ([MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html) de TVM, el `max-autotune` de TorchInductor).
+# En el mapa, cada chip tiene su $k$: la marca del otro dice solo dónde caen sus filas y columnas. Las teselas de A caben en B, y dan el resultado correcto: por eso este error pasa desapercibido. Al revés, las de B ni caben. Es lo que hay detrás de la tercera promesa: nadie puede elegir a mano las mejores para cada chip y cada forma, así que los compiladores **buscan**, con medidas o con un modelo de coste aprendido de ellas ([MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html) de TVM, el `max-autotune` de TorchInductor).
 #
 # ### Un tercer chip: tu máquina
 #
 # El modelo de coste de un chip inventado no tiene por qué servir en este. Compilamos el mismo producto en C con ocho teselas y las corremos.
 # %% [markdown] lang="en" row="61" slide="subslide"
-# A's tiles fit on B, and give the right result: that is why this mistake goes unnoticed. The other way round, B's do not even fit. It is what the last sentence of the slide says: nobody can write by hand the best ones for each chip and each shape, so compilers **search**, by measuring or by a cost model learnt from measurements (TVM's [MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html), TorchInductor's `max-autotune`).
+# On the map each chip has its own $k$: the other's mark only says where its rows and columns fall. A's tiles fit on B, and give the right result: that is why this mistake goes unnoticed. The other way round, B's do not even fit. That is what lies behind the third promise: nobody can choose by hand the best ones for each chip and each shape, so compilers **search**, by measuring or by a cost model learnt from measurements (TVM's [MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html), TorchInductor's `max-autotune`).
 #
 # ### A third chip: your machine
 #
@@ -2506,9 +2524,12 @@ if c_compiler.available():
         {
             tr(es="tesela (m n k)", en="tile (m n k)"): name,
             tr(es="esta máquina (ms)", en="this machine (ms)"): 1000 * tile_race.median(name),
-            tr(es="veces la mejor", en="times the best"): tile_race.ratio(name, best_here).median,
+            tr(es="veces la mejor", en="times the best"): tile_race.median(name)
+            / tile_race.median(best_here),
             **{
-                f"chip {chip.name}": cycles(chip, shape, named[name])
+                f"chip {chip.name}" + tr(es=" (modelo)", en=" (model)"): cycles(
+                    chip, shape, named[name]
+                )
                 / min(cycles(chip, shape, t) for t in TRIED)
                 for chip in CHIPS
                 if name in named
@@ -2546,24 +2567,24 @@ else:
     )
 
 # %% [markdown] lang="es" row="61" slide="subslide"
-# Compara el orden de las tres últimas columnas. Los dos modelos aciertan en lo grueso (las teselas diminutas son malas en todas partes) y fallan en lo que este procesador no tiene: aquí la memoria rápida es una caché, y una tesela que «no cabe» no está prohibida, solo va peor. Y mira cuánto le falta a la mejor para llegar a la biblioteca, que además de teselas tiene registros, instrucciones y prefetch elegidos a mano: ese trabajo es el que un compilador quiere hacer solo.
+# Compara el orden de las tres últimas columnas. Los dos modelos aciertan en lo grueso (las teselas más estrechas, de 8 y 16 columnas, son malas en todas partes) y fallan en lo que este procesador no tiene: aquí la memoria rápida es una caché de varios niveles, y una tesela que no cabe en uno está en el siguiente. Mira cómo van las que llevan $\infty$: en los chips inventados están prohibidas, y aquí alguna puede estar entre las mejores. Y mira cuánto le falta a la mejor para llegar a la biblioteca, que además de teselas tiene registros, instrucciones y precarga (*prefetch*) elegidos a mano: ese trabajo es el que un compilador quiere hacer solo.
 # %% [markdown] lang="en" row="61" slide="subslide"
-# Compare the order of the last three columns. Both models are right about the coarse part (tiny tiles are bad everywhere) and wrong about what this processor does not have: here the fast memory is a cache, and a tile that "does not fit" is not forbidden, only worse. And look how far the best one is from the library, which besides tiles has registers, instructions and prefetch chosen by hand: that work is what a compiler wants to do by itself.
+# Compare the order of the last three columns. Both models are right about the coarse part (the narrowest tiles, of 8 and 16 columns, are bad everywhere) and wrong about what this processor does not have: here the fast memory is a cache of several levels, and a tile that does not fit in one is in the next. Look how those with $\infty$ do: on the made-up chips they are forbidden, and here some may be among the best. And look how far the best one is from the library, which besides tiles has registers, instructions and *prefetch* chosen by hand: that work is what a compiler wants to do by itself.
 
 # %% [markdown] lang="es" row="58 60" slide="slide"
 # ## Un programa para el borde
 #
-# Un microcontrolador no tiene Python, ni PyTorch, ni a veces memoria dinámica. El compilador le entrega un **programa en C**: los pesos como constantes, una arena estática con el plan de memoria y una función por modelo. Así trabajan microTVM, los *bundles* de Glow o el exportador de ExecuTorch.
+# Un microcontrolador no tiene Python, ni PyTorch, ni a veces memoria dinámica. El compilador le entrega un **programa en C**: los pesos como constantes, una arena estática con el plan de memoria y una función por modelo. Así trabajaban [microTVM](https://github.com/apache/tvm/pull/17554), retirado de TVM en diciembre de 2024, y los [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md) de Glow, que ya eran código objeto. ExecuTorch planifica la memoria igual de pronto, pero entrega [un fichero](https://docs.pytorch.org/executorch/stable/runtime-overview.html) `.pte` que interpreta un *runtime* pequeño en C++.
 #
-# Compilamos la red de la unidad 06, en coma flotante y entera, para dos objetivos: **este procesador**, con todas sus instrucciones, y uno **básico** de la misma familia (x86-64 sin AVX, o ARM sin extensiones), que es lo que se distribuye cuando no sabes en qué aparato correrá.
+# Compilamos la red de la unidad 06, en coma flotante y entera, para dos objetivos: **este procesador**, con todas sus instrucciones, y uno **básico** de la misma familia (x86-64 sin AVX, o un ARM de 64 bits sin extensiones), que es lo que se distribuye cuando no sabes en qué aparato correrá.
 #
 # **Predice:** en coma flotante, ¿cuántas veces más rápido es el programa para este procesador que el básico?
 # %% [markdown] lang="en" row="58 60" slide="slide"
 # ## A program for the edge
 #
-# A microcontroller has no Python, no PyTorch, sometimes no dynamic memory. The compiler hands it a **program in C**: the weights as constants, a static arena with the memory plan, and one function per model. That is how microTVM, Glow's *bundles* or ExecuTorch's exporter work.
+# A microcontroller has no Python, no PyTorch, sometimes no dynamic memory. The compiler hands it a **program in C**: the weights as constants, a static arena with the memory plan, and one function per model. That is how [microTVM](https://github.com/apache/tvm/pull/17554), retired from TVM in December 2024, and Glow's [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md), which were object code already, used to work. ExecuTorch plans the memory just as early, but delivers [a file](https://docs.pytorch.org/executorch/stable/runtime-overview.html) `.pte` that a small *runtime* in C++ interprets.
 #
-# We compile the network of unit 06, in floating point and in integers, for two targets: **this processor**, with all its instructions, and a **basic** one of the same family (x86-64 without AVX, or ARM without extensions), which is what gets distributed when you do not know on which device it will run.
+# We compile the network of unit 06, in floating point and in integers, for two targets: **this processor**, with all its instructions, and a **basic** one of the same family (x86-64 without AVX, or a 64-bit ARM without extensions), which is what gets distributed when you do not know on which device it will run.
 #
 # **Predict:** in floating point, how many times as fast is the program for this processor as the basic one?
 
@@ -2747,7 +2768,7 @@ else:
     )
 
 # %% [markdown] lang="es" row="58 60" slide="subslide"
-# Tres cosas que se ven en la tabla. El ejecutable es poco más que los pesos: por eso la cuantización decide si el modelo cabe. La memoria de trabajo son unos cientos o miles de bytes, y se sabe **antes** de ejecutar. Y la aritmética entera da lo mismo en los dos procesadores, bit a bit, mientras que en coma flotante el orden de las sumas depende de cuántas hace a la vez una instrucción.
+# Tres cosas se ven en la tabla y en la línea que la sigue. El ejecutable es poco más que los pesos: por eso la cuantización decide si el modelo cabe. La memoria de trabajo son uno o dos kilobytes, aparte de la entrada y la salida, y se sabe **antes** de ejecutar. Y la aritmética entera da lo mismo en los dos objetivos, bit a bit, mientras que en coma flotante el orden de las sumas depende de cuántas hace a la vez una instrucción.
 #
 # No des por hecho que el entero es el más rápido: depende de que el objetivo tenga instrucciones para multiplicar bytes y de que el compilador de C las encuentre. Tu tabla lo dice para dos objetivos.
 #
@@ -2756,24 +2777,26 @@ else:
 # La frase de la diapositiva es de enero de 2020. A noviembre de 2026:
 #
 # - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO, pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
-# - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto y lento.
-# - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores propusieron, por falta de manos, [terminar su desarrollo](https://github.com/pytorch/glow/issues/6135).
+# - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto pero suele ser lento.
+# - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que, por falta de manos, se planteaban [dejar de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton para las GPU y C++ para la CPU. En 2020 no existía.
 # - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en agosto de 2026 iba por la [2026.3](https://github.com/openvinotoolkit/openvino/releases).
 # - **Para el borde**, PyTorch tiene [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta en [octubre de 2024](https://pytorch.org/blog/executorch-beta); hoy, 1.5), que planifica la memoria de antemano y reparte el grafo entre los aceleradores del aparato; y Google, [LiteRT](https://ai.google.dev/edge/litert/android), el nombre de TensorFlow Lite desde septiembre de 2024, que desde su versión 2 (finales de 2025) compila el modelo para la CPU, la GPU o la NPU del aparato.
 #
-# Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden, repartirlo entre hilos son llamadas que devuelven otro programa igual y distinto.
+# Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden o repartirlo entre hilos son llamadas que lo convierten en otro equivalente. El `sblock` es el pedazo que se mueve de sitio, y la S de cada eje dice que sus vueltas son independientes.
 #
 # ```python
 # @T.prim_func
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
-#         out[r, c] = T.max(x[r, c] * T.float32(1.5) + T.float32(0.25), T.float32(0))
+#         with T.sblock("chain"):
+#             i, j = T.axis.remap("SS", [r, c])
+#             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
 # ```
 #
 # ¿Acertó la cita? Los marcos no desaparecieron: el compilador se metió dentro de ellos. Y «compilar de forma automática para hardware nuevo» sigue siendo lo que menos automático es: cada chip llega con un equipo que le escribe su *backend*.
 # %% [markdown] lang="en" row="58 60" slide="subslide"
-# Three things show in the table. The executable is little more than the weights: that is why quantization decides whether the model fits. The working memory is some hundreds or thousands of bytes, and it is known **before** running. And integer arithmetic gives the same on both processors, bit by bit, while in floating point the order of the sums depends on how many an instruction does at once.
+# Three things show in the table and in the line after it. The executable is little more than the weights: that is why quantization decides whether the model fits. The working memory is one or two kilobytes, besides the input and the output, and it is known **before** running. And integer arithmetic gives the same for both targets, bit by bit, while in floating point the order of the sums depends on how many an instruction does at once.
 #
 # Do not take for granted that the integer one is the fastest: it depends on the target having instructions to multiply bytes and on the C compiler finding them. Your table says it for two targets.
 #
@@ -2782,19 +2805,21 @@ else:
 # The slide's sentence is of January 2020. As of November 2026:
 #
 # - **XLA** left TensorFlow and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO, folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
-# - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099). It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct and slow.
-# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors proposed, for lack of hands, [to end its development](https://github.com/pytorch/glow/issues/6135).
+# - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099). It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct but usually slow.
+# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that, for lack of hands, they were considering [to stop developing it](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton for the GPUs and C++ for the CPU. In 2020 it did not exist.
 # - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in August 2026 it was at [2026.3](https://github.com/openvinotoolkit/openvino/releases).
 # - **For the edge**, PyTorch has [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta in [October 2024](https://pytorch.org/blog/executorch-beta); today, 1.5), which plans the memory beforehand and divides the graph among the device's accelerators; and Google, [LiteRT](https://ai.google.dev/edge/litert/android), TensorFlow Lite's name since September 2024, which since its version 2 (late 2025) compiles the model for the device's CPU, GPU or NPU.
 #
-# This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order, sharing it out among threads are calls that return another program, equal and different.
+# This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order or sharing it out among threads are calls that turn it into an equivalent one. The `sblock` is the piece that gets moved about, and the S of each axis says that its iterations are independent.
 #
 # ```python
 # @T.prim_func
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
-#         out[r, c] = T.max(x[r, c] * T.float32(1.5) + T.float32(0.25), T.float32(0))
+#         with T.sblock("chain"):
+#             i, j = T.axis.remap("SS", [r, c])
+#             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
 # ```
 #
 # Was the quote right? The frameworks did not disappear: the compiler moved inside them. And "automatically compile for new hardware" is still the least automatic part: each chip arrives with a team that writes its *backend*.
@@ -2815,13 +2840,17 @@ with suppress(ImportError, AttributeError):
 #
 # Has escrito un compilador entero: captura, tres pases, fusión, plan de memoria, generación de código y una reescritura a enteros. Los de verdad tienen más operaciones, más formas y más chips; las preguntas son las mismas: ¿es **legal**?, ¿qué **ahorra**?, ¿en qué **máquina**?
 #
-# Ahora te toca a ti: los ejercicios te piden los tres pases, decir qué fusiones son legales, un planificador que no pise nada, encontrar las trampas de cinco mediciones, buscar teselas con presupuesto y la reescritura Q-DQ.
+# ¿Y con un modelo mil veces mayor? Los pesos, un gigabyte, ya no se escriben en un fichero de C: se guardan aparte y se cargan sin copiarlos. Nuestra fusión y nuestro plan crecen con el **cuadrado** del número de operaciones, y habría que rehacerlos. Y buscar teselas cuesta: mil medidas de un segundo son un cuarto de hora por cada forma distinta. Por eso los compiladores guardan lo encontrado, por chip y por forma, y lo reutilizan.
+#
+# Ahora te toca a ti: los ejercicios te piden los tres pases, decir qué fusiones son legales, un planificador que no pise nada, encontrar las trampas de cinco programas de medida, buscar teselas con presupuesto y la reescritura Q-DQ.
 #
 # **Para leer más:** Chen y otros, [*TVM*](https://arxiv.org/abs/1802.04799) (OSDI 2018); Rotem y otros, [*Glow*](https://arxiv.org/abs/1805.00907) (2018); Jacob y otros, [*Quantization and Training… Integer-Arithmetic-Only Inference*](https://arxiv.org/abs/1712.05877) (2018); Chen, T., [*Machine Learning Compilation*](https://mlc.ai) (curso en línea).
 # %% [markdown] lang="en" slide="skip"
 # ## To finish
 #
 # You have written a whole compiler: capture, three passes, fusion, memory plan, code generation and a rewrite to integers. The real ones have more operations, more shapes and more chips; the questions are the same: is it **legal**?, what does it **save**?, on which **machine**?
+#
+# And with a model a thousand times as large? The weights, one gigabyte, are no longer written in a C file: they are kept apart and loaded without copying them. Our fusion and our plan grow with the **square** of the number of operations, and would have to be redone. And searching for tiles is expensive: a thousand measurements of one second are a quarter of an hour for each different shape. That is why compilers keep what they find, by chip and shape, and use it again.
 #
 # Now it is your turn: the exercises ask you for the three passes, to say which fusions are legal, a planner that overlaps nothing, to find the traps of five benchmarks, to search tiles under a budget, and the Q-DQ rewrite.
 #
