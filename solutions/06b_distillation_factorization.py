@@ -64,10 +64,10 @@ torch.set_num_threads(1)
 # $$L = \alpha\,T^2\,\mathrm{KL}(p^t \,\|\, p^s) + (1-\alpha)\,\mathrm{CE}$$
 #
 # - $p^t$ y $p^s$ son las probabilidades de profesor y alumno: la softmax de sus logits **divididos los dos por $T$**. $\mathrm{KL}(p^t \| p^s) = \sum_c p^t_c\,(\log p^t_c - \log p^s_c)$ para cada ejemplo, y la **media de los ejemplos** del lote.
-# - El factor $T^2$ **va en la fórmula** (hay quien lo omite): el gradiente de la KL encoge como $1/T^2$, y así el peso de cada parte no depende de la temperatura.
+# - El factor $T^2$ **va en la fórmula** (hay quien lo omite): el gradiente de la KL encoge más o menos como $1/T^2$, y así el peso de cada parte apenas depende de la temperatura.
 # - $\mathrm{CE}$ es la entropía cruzada del alumno con las etiquetas, **a temperatura 1**, y la media de los ejemplos **etiquetados**. Un ejemplo con etiqueta −1 no tiene etiqueta: solo cuenta en la primera parte. Si no hay ninguno etiquetado, esta parte vale 0.
 # - El profesor no aprende: a sus logits no les llega ningún gradiente.
-# - Con logits enormes (10 000) el resultado sigue siendo finito.
+# - Con logits enormes (10 000) la pérdida y su gradiente siguen siendo finitos y correctos.
 #
 # Los logits son tensores de forma (ejemplos, clases), y `labels`, un tensor de enteros.
 # %% [markdown] lang="en" row="46"
@@ -78,10 +78,10 @@ torch.set_num_threads(1)
 # $$L = \alpha\,T^2\,\mathrm{KL}(p^t \,\|\, p^s) + (1-\alpha)\,\mathrm{CE}$$
 #
 # - $p^t$ and $p^s$ are the probabilities of teacher and student: the softmax of their logits, **both divided by $T$**. $\mathrm{KL}(p^t \| p^s) = \sum_c p^t_c\,(\log p^t_c - \log p^s_c)$ for each example, and the **mean over the examples** of the batch.
-# - The factor $T^2$ **is in the formula** (some leave it out): the gradient of the KL shrinks as $1/T^2$, and so the weight of each part does not depend on the temperature.
+# - The factor $T^2$ **is in the formula** (some leave it out): the gradient of the KL shrinks roughly as $1/T^2$, and so the weight of each part hardly depends on the temperature.
 # - $\mathrm{CE}$ is the student's cross-entropy with the labels, **at temperature 1**, and the mean over the **labelled** examples. An example with label −1 has no label: it only counts in the first part. If none is labelled, this part is 0.
 # - The teacher does not learn: no gradient reaches its logits.
-# - With huge logits (10,000) the result is still finite.
+# - With huge logits (10,000) the loss and its gradient are still finite and right.
 #
 # Logits are tensors of shape (examples, classes), and `labels` a tensor of integers.
 
@@ -121,30 +121,35 @@ def _k_soft(student, teacher, T, why):
     """The value is T² KL, and the gradient, T (p_s - p_t) / examples."""
     _ps, _pt, _n = _k_softmax(student, T), _k_softmax(teacher, T), len(student)
     _want, _reverse = (T**2 * float((a * (np.log(a) - np.log(b))).sum()) / _n for a, b in ((_pt, _ps), (_ps, _pt)))
-    _crossed = -float(np.log(_k_softmax(student, 1))[:, 0].mean())
-    _k_check(student, teacher, T, _want, T * (_ps - _pt) / _n, why, _reverse, _crossed)
+    _crossed, _bare = -float(np.log(_k_softmax(student, 1))[:, 0].mean()), -(T**2) * float((_pt * np.log(_ps)).sum()) / _n
+    _k_check(student, teacher, T, _want, T * (_ps - _pt) / _n, why, _reverse, _crossed, _bare)
 ### END HIDDEN TESTS
 
 
-def _k_check(student, teacher, T, want, slope, why, reverse, crossed):
-    """alpha = 1: the value and the gradient that the student gets; two wrong values tell what went wrong."""
+def _k_check(student, teacher, T, want, slope, why, reverse, crossed, bare, undivided=()):
+    """alpha = 1: the value and the gradient that the student gets; wrong values tell what went wrong."""
     _loss, _grad, _ = _k_call(student, teacher, [0] * len(student), T, 1.0)
     _near = {
         tr(es=" Falta el factor T².", en=" The factor T² is missing."): want / T**2,
+        tr(es=" El factor es T², y aquí se ha multiplicado por T.", en=" The factor is T², and here it has been multiplied by T."): want / T,
+        tr(es=" Es la entropía cruzada con las probabilidades del profesor: para que sea la KL falta restar la entropía del profesor (el gradiente no cambia; el valor, sí).", en=" That is the cross-entropy with the teacher's probabilities: to be the KL it lacks minus the teacher's entropy (the gradient does not change; the value does)."): bare,
         tr(es=" Es KL(alumno || profesor): están al revés.", en=" That is KL(student || teacher): they are the wrong way round."): reverse,
         tr(es=" Ese es el peso de las etiquetas: alpha pesa la parte del profesor.", en=" That is the weight of the labels: alpha weighs the teacher's part."): crossed,
         tr(es=" Es la suma de los ejemplos, no su media.", en=" That is the sum over the examples, not their mean."): want * len(student),
-        tr(es=" Se ha dividido también por el número de clases: la KL de un ejemplo es una suma sobre las clases.", en=" It has been divided by the number of classes as well: the KL of an example is a sum over the classes."): want / len(student[0]),
+        tr(es=" Se ha dividido también por el número de clases: la KL de un ejemplo es una suma sobre las clases.", en=" The sum has also been divided by the number of classes: the KL of an example is a sum over them."): want / len(student[0]),
     }
-    _hint = next((hint for hint, value in _near.items() if abs(_loss - value) <= 1e-6 * max(1e-3, abs(value)) and abs(value - want) > 1e-6), tr(es=" ¿Se dividen por T los logits de los dos?", en=" Are the logits of both divided by T?"))
+    _list = [*_near.items(), *((tr(es=" Hay que dividir por T los logits de los dos, alumno y profesor.", en=" The logits of both, student and teacher, have to be divided by T."), value) for value in undivided)]
+    _hint = next((hint for hint, value in _list if abs(_loss - value) <= 1e-6 * max(1e-3, abs(value)) and abs(value - want) > 1e-6), tr(es=" Revisa la fórmula término a término.", en=" Go through the formula term by term."))
     assert abs(_loss - want) <= 1e-6 * max(1.0, abs(want)), why + tr(es=f" Con T={T} y alpha=1 se esperaba {want:.6f} y es {_loss:.6f}.", en=f" With T={T} and alpha=1, {want:.6f} was expected and it is {_loss:.6f}.") + _hint
     _slope = np.array(slope)
     assert np.allclose(_grad, _slope, atol=1e-7 + 1e-6 * np.abs(_slope).max()), why + tr(es=f" El gradiente que recibe el alumno debía tener norma {np.linalg.norm(_slope):.6f} y la tiene {np.linalg.norm(_grad):.6f}.", en=f" The gradient that the student gets should have norm {np.linalg.norm(_slope):.6f} and it has {np.linalg.norm(_grad):.6f}.")
 
 
 _k_student, _k_teacher = [[0.5, -0.3, 0.1], [1.0, -1.0, 0.5]], [[4.0, 1.0, -2.0], [-1.0, 2.0, 0.0]]
-_k_check(_k_student[:1], _k_teacher[:1], 2.0, 1.4730219978, [[-0.7676749121, 0.1880342141, 0.5796406980]], reverse=2.1866411822, crossed=0.7512505137, why=tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
-_k_check(_k_student, _k_teacher, 4.0, 2.2179021196, [[-0.4452645251, 0.0440178323, 0.4012466928], [0.3490871124, -0.4746849722, 0.1255978598]], reverse=2.3109466626, crossed=0.6531037167, why=tr(es="Dos ejemplos.", en="Two examples."))
+_k_check(_k_student[:1], _k_teacher[:1], 2.0, 1.4730219978, [[-0.7676749121, 0.1880342141, 0.5796406980]], reverse=2.1866411822, crossed=0.7512505137, bare=3.9593604165, undivided=(1.1421730083, 2.8971047746, 2.3320882539), why=tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
+_k_check(_k_student, _k_teacher, 4.0, 2.2179021196, [[-0.4452645251, 0.0440178323, 0.4012466928], [0.3490871124, -0.4746849722, 0.1255978598]], reverse=2.3109466626, crossed=0.6531037167, bare=18.0775749987, undivided=(5.6575683365, 13.0273316985, 18.8671954803), why=tr(es="Dos ejemplos.", en="Two examples."))
+_k_loss, _, _ = _k_call(_k_student, _k_teacher, [-1, 1], 4.0, 1.0)
+assert abs(_k_loss - 2.2179021196) < 1e-6, tr(es=f"Los mismos dos ejemplos, el primero sin etiqueta: el profesor opina de los dos, así que con T=4 y alpha=1 se esperaba el mismo valor, 2.217902, y es {_k_loss:.6f}.", en=f"The same two examples, the first without a label: the teacher has a say on both, so with T=4 and alpha=1 the same value, 2.217902, was expected and it is {_k_loss:.6f}.")
 _k_loss, _k_grad, _ = _k_call(_k_teacher, _k_teacher, [0, 1], 3.0, 1.0)
 assert abs(_k_loss) < 1e-9 and np.abs(_k_grad).max() < 1e-9, tr(es=f"Un alumno igual que su profesor no tiene nada que aprender de él: pérdida 0 y gradiente 0; son {_k_loss:.6f} y {np.abs(_k_grad).max():.6f}.", en=f"A student equal to its teacher has nothing to learn from it: loss 0 and gradient 0; they are {_k_loss:.6f} and {np.abs(_k_grad).max():.6f}.")
 checks.passed()
@@ -162,15 +167,17 @@ def _k_mixed(student, teacher, labels, T, alpha, hard, why):
     _loss, _, _ = _k_call(student, teacher, labels, T, alpha)
     _soft, _, _ = _k_call(student, teacher, labels, T, 1.0)
     _want, _labelled = alpha * _soft + (1 - alpha) * hard, sum(label >= 0 for label in labels)
+    assert math.isfinite(_loss) and math.isfinite(_soft), why + tr(es=f" La pérdida es {_loss if math.isnan(_loss) else _soft}: si no hay ninguno etiquetado, la media de F.cross_entropy es nan (0 entre 0), y esa parte vale 0.", en=f" The loss is {_loss if math.isnan(_loss) else _soft}: when none is labelled the mean of F.cross_entropy is nan (0 over 0), and that part is 0.")
     assert abs(_loss - _want) <= 1e-6 * max(1, abs(_want)), why + tr(
-        es=f" Con T={T} y alpha={alpha}: la entropía cruzada de los {_labelled} etiquetados, a temperatura 1, es {hard:.6f}, así que se esperaba {_want:.6f} y es {_loss:.6f}.",
-        en=f" With T={T} and alpha={alpha}: the cross-entropy of the {_labelled} labelled ones, at temperature 1, is {hard:.6f}, so {_want:.6f} was expected and it is {_loss:.6f}.",
+        es=f" Con T={T} y alpha={alpha}: la entropía cruzada de los ejemplos etiquetados ({_labelled}), a temperatura 1, es {hard:.6f}, así que se esperaba {_want:.6f} y es {_loss:.6f}.",
+        en=f" With T={T} and alpha={alpha}: the cross-entropy of the labelled examples ({_labelled}), at temperature 1, is {hard:.6f}, so {_want:.6f} was expected and it is {_loss:.6f}.",
     )
 
 
 _k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
 _k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
 _k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
+_k_mixed(_k_student, _k_teacher, [-1, -1], 4.0, 0.5, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _k_hard(student, labels):
@@ -207,8 +214,13 @@ def _k_repeated(times, T, alpha):
 
 
 _k_repeated(3, 2.0, 0.5)
+_k_large, _k_flat, _ = _k_call([[300.0, 0.0, -300.0]], [[-300.0, 0.0, 300.0]], [0], 1.0, 0.9)
 _k_huge, _k_slope, _ = _k_call([[1e4, 0.0, -1e4]], [[-1e4, 0.0, 1e4]], [0], 1.0, 0.9)
 assert math.isfinite(_k_huge) and np.isfinite(_k_slope).all(), tr(es=f"Con logits de 10 000 la pérdida es {_k_huge}: el logaritmo de una softmax que ya es 0 es infinito; usa log_softmax.", en=f"With logits of 10,000 the loss is {_k_huge}: the logarithm of a softmax that is 0 already is infinite; use log_softmax.")
+assert abs(_k_huge - _k_large * 100 / 3) < 1e-6 * abs(_k_large) and np.allclose(_k_slope, _k_flat, atol=1e-9), tr(
+    es=f"Con logits de 300 y de 10 000 las probabilidades son ya 0 o 1: la pérdida crece con los logits, de {_k_large:.2f} a {_k_large * 100 / 3:.2f}, y el gradiente no cambia; con 10 000 la pérdida es {_k_huge:.2f} y los gradientes son {_k_flat.tolist()} y {_k_slope.tolist()}. Sumar un número pequeño dentro del logaritmo, o recortarlo, cambia las dos cosas, y el alumno no aprende: usa log_softmax.",
+    en=f"With logits of 300 and of 10,000 the probabilities are 0 or 1 already: the loss grows with the logits, from {_k_large:.2f} to {_k_large * 100 / 3:.2f}, and the gradient does not change; with 10,000 the loss is {_k_huge:.2f} and the gradients are {_k_flat.tolist()} and {_k_slope.tolist()}. A small number added inside the logarithm, or a clamp, changes both, and the student does not learn: use log_softmax.",
+)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _times in (2, 10, 50):
@@ -305,7 +317,7 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
     hard = F.cross_entropy(student_logits[known], labels[known]) if known.any() else 0.0
     return (1 - alpha) * T * T * soft + alpha * hard
 
-# %% wrong="kd" score=4 says_es="de los 1 etiquetados" says_en="of the 1 labelled ones"
+# %% wrong="kd" score=4 says_es="de los ejemplos etiquetados (1)" says_en="of the labelled examples (1)"
 # es: La media es la de todo el lote; quien no tiene etiqueta aporta 0.
 # en: The mean is over the whole batch; those without a label add 0.
 def kd_loss(student_logits, teacher_logits, labels, T, alpha):
@@ -326,6 +338,48 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
     known = labels != -1
     hard = F.cross_entropy(student_logits[known], labels[known]) if known.any() else 0.0
     return alpha * T * T * soft + (1 - alpha) * hard
+
+# %% wrong="kd" score=4 says_es="o recortarlo" says_en="or a clamp"
+# es: Para que el logaritmo no sea infinito basta con sumar 1e-12.
+# en: To keep the logarithm from being infinite, adding 1e-12 is enough.
+def kd_loss(student_logits, teacher_logits, labels, T, alpha):
+    p_teacher = F.softmax(teacher_logits.detach() / T, dim=1)
+    log_student = torch.log(F.softmax(student_logits / T, dim=1) + 1e-12)
+    soft = F.kl_div(log_student, p_teacher, reduction="batchmean")
+    known = labels != -1
+    hard = F.cross_entropy(student_logits[known], labels[known]) if known.any() else 0.0
+    return alpha * T * T * soft + (1 - alpha) * hard
+
+# %% wrong="kd" score=3 says_es="el profesor opina de los dos" says_en="the teacher has a say on both"
+# es: De un ejemplo sin etiqueta no se aprende nada.
+# en: Nothing is learnt from an example without a label.
+def kd_loss(student_logits, teacher_logits, labels, T, alpha):
+    known = labels != -1
+    if not known.any():
+        return 0.0 * student_logits.sum()
+    p_teacher = F.softmax(teacher_logits[known].detach() / T, dim=1)
+    log_student = F.log_softmax(student_logits[known] / T, dim=1)
+    soft = F.kl_div(log_student, p_teacher, reduction="batchmean")
+    return alpha * T * T * soft + (1 - alpha) * F.cross_entropy(student_logits[known], labels[known])
+
+# %% wrong="kd" score=3 says_es="falta restar la entropía" says_en="minus the teacher's entropy"
+# es: La KL es la entropía cruzada con las probabilidades del profesor.
+# en: The KL is the cross-entropy with the teacher's probabilities.
+def kd_loss(student_logits, teacher_logits, labels, T, alpha):
+    p_teacher = F.softmax(teacher_logits.detach() / T, dim=1)
+    soft = F.cross_entropy(student_logits / T, p_teacher)
+    known = labels != -1
+    hard = F.cross_entropy(student_logits[known], labels[known]) if known.any() else 0.0
+    return alpha * T * T * soft + (1 - alpha) * hard
+
+# %% wrong="kd" score=4 says_es="0 entre 0" says_en="0 over 0"
+# es: ignore_index ya se ocupa de todos los ejemplos sin etiqueta.
+# en: ignore_index takes care of all examples without a label.
+def kd_loss(student_logits, teacher_logits, labels, T, alpha):
+    p_teacher = F.softmax(teacher_logits.detach() / T, dim=1)
+    log_student = F.log_softmax(student_logits / T, dim=1)
+    soft = F.kl_div(log_student, p_teacher, reduction="batchmean")
+    return alpha * T * T * soft + (1 - alpha) * F.cross_entropy(student_logits, labels, ignore_index=-1)
 
 # %% wrong="kd" score=0 says_es="no le llega ningún gradiente" says_en="no gradient reaches it"
 # es: La pérdida es cuántas veces no coinciden alumno y profesor.
@@ -366,9 +420,9 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
 # %% [markdown] lang="es" row="46 47"
 # ## 2. ¿Ayuda el profesor, y qué cuesta? (5 puntos)
 #
-# «El alumno conserva el 97 %» no dice que el profesor haya servido de algo: falta el **control**, el mismo alumno entrenado igual y sin profesor. Y hacen falta varias semillas, porque entre dos entrenamientos iguales con semillas distintas también hay diferencias. Completa:
+# «El alumno conserva el 97 %» no dice que el profesor haya servido de algo: falta el **control**, el mismo alumno entrenado igual y sin profesor. Y hacen falta varias semillas, porque dos entrenamientos que solo se distinguen en la semilla también dan exactitudes distintas. Completa:
 #
-# **a)** `control(with_teacher, without_teacher)`: dos diccionarios de semilla a exactitud. Se comparan **las semillas que están en los dos**, cada una consigo misma. Devuelve un diccionario con `"seeds"` (cuántas son), `"mean"` (la media de las diferencias, con profesor menos sin él), `"low"` y `"high"` (el intervalo del 95 % de esa media por la t de Student: con tan pocas semillas, el 1,96 de la normal se queda corto) y `"verdict"`: `"helps"` si todo el intervalo está por encima de 0, `"hurts"` si está por debajo (pasa, con malos profesores) y `"unclear"` si contiene el 0. Con menos de dos semillas comunes, `ValueError`.
+# **a)** `control(with_teacher, without_teacher)`: dos diccionarios de semilla a exactitud. Se comparan **las semillas que están en los dos**, cada una consigo misma. Devuelve un diccionario con `"seeds"` (cuántas son), `"mean"` (la media de las diferencias, con profesor menos sin él), `"low"` y `"high"` (el intervalo del 95 % de esa media por la t de Student, con la desviación típica de las diferencias que divide por n − 1: con tan pocas semillas, el 1,96 de la normal se queda corto; si todas las diferencias son iguales, el intervalo es un solo punto) y `"verdict"`: `"helps"` si todo el intervalo está por encima de 0, `"hurts"` si está por debajo (pasa, con malos profesores) y `"unclear"` si contiene el 0. Con menos de dos semillas comunes, `ValueError`.
 #
 # **b)** `training_seconds(plan)`: lo que cuesta en total el plan, en segundos. `plan` es un diccionario:
 #
@@ -378,23 +432,23 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
 # - `teacher_forward_s`: lo que tarda el profesor en contestar un ejemplo;
 # - `stored`: si es verdadero, el profesor contesta cada ejemplo una sola vez y sus logits se guardan para todas las pasadas y todos los alumnos. Si es falso (por ejemplo, porque cada pasada deforma las imágenes de otra manera), contesta cada vez.
 #
-# **c)** `requests_to_pay(cost_s, teacher_ms, student_ms)`: con cuántas peticiones, como mínimo, lo que se ahorra al contestar con el alumno en vez de con el profesor llega a `cost_s` segundos. Un entero, o `None` si el alumno no es más rápido. En las comprobaciones todo son enteros: que no te estropee el resultado un redondeo.
+# **c)** `requests_to_pay(cost_s, teacher_ms, student_ms)`: el menor número de peticiones cuyo ahorro total (las contesta el alumno en vez del profesor) llega a `cost_s` segundos; ojo con las unidades. Un entero, o `None` si el alumno no es más rápido, cueste lo que cueste. Todos los argumentos son enteros, y el resultado es exacto: que no lo estropee un redondeo.
 # %% [markdown] lang="en" row="46 47"
 # ## 2. Does the teacher help, and what does it cost? (5 points)
 #
-# "The student keeps 97%" does not say that the teacher was of any use: what is missing is the **control**, the same student trained alike and without a teacher. And it takes several seeds, because two equal runs of training with different seeds differ, too. Complete:
+# "The student keeps 97%" does not say that the teacher was of any use: what is missing is the **control**, the same student trained alike and without a teacher. And it takes several seeds, because two training runs that differ in nothing but the seed give different accuracies, too. Complete:
 #
-# **a)** `control(with_teacher, without_teacher)`: two dicts from seed to accuracy. The **seeds that are in both** are compared, each with itself. It returns a dict with `"seeds"` (how many there are), `"mean"` (the mean of the differences, with teacher minus without), `"low"` and `"high"` (the 95% interval of that mean by Student's t: with so few seeds the normal's 1.96 falls short) and `"verdict"`: `"helps"` if the whole interval lies above 0, `"hurts"` if it lies below (it happens, with bad teachers) and `"unclear"` if it contains 0. With fewer than two seeds in common, `ValueError`.
+# **a)** `control(with_teacher, without_teacher)`: two dicts from seed to accuracy. The **seeds that are in both** are compared, each with itself. It returns a dict with `"seeds"` (how many there are), `"mean"` (the mean of the differences, with teacher minus without), `"low"` and `"high"` (the 95% interval of that mean by Student's t, with the standard deviation of the differences that divides by n − 1: with so few seeds the normal's 1.96 falls short; if all differences are equal, the interval is a single point) and `"verdict"`: `"helps"` if the whole interval lies above 0, `"hurts"` if it lies below (it happens, with bad teachers) and `"unclear"` if it contains 0. With fewer than two seeds in common, `ValueError`.
 #
 # **b)** `training_seconds(plan)`: what the plan costs in all, in seconds. `plan` is a dict:
 #
 # - `teacher_s`: what it takes to train the teacher; it does not count if `pretrained` is true;
-# - `examples`, `epochs`, `runs`: examples, passes over them and students that are trained (one a seed);
+# - `examples`, `epochs`, `runs`: examples, passes over them and students that are trained (one for each seed);
 # - `student_s`: what it takes a student to learn **one example in one pass**, backward step included;
 # - `teacher_forward_s`: what it takes the teacher to answer one example;
 # - `stored`: if true, the teacher answers each example only once and its logits are stored for all passes and all students. If false (for instance because each pass distorts the images in another way), it answers each time.
 #
-# **c)** `requests_to_pay(cost_s, teacher_ms, student_ms)`: how many requests it takes at least for what is saved by answering with the student instead of the teacher to reach `cost_s` seconds. An integer, or `None` if the student is not faster. In the checks everything is an integer: do not let rounding spoil the result.
+# **c)** `requests_to_pay(cost_s, teacher_ms, student_ms)`: the least number of requests whose total saving (the student answers them instead of the teacher) reaches `cost_s` seconds; mind the units. An integer, or `None` if the student is not faster, whatever the cost. All arguments are integers, and the result is exact: do not let rounding spoil it.
 
 # %% answer="control"
 def control(with_teacher, without_teacher):
@@ -429,12 +483,23 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 from mlprod import checks
 
 
-def _c_control(first, second, want, why):
+def _c_control(first, second, want, why, near=()):
+    """`near`: pairs (wrong value of low, what went wrong)."""
     _got = control(dict(first), dict(second))
     _said = why + tr(es=f"\n  con profesor: {first}\n  sin profesor: {second}", en=f"\n  with teacher: {first}\n  without: {second}")
     assert isinstance(_got, dict) and set(_got) == {"seeds", "mean", "low", "high", "verdict"}, tr(es="control devuelve un diccionario con seeds, mean, low, high y verdict.", en="control returns a dict with seeds, mean, low, high and verdict.")
+    _low = checks.plain(_got["low"], "low")
+    _said += next(("\n  " + hint for value, hint in near if isinstance(_low, float) and abs(_low - value) < 1e-6), "")
     for _key in ("seeds", "mean", "low", "high", "verdict"):
         checks.same(_got[_key], want[_key], _said + f"\n  {_key}:", tolerance=1e-6)
+
+
+def _c_few(first, second):
+    try:
+        _got = control(dict(first), dict(second))
+    except ValueError:
+        return
+    raise AssertionError(tr(es=f"Con {first} y {second} hay menos de dos semillas comunes: se esperaba ValueError y ha devuelto {_got}.", en=f"With {first} and {second} there are fewer than two seeds in common: ValueError was expected and it returned {_got}."))
 
 
 ### BEGIN HIDDEN TESTS
@@ -449,29 +514,51 @@ def _c_want(gains, t):
 _c_plain = {1: 0.81, 2: 0.86, 3: 0.78, 4: 0.83, 5: 0.80}
 _c_control(
     {5: 0.812, 4: 0.84, 3: 0.789, 2: 0.871, 1: 0.822}, _c_plain, {"seeds": 5, "mean": 0.0108, "low": 0.0091810682, "high": 0.0124189318, "verdict": "helps"},
-    tr(es="Las semillas difieren entre sí en 8 puntos, y cada una mejora en uno: se comparan semilla con semilla, no en el orden en que vienen ni como dos grupos. Con 5 semillas la t es 2.776.", en="Seeds differ by 8 points among themselves, and each gains one: they are compared seed with seed, not in the order in which they come nor as two groups. With 5 seeds t is 2.776."),
+    tr(es="De una semilla a otra hay hasta 8 puntos, y cada una mejora en uno: se compara cada semilla consigo misma.", en="From one seed to another there are up to 8 points, and each gains one: each seed is compared with itself."),
+    near=(
+        (-0.0174243091, tr(es="Se han restado en el orden en que vienen, no semilla con semilla.", en="They have been subtracted in the order in which they come, not seed with seed.")),
+        (-0.0339115114, tr(es="Se han tratado como dos grupos: el intervalo es el de las diferencias, semilla con semilla.", en="They have been treated as two groups: the interval is that of the differences, seed with seed.")),
+        (-0.0339123662, tr(es="Se han tratado como dos grupos: el intervalo es el de las diferencias, semilla con semilla.", en="They have been treated as two groups: the interval is that of the differences, seed with seed.")),
+        (0.0096571334, tr(es="Ese es el 1.96 de la normal: con 5 semillas la t es 2.776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
+        (0.0096571544, tr(es="Ese es el 1.96 de la normal: con 5 semillas la t es 2.776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
+        (0.0093519834, tr(es="La desviación típica divide por n − 1 (ddof=1), y np.std divide por n si no se le dice otra cosa.", en="The standard deviation divides by n − 1 (ddof=1), and np.std divides by n unless told otherwise.")),
+        (0.0095569304, tr(es="Ese intervalo deja un 5 % a cada lado: el del 95 % deja un 2,5 %.", en="That interval leaves 5% on each side: the 95% one leaves 2.5%.")),
+        (0.0093011061, tr(es="La t tiene n − 1 grados de libertad, no n.", en="The t has n − 1 degrees of freedom, not n.")),
+        (0.0071799585, tr(es="El error de una media es la desviación típica dividida por la raíz de n.", en="The error of a mean is the standard deviation divided by the root of n.")),
+    ),
 )
 _c_control(
     {1: 0.85, 2: 0.85, 3: 0.80, 4: 0.82, 5: 0.81}, _c_plain, {"seeds": 5, "mean": 0.01, "low": -0.0163396710, "high": 0.0363396710, "verdict": "unclear"},
     tr(es="La media es un punto a favor, pero el intervalo contiene el 0: no se sabe si ayuda.", en="The mean is one point in favour, but the interval contains 0: whether it helps is unknown."),
 )
+_c_control(
+    {1: 0.799, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _c_plain, {"seeds": 5, "mean": -0.0108, "low": -0.0140139676, "high": -0.0075860324, "verdict": "hurts"},
+    tr(es="Un mal profesor: todo el intervalo está por debajo de 0.", en="A bad teacher: the whole interval lies below 0."),
+)
+_c_control(
+    {1: 0.82, 9: 0.1, 3: 0.80, 4: 0.848, 7: 0.99}, _c_plain, {"seeds": 3, "mean": 0.016, "low": 0.0028551788, "high": 0.0291448212, "verdict": "helps"},
+    tr(es="Solo tres semillas están en los dos: 1, 3 y 4.", en="Only three seeds are in both: 1, 3 and 4."),
+)
+_c_control(
+    {1: 0.765625, 2: 0.828125, 3: 0.890625}, {1: 0.75, 2: 0.8125, 3: 0.875}, {"seeds": 3, "mean": 0.015625, "low": 0.015625, "high": 0.015625, "verdict": "helps"},
+    tr(es="Todas las diferencias son iguales: el intervalo es un solo punto. (stats.t.interval da nan con scale=0.)", en="All differences are equal: the interval is a single point. (stats.t.interval gives nan with scale=0.)"),
+)
+_c_few({1: 0.8, 8: 0.9}, _c_plain)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _c_control({1: 0.80, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _c_plain, _c_want([-0.01, -0.01, -0.015, -0.01, -0.008], 2.7764451051977987), tr(es="Un mal profesor.", en="A bad teacher."))
 _c_control({1: 0.82, 9: 0.1, 3: 0.792, 7: 0.99}, _c_plain, _c_want([0.01, 0.012], 12.706204736432095), tr(es="Solo dos semillas están en los dos.", en="Only two seeds are in both."))
 _c_control({1: 0.82, 2: 0.875, 3: 0.785}, _c_plain, _c_want([0.01, 0.015, 0.005], 4.302652729911275), tr(es="Con tres semillas, 1.96 diría que ayuda; la t, no.", en="With three seeds 1.96 would say that it helps; t does not."))
+_c_control({1: 0.5, 2: 0.75}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": 0.0, "low": 0.0, "high": 0.0, "verdict": "unclear"}, tr(es="Con profesor y sin él, lo mismo: el intervalo es el 0 y lo contiene.", en="The same with a teacher and without: the interval is 0 and contains it."))
+_c_control({1: 0.25, 2: 0.5}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": -0.25, "low": -0.25, "high": -0.25, "verdict": "hurts"}, tr(es="Todas las diferencias son iguales.", en="All differences are equal."))
 _c_rng = np.random.default_rng(47)
 for _number in range(40):
     _n = 2 + _number % 9
     _one = {int(seed): float(_c_rng.normal(0.8, 0.05)) for seed in _c_rng.permutation(_n)}
     _two = {seed: value + float(_c_rng.normal(0.005, 0.006)) for seed, value in sorted(_one.items())}
     _c_control(_two, _one, _c_want([_two[seed] - _one[seed] for seed in sorted(_one)], float(stats.t(_n - 1).isf(0.025))), tr(es=f"{_n} semillas.", en=f"{_n} seeds."))
-for _few in ({}, {1: 0.8}, {8: 0.8, 9: 0.9}):
-    try:
-        control(dict(_few), dict(_c_plain))
-    except ValueError:
-        continue
-    raise AssertionError(tr(es=f"Con {_few} y {_c_plain} hay menos de dos semillas comunes: se esperaba ValueError.", en=f"With {_few} and {_c_plain} there are fewer than two seeds in common: ValueError was expected."))
+for _some in ({}, {1: 0.8}, {8: 0.8, 9: 0.9}):
+    _c_few(_some, _c_plain)
 ### END HIDDEN TESTS
 
 # %% test="control/cost" points=2 row="47" objective="6b.2"
@@ -496,15 +583,19 @@ for _ in range(40):
 
 # %% test="control/pay" points=1 row="47" objective="6b.2"
 def _c_pay(cost_s, teacher_ms, student_ms, want):
-    checks.same(requests_to_pay(cost_s, teacher_ms, student_ms), want, tr(es=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): cada petición ahorra {teacher_ms - student_ms} ms.", en=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): each request saves {teacher_ms - student_ms} ms."))
+    checks.same(requests_to_pay(cost_s, teacher_ms, student_ms), want, tr(
+        es=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): cada petición ahorra {teacher_ms - student_ms} ms, y hay que llegar a {cost_s} s, que son {cost_s * 1000} ms. Se redondea hacia arriba, con enteros: una división entre decimales puede dar una petición de más.",
+        en=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): each request saves {teacher_ms - student_ms} ms, and {cost_s} s have to be reached, which are {cost_s * 1000} ms. Round up, with integers: a division of decimals may give one request too many.",
+    ))
 
 
 _c_pay(710, 30, 10, 35_500)
 _c_pay(10, 7, 4, 3_334)
+_c_pay(9, 20, 11, 1_000)
 _c_pay(10, 5, 5, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _row in ((0, 9, 1, 0), (1, 9, 8, 1_000), (1, 4, 1, 334), (3, 2, 9, None), (86_400, 13, 6, 12_342_858), (7, 1_000, 1, 8), (999, 1_000, 1, 1_000)):
+for _row in ((0, 9, 1, 0), (0, 5, 5, None), (10**15, 8, 1, 142_857_142_857_142_858), (1, 9, 8, 1_000), (1, 4, 1, 334), (3, 2, 9, None), (86_400, 13, 6, 12_342_858), (7, 1_000, 1, 8), (999, 1_000, 1, 1_000)):
     _c_pay(*_row)
 ### END HIDDEN TESTS
 
@@ -530,7 +621,51 @@ def training_seconds(plan):
 def requests_to_pay(cost_s, teacher_ms, student_ms):
     return None if student_ms >= teacher_ms else math.ceil(Fraction(1000 * cost_s, teacher_ms - student_ms))
 
-# %% wrong="control" score=3 says_es="ni como dos grupos" says_en="nor as two groups"
+# %% wrong="control" score=3 says_es="divide por n − 1" says_en="divides by n − 1"
+# es: La desviación típica es la de np.std.
+# en: The standard deviation is np.std's.
+def control(with_teacher, without_teacher):
+    seeds = [seed for seed in without_teacher if seed in with_teacher]
+    if len(seeds) <= 1:
+        raise ValueError(seeds)
+    gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * gains.std() / len(seeds) ** 0.5
+    verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
+    return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
+
+
+def training_seconds(plan):
+    seconds = 0 if plan["pretrained"] else plan["teacher_s"]
+    seconds += plan["examples"] * plan["teacher_forward_s"] * (1 if plan["stored"] else plan["epochs"] * plan["runs"])
+    return seconds + plan["runs"] * plan["epochs"] * plan["examples"] * plan["student_s"]
+
+
+def requests_to_pay(cost_s, teacher_ms, student_ms):
+    return None if student_ms >= teacher_ms else math.ceil(Fraction(1000 * cost_s, teacher_ms - student_ms))
+
+# %% wrong="control" score=3 says_es="un solo punto" says_en="a single point"
+# es: stats.t.interval vale siempre, también si no hay dispersión.
+# en: stats.t.interval always works, also without any spread.
+def control(with_teacher, without_teacher):
+    seeds = [seed for seed in without_teacher if seed in with_teacher]
+    if len(seeds) <= 1:
+        raise ValueError(seeds)
+    gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
+    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
+    return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
+
+
+def training_seconds(plan):
+    seconds = 0 if plan["pretrained"] else plan["teacher_s"]
+    seconds += plan["examples"] * plan["teacher_forward_s"] * (1 if plan["stored"] else plan["epochs"] * plan["runs"])
+    return seconds + plan["runs"] * plan["epochs"] * plan["examples"] * plan["student_s"]
+
+
+def requests_to_pay(cost_s, teacher_ms, student_ms):
+    return None if student_ms >= teacher_ms else math.ceil(Fraction(1000 * cost_s, teacher_ms - student_ms))
+
+# %% wrong="control" score=3 says_es="como dos grupos" says_en="as two groups"
 # es: Son dos grupos de exactitudes: se suman las varianzas de los dos.
 # en: They are two groups of accuracies: the variances of both are added.
 def control(with_teacher, without_teacher):
@@ -554,7 +689,7 @@ def training_seconds(plan):
 def requests_to_pay(cost_s, teacher_ms, student_ms):
     return None if student_ms >= teacher_ms else math.ceil(Fraction(1000 * cost_s, teacher_ms - student_ms))
 
-# %% wrong="control" score=3 says_es="no en el orden en que vienen" says_en="not in the order in which they come"
+# %% wrong="control" score=3 says_es="en el orden en que vienen" says_en="in the order in which they come"
 # es: Los diccionarios vienen en el mismo orden: se restan los valores.
 # en: Both dicts come in the same order: subtract the values.
 def control(with_teacher, without_teacher):
@@ -562,7 +697,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([a - b for a, b in zip(with_teacher.values(), without_teacher.values(), strict=False)])[: len(seeds)]
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -584,7 +719,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = "helps" if gains.mean() > 0 else "hurts"
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -598,7 +733,7 @@ def training_seconds(plan):
 def requests_to_pay(cost_s, teacher_ms, student_ms):
     return None if student_ms >= teacher_ms else math.ceil(Fraction(1000 * cost_s, teacher_ms - student_ms))
 
-# %% wrong="control" score=3 says_es="con profesor" says_en="with teacher"
+# %% wrong="control" score=3 says_es="la raíz de n" says_en="the root of n"
 # es: El intervalo del 95 % son dos desviaciones típicas.
 # en: The 95% interval is two standard deviations.
 def control(with_teacher, without_teacher):
@@ -628,7 +763,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -648,7 +783,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -670,7 +805,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -692,7 +827,7 @@ def control(with_teacher, without_teacher):
     if len(seeds) <= 1:
         raise ValueError(seeds)
     gains = np.array([with_teacher[seed] - without_teacher[seed] for seed in seeds])
-    low, high = stats.t.interval(0.95, len(seeds) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    low, high = gains.mean() + stats.t.ppf([0.025, 0.975], len(seeds) - 1) * stats.sem(gains)
     verdict = {(True, True): "helps", (False, False): "hurts"}.get((low > 0, high >= 0), "unclear")
     return {"seeds": len(seeds), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}
 
@@ -745,7 +880,7 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 #
 # Una matriz 3×3 puede escribirse como columna 3×1 por fila 1×3 (6 números en vez de 9)… **si es de rango 1**. Y una capa grande, como producto de dos más estrechas, si se acepta un error. Completa:
 #
-# **a)** `separable(kernel)`: el par `(column, row)` de vectores cuyo producto exterior es `kernel` (una matriz de NumPy, no siempre cuadrada), o `None` si no lo hay. Se acepta si el segundo valor singular no pasa de $10^{-5}$ veces el primero; un núcleo de ceros es separable.
+# **a)** `separable(kernel)`: el par `(column, row)` de vectores cuyo producto exterior es `kernel` (una matriz de NumPy, no siempre cuadrada: puede tener una sola fila o una sola columna), o `None` si no lo hay. Se acepta si el segundo valor singular no pasa de $10^{-5}$ veces el primero; un núcleo de ceros es separable.
 #
 # **b)** `two_passes(image, column, row)`: aplica el núcleo separable en dos pasadas, primero la columna (en vertical) y después la fila (en horizontal). Como en las redes, es una **correlación** (el núcleo no se gira), solo en las posiciones en que cabe entero: de una imagen de alto × ancho salen (alto − largo de `column` + 1) × (ancho − largo de `row` + 1) valores.
 #
@@ -757,9 +892,9 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 #
 # A 3×3 matrix can be written as a 3×1 column times a 1×3 row (6 numbers instead of 9)… **if it has rank 1**. And a large layer, as the product of two narrower ones, if an error is accepted. Complete:
 #
-# **a)** `separable(kernel)`: the pair `(column, row)` of vectors whose outer product is `kernel` (a NumPy matrix, not always square), or `None` if there is none. It is accepted if the second singular value does not exceed $10^{-5}$ times the first; a kernel of zeros is separable.
+# **a)** `separable(kernel)`: the pair `(column, row)` of vectors whose outer product is `kernel` (a NumPy matrix, not always square: it may have a single row or a single column), or `None` if there is none. It is accepted if the second singular value does not exceed $10^{-5}$ times the first; a kernel of zeros is separable.
 #
-# **b)** `two_passes(image, column, row)`: applies the separable kernel in two passes, first the column (vertically) and then the row (horizontally). As in networks it is a **correlation** (the kernel is not turned round), only at the positions where it fits whole: an image of height × width gives (height − length of `column` + 1) × (width − length of `row` + 1) values.
+# **b)** `two_passes(image, column, row)`: applies the separable kernel in two passes, first the column (vertically) and then the row (horizontally). As in networks it is a **correlation** (the kernel is not flipped), only at the positions where it fits whole: an image of height × width gives (height − length of `column` + 1) × (width − length of `row` + 1) values.
 #
 # **c)** `largest_rank(outputs, inputs, budget_bytes)`: a layer of weights (outputs, inputs) is replaced by two, (k, inputs) and (outputs, k), as `float32`. The largest `k` whose two matrices fit in `budget_bytes` **and** have fewer parameters than the original; `None` if there is none from 1 on. Biases do not count.
 #
@@ -814,7 +949,7 @@ def _r_separable(kernel, want, why):
     assert isinstance(_got, (tuple, list)) and len(_got) == 2, _said + tr(es=" Es separable: se esperaba el par (column, row).", en=" It is separable: the pair (column, row) was expected.")
     _column, _row = (np.asarray(part, dtype=float) for part in _got)
     assert (_column.shape, _row.shape) == ((len(kernel),), (len(kernel[0]),)), _said + tr(es=f" column y row son vectores de {len(kernel)} y {len(kernel[0])}; tienen formas {_column.shape} y {_row.shape}.", en=f" column and row are vectors of {len(kernel)} and {len(kernel[0])}; their shapes are {_column.shape} and {_row.shape}.")
-    assert np.allclose(np.outer(_column, _row), kernel, atol=1e-4 * max(1, np.abs(kernel).max())), _said + tr(es=f" El producto de lo devuelto no es el núcleo sino {np.round(np.outer(_column, _row), 4).tolist()}.", en=f" The product of what was returned is not the kernel but {np.round(np.outer(_column, _row), 4).tolist()}.")
+    assert np.allclose(np.outer(_column, _row), kernel, rtol=0, atol=1e-12 + 1e-4 * np.abs(kernel).max()), _said + tr(es=f" El producto de lo devuelto no es el núcleo sino {np.round(np.outer(_column, _row), 4).tolist()}.", en=f" The product of what was returned is not the kernel but {np.round(np.outer(_column, _row), 4).tolist()}.")
 
 
 _r_separable([[1, 0, -1], [2, 0, -2], [1, 0, -1]], True, "Sobel.")
@@ -844,7 +979,7 @@ def _r_passes(image, column, row, want, why):
     _want, _got = np.array(want, dtype=float), np.asarray(two_passes(image.copy(), column.copy(), row.copy()), dtype=float)
     _said = why + tr(es=f" Imagen {image.shape}, column de {len(column)}, row de {len(row)}.", en=f" Image {image.shape}, column of {len(column)}, row of {len(row)}.")
     assert _got.shape == _want.shape, _said + tr(es=f" Se esperaba una salida {_want.shape} y es {_got.shape}: la columna va en vertical y la fila en horizontal, y solo donde caben enteras.", en=f" An output {_want.shape} was expected and it is {_got.shape}: the column goes vertically and the row horizontally, and only where they fit whole.")
-    assert np.allclose(_got, _want), _said + tr(es=f" Primera fila esperada: {np.round(_want[0], 3).tolist()}; es {np.round(_got[0], 3).tolist()}. ¿Se ha girado el núcleo (convolución) o se han cambiado los ejes?", en=f" First row expected: {np.round(_want[0], 3).tolist()}; it is {np.round(_got[0], 3).tolist()}. Has the kernel been turned round (convolution), or have the axes been swapped?")
+    assert np.allclose(_got, _want), _said + tr(es=f" Primera fila esperada: {np.round(_want[0], 3).tolist()}; es {np.round(_got[0], 3).tolist()}. ¿Se ha girado el núcleo (convolución) o se han cambiado los ejes?", en=f" First row expected: {np.round(_want[0], 3).tolist()}; it is {np.round(_got[0], 3).tolist()}. Has the kernel been flipped (convolution), or have the axes been swapped?")
 
 
 _r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [1, 0, -1], [[-96, -112, -128], [-176, -192, -208]], "Sobel.")
@@ -862,8 +997,8 @@ for _ in range(20):
 # %% test="factor/rank" points=1 row="55" objective="6b.4"
 def _r_rank(outputs, inputs, budget, want):
     checks.same(largest_rank(outputs, inputs, budget), want, tr(
-        es=f"largest_rank({outputs}, {inputs}, {budget}): la original tiene {outputs * inputs} parámetros y cada unidad de rango añade {outputs + inputs}, es decir, {4 * (outputs + inputs)} bytes. Con un rango demasiado alto el producto ocupa más que la original.",
-        en=f"largest_rank({outputs}, {inputs}, {budget}): the original has {outputs * inputs} parameters and each unit of rank adds {outputs + inputs}, that is {4 * (outputs + inputs)} bytes. With too high a rank the product takes more than the original.",
+        es=f"largest_rank({outputs}, {inputs}, {budget}): la original tiene {outputs * inputs} parámetros y cada unidad de rango añade {outputs + inputs}, es decir, {4 * (outputs + inputs)} bytes. Con un rango demasiado alto el producto ocupa más que la original o que el presupuesto; si no vale ni el 1, None.",
+        en=f"largest_rank({outputs}, {inputs}, {budget}): the original has {outputs * inputs} parameters and each unit of rank adds {outputs + inputs}, that is {4 * (outputs + inputs)} bytes. With too high a rank the product takes more than the original or than the budget; if not even 1 will do, None.",
     ))
 
 
@@ -1048,7 +1183,7 @@ def factorize(weights, budget_bytes):
     left, values, right = np.linalg.svd(weights, full_matrices=False)
     return np.float32(np.diag(values[:rank]) @ right[:rank]), np.float32(left[:, :rank])
 
-# %% wrong="factor" score=5 says_es="Se ha girado el núcleo" says_en="kernel been turned round"
+# %% wrong="factor" score=5 says_es="Se ha girado el núcleo" says_en="kernel been flipped"
 # es: Una capa de convolución hace la convolución de los libros: np.convolve.
 # en: A convolution layer does the convolution of textbooks: np.convolve.
 def separable(kernel):
@@ -1313,23 +1448,23 @@ def factorize(weights, budget_bytes):
 #
 # **a)** `depthwise_separable(x, depthwise, pointwise)`: `x` tiene forma (canales, alto, ancho); `depthwise`, (canales, k, k); y `pointwise`, (salidas, canales). Devuelve una matriz de NumPy de forma (salidas, alto − k + 1, ancho − k + 1). Como en las redes, el núcleo no se gira.
 #
-# **b)** `macs(channels, outputs, kernel, height, width)`: el par `(standard, separable)` de multiplicaciones (y sumas) que hacen las dos, siendo `height` y `width` los de **la salida**. Los sesgos no se multiplican: no cuentan.
+# **b)** `macs(channels, outputs, kernel, height, width)`: el par `(standard, separable)` de operaciones que hacen las dos, contadas en MAC (una multiplicación con su suma es una), siendo `height` y `width` los de **la salida**. Los sesgos no se multiplican: no cuentan.
 #
-# **c)** `least_outputs(kernel, factor)`: desde cuántos canales de salida la separable hace, como mucho, la fracción `1 / factor` de las operaciones de la estándar (`factor` es un entero mayor que 1); `None` si no llega nunca. El resultado es exacto: cuidado con los decimales.
+# **c)** `least_outputs(kernel, factor)`: el menor número de canales de salida con el que la separable hace como mucho `1 / factor` de las operaciones de la estándar (`factor` es un entero mayor que 1); `None` si no lo hay. El resultado es exacto: cuidado con los decimales.
 #
-# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: menos operaciones no son menos tiempo en la misma proporción. Una capa tarda lo más lento de dos cosas: calcular sus operaciones y mover sus números (4 bytes cada uno: su entrada, sus pesos y su salida, una vez). La separable son dos capas, una detrás de otra, y la primera escribe lo que la segunda lee. La entrada tiene `height + kernel - 1` filas y `width + kernel - 1` columnas. Devuelve cuántas veces más rápida es la separable.
+# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: menos operaciones no son menos tiempo en la misma proporción. Una capa tarda lo que la más lenta de dos cosas: calcular sus operaciones (MAC) y mover sus números (4 bytes cada uno: su entrada, sus pesos y su salida, una vez). La separable son dos capas, una detrás de otra, y la primera escribe lo que la segunda lee. La entrada tiene `height + kernel - 1` filas y `width + kernel - 1` columnas. Devuelve cuántas veces más rápida es la separable.
 # %% [markdown] lang="en" row="56"
 # ## 4. MobileNet's convolution (5 points)
 #
 # A standard $k \times k$ convolution mixes neighbours and channels at once. The depthwise separable one (Howard and others, *MobileNets*, 2017) does it in two layers: first each channel is filtered **with its own** $k \times k$ kernel (depthwise), and then, at each position, the channels are mixed by a matrix (pointwise, 1×1). Without padding, with stride 1, without biases and with nothing between the two. Complete:
 #
-# **a)** `depthwise_separable(x, depthwise, pointwise)`: `x` has shape (channels, height, width); `depthwise`, (channels, k, k); and `pointwise`, (outputs, channels). It returns a NumPy array of shape (outputs, height − k + 1, width − k + 1). As in networks, the kernel is not turned round.
+# **a)** `depthwise_separable(x, depthwise, pointwise)`: `x` has shape (channels, height, width); `depthwise`, (channels, k, k); and `pointwise`, (outputs, channels). It returns a NumPy array of shape (outputs, height − k + 1, width − k + 1). As in networks, the kernel is not flipped.
 #
-# **b)** `macs(channels, outputs, kernel, height, width)`: the pair `(standard, separable)` of multiplications (and additions) that both do, where `height` and `width` are those of **the output**. Biases are not multiplied: they do not count.
+# **b)** `macs(channels, outputs, kernel, height, width)`: the pair `(standard, separable)` of operations that both do, counted in MACs (a multiplication with its addition is one), where `height` and `width` are those of **the output**. Biases are not multiplied: they do not count.
 #
-# **c)** `least_outputs(kernel, factor)`: from how many output channels on the separable one does at most the fraction `1 / factor` of the operations of the standard one (`factor` is an integer above 1); `None` if it never gets there. The result is exact: beware of decimals.
+# **c)** `least_outputs(kernel, factor)`: the least number of output channels with which the separable one does at most `1 / factor` of the operations of the standard one (`factor` is an integer above 1); `None` if there is none. The result is exact: beware of decimals.
 #
-# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: fewer operations are not less time in the same proportion. A layer takes the slower of two things: computing its operations and moving its numbers (4 bytes each: its input, its weights and its output, once). The separable one is two layers, one after the other, and the first writes what the second reads. The input has `height + kernel - 1` rows and `width + kernel - 1` columns. It returns how many times faster the separable one is.
+# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: fewer operations are not less time in the same proportion. A layer takes as long as the slower of two things: computing its operations (MACs) and moving its numbers (4 bytes each: its input, its weights and its output, once). The separable one is two layers, one after the other, and the first writes what the second reads. The input has `height + kernel - 1` rows and `width + kernel - 1` columns. It returns how many times faster the separable one is.
 
 # %% answer="depthwise"
 def depthwise_separable(x, depthwise, pointwise):
@@ -1392,7 +1527,7 @@ def _d_values(x, depthwise, pointwise, want, why, summed=None, first=None, mixed
     elif mixed is not None and np.allclose(_got[-1, 0], mixed):
         _hint = tr(es=" Primero el filtro de cada canal y después la mezcla: no da igual.", en=" First each channel's filter, and then the mixing: it does matter.")
     else:
-        _hint = tr(es=" ¿Sin girar el núcleo ni trasponer pointwise?", en=" Without turning the kernel round or transposing pointwise?")
+        _hint = tr(es=" ¿Se ha girado el núcleo (convolución) o se ha traspuesto pointwise?", en=" Has the kernel been flipped (convolution), or pointwise transposed?")
     _at = np.unravel_index(np.abs(_got - want).argmax(), want.shape)
     raise AssertionError(_said + tr(es=f" En {tuple(map(int, _at))} se esperaba {want[_at]:.5g} y es {_got[_at]:.5g}.", en=f" At {tuple(map(int, _at))}, {want[_at]:.5g} was expected and it is {_got[_at]:.5g}.") + _hint)
 
@@ -1439,13 +1574,14 @@ for _row in ((1, 1, 1, 1, 1), (32, 64, 5, 7, 9), (512, 512, 3, 14, 14), (3, 32, 
 # %% test="depthwise/outputs" points=1 row="56" objective="6b.5"
 def _d_outputs(kernel, factor, want):
     checks.same(least_outputs(kernel, factor), want, tr(
-        es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Por muchas que haya, no baja de 1/{kernel**2}; y con pocas no llega a «8 o 9 veces menos».",
-        en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. However many there are, it does not fall below 1/{kernel**2}; and with few it does not get to \"8 or 9 times fewer\".",
+        es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Por muchas que haya, no baja de 1/{kernel**2}; y con pocas no llega a «8 o 9 veces menos». Cuenta con enteros o con Fraction: en decimales, 12.000000000000002 redondeado hacia arriba son 13.",
+        en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. However many there are, it does not fall below 1/{kernel**2}; and with few it does not get to \"8 or 9 times fewer\". Use integers or Fraction: in decimals, 12.000000000000002 rounded up is 13.",
     ))
 
 
 _d_outputs(3, 8, 72)
 _d_outputs(3, 2, 3)
+_d_outputs(2, 3, 12)
 _d_outputs(3, 9, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -1456,16 +1592,23 @@ for _kernel in (1, 2, 3, 5, 7):
 ### END HIDDEN TESTS
 
 # %% test="depthwise/speedup" points=1 row="56" objective="6b.5"
-def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, why):
-    _fewer = n * k * k / (k * k + n)
-    checks.same(checks.number(speedup(c, n, k, h, w, macs_per_s, bytes_per_s), "speedup"), want, why + tr(
-        es=f" La separable hace {_fewer:.2f} veces menos operaciones, pero el tiempo de una capa no son sus operaciones: también mueve números, y son dos capas. (canales {c}, salidas {n}, núcleo {k}, salida {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
-        en=f" The separable one does {_fewer:.2f} times fewer operations, but a layer's time is not its operations: it also moves numbers, and there are two layers. (channels {c}, outputs {n}, kernel {k}, output {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s)",
-    ), tolerance=1e-6)
+def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, layers, why):
+    """`layers`: the microseconds of the standard layer and of the two of the separable one."""
+    _fewer, _got = n * k * k / (k * k + n), checks.number(speedup(c, n, k, h, w, macs_per_s, bytes_per_s), "speedup")
+    _said = why + tr(
+        es=f" (canales {c}, salidas {n}, núcleo {k}, salida {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s) La capa estándar tarda {layers[0]:.6g} µs; las dos de la separable, {layers[1]:.6g} y {layers[2]:.6g}.",
+        en=f" (channels {c}, outputs {n}, kernel {k}, output {h}×{w}, {macs_per_s:g} MAC/s, {bytes_per_s:g} B/s) The standard layer takes {layers[0]:.6g} µs; the two of the separable one, {layers[1]:.6g} and {layers[2]:.6g}.",
+    )
+    if abs(_got - _fewer) < 1e-6 < abs(want - _fewer):
+        _said += tr(es=f" {_fewer:.4f} es el cociente de las operaciones, y una capa también mueve números: el máximo se toma en cada una de las tres capas por separado.", en=f" {_fewer:.4f} is the quotient of the operations, and a layer also moves numbers: take the maximum in each of the three layers on its own.")
+    elif abs(_got - want) > 1e-6 * want:
+        _said += tr(es=" ¿El máximo de las dos cosas en cada capa, y no la suma? ¿4 bytes por número? ¿Entrada con sus bordes, pesos y salida, en las tres?", en=" The maximum of the two things in each layer, and not their sum? 4 bytes a number? Input with its borders, weights and output, in all three?")
+    checks.same(_got, want, _said, tolerance=1e-6)
 
 
-_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, 6.729413167, tr(es="Un procesador corriente.", en="An ordinary processor."))
-_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, 8.408759124, tr(es="Un procesador lento con mucha memoria: aquí sí mandan las operaciones.", en="A slow processor with much memory bandwidth: here operations do rule."))
+_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, 6.729413167, (2312.11008, 86.6816, 256.90112), tr(es="Un procesador corriente.", en="An ordinary processor."))
+_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, 8.408759124, (115605.504, 903.168, 12845.056), tr(es="Un procesador lento con una memoria rápida: mandan las operaciones.", en="A slow processor with a fast memory: the operations decide."))
+_d_speedup(4, 8, 3, 16, 16, 50e9, 1e9, 0.665201465, (14.528, 9.424, 12.416), tr(es="Pocos canales y una memoria lenta: en las tres capas manda mover números, y la separable es más lenta.", en="Few channels and a slow memory: in all three layers moving numbers decides, and the separable one is slower."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _d_time(operations, numbers, macs_per_s, bytes_per_s):
@@ -1480,7 +1623,7 @@ for _ in range(40):
     _standard = _d_time(_out * _c * _k * _k, _in + _c * _n * _k * _k + _out, _rate, _bandwidth)
     _depth = _d_time(_mid * _k * _k, _in + _c * _k * _k + _mid, _rate, _bandwidth)
     _point = _d_time(_out * _c, _mid + _c * _n + _out, _rate, _bandwidth)
-    _d_speedup(_c, _n, _k, _h, _w, _rate, _bandwidth, float(_standard / (_depth + _point)), tr(es="Otra capa.", en="Another layer."))
+    _d_speedup(_c, _n, _k, _h, _w, _rate, _bandwidth, float(_standard / (_depth + _point)), [float(1e6 * seconds) for seconds in (_standard, _depth, _point)], tr(es="Otra capa.", en="Another layer."))
 ### END HIDDEN TESTS
 
 # %% wrong="depthwise" score=3 says_es="cada canal va por su lado" says_en="each channel goes on its own"
@@ -1589,7 +1732,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
     times = [max(operations / macs_per_s, 4 * numbers / bytes_per_s) for operations, numbers in jobs]
     return times[0] / (times[1] + times[2])
 
-# %% wrong="depthwise" score=3 says_es="Sin girar el núcleo" says_en="Without turning the kernel"
+# %% wrong="depthwise" score=3 says_es="Se ha girado el núcleo" says_en="the kernel been flipped"
 # es: Una capa de convolución gira el núcleo.
 # en: A convolution layer turns the kernel round.
 def depthwise_separable(x, depthwise, pointwise):
@@ -1732,7 +1875,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
     times = [max(operations / macs_per_s, 4 * numbers / bytes_per_s) for operations, numbers in jobs]
     return times[0] / (times[1] + times[2])
 
-# %% wrong="depthwise" score=4 says_es="también mueve números" says_en="it also moves numbers"
+# %% wrong="depthwise" score=4 says_es="también mueve números" says_en="also moves numbers"
 # es: El tiempo es proporcional a las operaciones.
 # en: Time is proportional to operations.
 def depthwise_separable(x, depthwise, pointwise):
@@ -1767,7 +1910,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
     times = [max(operations / macs_per_s, 4 * numbers / bytes_per_s) for operations, numbers in jobs]
     return standard / separable
 
-# %% wrong="depthwise" score=4 says_es="no baja de 1/" says_en="does not fall below 1/"
+# %% wrong="depthwise" score=4 says_es="redondeado hacia arriba" says_en="rounded up is 13"
 # es: Se calcula con decimales y se redondea hacia arriba.
 # en: Compute with decimals and round up.
 def depthwise_separable(x, depthwise, pointwise):
@@ -1842,9 +1985,9 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 # %% [markdown] lang="es" row="57"
 # ## 5. Una escalera de factores (5 puntos)
 #
-# Un caso real encadena varias técnicas: modelo más pequeño, entradas más cortas, 8 bits, menos hilos, caché. La escalera (*ladder*) es una lista de pares `(name, ms)`: la primera, la línea de base ingenua; después, lo que tarda de media una petición tras añadir **cada paso a los anteriores**. Completa:
+# Un caso real encadena varias técnicas: modelo más pequeño, entradas más cortas, 8 bits, menos hilos, caché. La escalera (*ladder*) es una lista de pares `(name, ms)`, sus peldaños: el primero, la línea de base ingenua; después, lo que tarda de media una petición tras añadir **cada paso a los anteriores**. Completa:
 #
-# **a)** `step_factors(rungs)`: la lista de pares `(name, factor)` de todos los pasos menos la base: cuántas veces más rápido va que **justo antes** de ese paso (menos de 1: lo empeora).
+# **a)** `step_factors(rungs)`: la lista de pares `(name, factor)` de todos los peldaños menos el primero: cuántas veces más rápido es que el peldaño **justo anterior** (menos de 1: ese paso lo empeora).
 #
 # **b)** `total_factor(rungs, base)`: cuántas veces más rápido es el último peldaño que el llamado `base`. Con una base ingenua (relleno al máximo, sin optimizar) y una justa (lo que haría cualquiera antes de comprimir) salen números muy distintos: hay que decir las dos.
 #
@@ -1853,12 +1996,14 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 # **d)** `with_cache(ms, lookup_ms, rate)`: los milisegundos que tarda de media una petición con la caché delante. Mirar en la caché cuesta `lookup_ms` a **todas**, y las que fallan pagan además `ms`.
 #
 # **e)** `order_range(times, step)`: el factor de un paso depende de lo que ya se haya hecho. `times` es un diccionario de `frozenset` de pasos a milisegundos, con **todos** los subconjuntos. Devuelve `(least, greatest)`: el menor y el mayor factor de `step` añadido a cualquier subconjunto que no lo contenga.
+#
+# La celda siguiente es una escalera de ejemplo, `RUNGS`, que usan las comprobaciones; no hay que cambiar nada en ella.
 # %% [markdown] lang="en" row="57"
 # ## 5. A ladder of factors (5 points)
 #
-# A real case chains several techniques: a smaller model, shorter inputs, 8 bits, fewer threads, a cache. The ladder is a list of pairs `(name, ms)`: the first one, the naive baseline; then, what a request takes on average after adding **each step to those before**. Complete:
+# A real case chains several techniques: a smaller model, shorter inputs, 8 bits, fewer threads, a cache. The ladder is a list of pairs `(name, ms)`, its rungs: the first one, the naive baseline; then, what a request takes on average after adding **each step to those before**. Complete:
 #
-# **a)** `step_factors(rungs)`: the list of pairs `(name, factor)` of all steps but the baseline: how many times faster it is than **just before** that step (less than 1: it makes it worse).
+# **a)** `step_factors(rungs)`: the list of pairs `(name, factor)` of all rungs but the first: how many times faster each is than the rung **just before** (less than 1: that step makes it worse).
 #
 # **b)** `total_factor(rungs, base)`: how many times faster the last rung is than the one called `base`. With a naive baseline (padded to the maximum, not optimized) and a fair one (what anybody would do before compressing) the numbers differ much: both have to be told.
 #
@@ -1867,6 +2012,8 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 # **d)** `with_cache(ms, lookup_ms, rate)`: the milliseconds that a request takes on average with the cache in front. Looking into the cache costs `lookup_ms` to **all** of them, and those that miss pay `ms` as well.
 #
 # **e)** `order_range(times, step)`: the factor of a step depends on what has been done already. `times` is a dict from `frozenset` of steps to milliseconds, with **all** subsets. It returns `(least, greatest)`: the least and the greatest factor of `step` added to any subset that does not contain it.
+#
+# The next cell is an example of a ladder, `RUNGS`, which the checks use; nothing has to be changed there.
 
 # %%
 RUNGS = [("padded", 90.0), ("optimized", 45.0), ("no padding", 15.0), ("student", 5.0), ("int8", 4.0)]
@@ -1925,6 +2072,7 @@ def _l_total(rungs, base, want, why):
 _l_steps(RUNGS, [("optimized", 2.0), ("no padding", 3.0), ("student", 3.0), ("int8", 1.25)], tr(es="El factor de un paso es respecto al peldaño anterior, no a la base.", en="A step's factor is against the rung before, not against the baseline."))
 _l_total(RUNGS, "padded", 22.5, tr(es="2 · 3 · 3 · 1.25: los factores se multiplican, no se suman.", en="2 · 3 · 3 · 1.25: factors multiply, they do not add up."))
 _l_total(RUNGS, "optimized", 11.25, tr(es="Respecto a la base justa, la mitad.", en="Against the fair baseline, half of that."))
+_l_total([("a", 12.0), ("b", 4.0), ("worse", 6.0)], "a", 2.0, tr(es="El último peldaño, aunque no sea el más rápido.", en="The last rung, even if it is not the fastest."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _l_steps([("only", 7.0)], [], tr(es="Solo la base.", en="Only the baseline."))
@@ -1950,6 +2098,8 @@ def _l_mean(ms, lookup_ms, rate, want, why):
 _l_hits("abababab", 2, 6, tr(es="Caben las dos.", en="There is room for both."))
 _l_hits("abcabcabc", 2, 0, tr(es="Tres claves por turno en dos sitios: se tira siempre la que toca. La tasa de aciertos es del tráfico y de la capacidad, no de cuántas claves distintas hay.", en="Three keys by turns in two places: the one that is next is always thrown out. The hit rate belongs to the traffic and the capacity, not to how many different keys there are."))
 _l_hits("abacaba", 2, 3, tr(es="Un acierto también es un uso: al llegar c se tira b, no a.", en="A hit is a use as well: when c comes, b is thrown out, not a."))
+_l_hits("", 3, 0, tr(es="Sin peticiones.", en="Without requests."))
+_l_hits("aaaa", 0, 0, tr(es="Sin sitio.", en="Without room."))
 _l_mean(20.0, 1.0, 0.75, 6.0, tr(es="Todas miran en la caché, también las que fallan: 1 + 0.25 · 20.", en="All look into the cache, also those that miss: 1 + 0.25 · 20."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -1964,8 +2114,6 @@ def _l_lru(requests, capacity):
     return _hits
 
 
-_l_hits("", 3, 0, tr(es="Sin peticiones.", en="Without requests."))
-_l_hits("aaaa", 0, 0, tr(es="Sin sitio.", en="Without room."))
 _l_hits("aaaa", 1, 3, tr(es="Un sitio.", en="One place."))
 _l_rng = np.random.default_rng(58)
 for _number in range(40):
@@ -1983,6 +2131,9 @@ def _l_range(times, step, want, why):
 
 _l_two = {frozenset(): 60.0, frozenset({"short"}): 20.0, frozenset({"student"}): 30.0, frozenset({"short", "student"}): 15.0}
 _l_range(_l_two, "short", (2.0, 3.0), tr(es="Acortar las entradas gana 3 veces si es lo primero y 2 si el modelo ya es pequeño: el factor de un paso depende del orden.", en="Shortening inputs gains 3 times if it comes first and 2 if the model is small already: a step's factor depends on the order."))
+_l_names = ("short", "student", "int8")
+_l_three = {frozenset(name for bit, name in enumerate(_l_names) if number >> bit & 1): ms for number, ms in enumerate([120.0, 60.0, 40.0, 10.0, 80.0, 50.0, 27.0, 9.0])}
+_l_range(_l_three, "short", (1.6, 4.0), tr(es="Con tres pasos hay cuatro subconjuntos sin short: ni el vacío ni el de todos los demás dan aquí los extremos.", en="With three steps there are four subsets without short: neither the empty one nor that of all others gives the extremes here."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _l_range(_l_two, "student", (20 / 15, 2.0), tr(es="El otro paso.", en="The other step."))
@@ -2203,6 +2354,36 @@ def order_range(times, step):
     factors = sorted(times[some - {step}] / times[some] for some in times if some == {step})
     return factors[0], factors[-1]
 
+# %% wrong="ladder" score=4 says_es="hay cuatro subconjuntos" says_en="there are four subsets"
+# es: Un paso gana más si es el primero y menos si es el último, o al revés.
+# en: A step gains most when it comes first and least when it comes last, or the other way round.
+def step_factors(rungs):
+    return [(rungs[i + 1][0], rungs[i][1] / rungs[i + 1][1]) for i in range(len(rungs) - 1)]
+
+
+def total_factor(rungs, base):
+    names = [name for name, _ in rungs]
+    return math.prod(factor for _, factor in step_factors(rungs[names.index(base) :]))
+
+
+def hit_rate(requests, capacity):
+    last, hits = {}, 0
+    for now, key in enumerate(requests):
+        hits += key in last
+        last[key] = now
+        if len(last) > capacity:
+            del last[min(last, key=last.get)]
+    return hits / (len(requests) or 1)
+
+
+def with_cache(ms, lookup_ms, rate):
+    return rate * lookup_ms + (1 - rate) * (lookup_ms + ms)
+
+
+def order_range(times, step):
+    factors = sorted(times[frozenset(some) - {step}] / times[frozenset(some)] for some in ({step}, max(times, key=len)))
+    return factors[0], factors[-1]
+
 # %% wrong="ladder" score=3 says_es="se esperaba" says_en="expected"
 # es: Una aceleración es el porcentaje de tiempo que se ahorra.
 # en: A speed-up is the percentage of time that is saved.
@@ -2277,18 +2458,18 @@ def order_range(times, step):
 # %% [markdown] essay="thirty_times" points=4 row="46 57" lang="es"
 # ## 6. Redacción: treinta veces más rápido
 #
-# Un equipo presenta así su clasificador de mensajes, que corre en servidores con CPU: «Con destilación, entradas sin relleno, 8 bits, un hilo por proceso y una caché, nuestro modelo va **30 veces más rápido** con el 97 % de la exactitud. La destilación es la clave». Te pasan estos datos: el profesor, con relleno al máximo y sin optimizar, tarda 90 ms; el mismo profesor, optimizado y sin relleno, 15 ms; el alumno, 6 ms; en 8 bits, 4,5 ms; y con la caché, que acierta el 35 % de las veces, unos 3 ms. El alumno acierta el 90,4 % (una semilla); el profesor, el 93,2 %; una regresión logística sobre recuentos de palabras, que tarda 0,2 ms, el 89,9 %. Los datos de prueba son 1500 mensajes.
+# Un equipo presenta así su clasificador de mensajes, que corre en servidores con CPU: «Con destilación, entradas sin relleno, 8 bits, un hilo por proceso y una caché, nuestro modelo va **30 veces más rápido** con el 97 % de la exactitud. La destilación es la clave». Te pasan estos datos: el profesor, con relleno al máximo y sin optimizar, tarda 90 ms; el mismo profesor, optimizado y sin relleno, 15 ms; el alumno, 6 ms; en 8 bits, 4,5 ms; y con la caché, que acierta el 35 % de las veces, unos 3 ms. Todos los tiempos, también el primero, se han medido con un hilo por proceso. El alumno acierta el 90,4 % (una semilla); el profesor, el 93,2 %; una regresión logística sobre recuentos de palabras, que tarda 0,2 ms, el 89,9 %. Los datos de prueba son 1500 mensajes.
 #
 # Escribe en 400 o 500 palabras:
 #
-# 1. qué hay detrás de las 30 veces: de qué base salen, qué factor pone cada paso y cuánto queda frente a una base justa, con y sin caché;
+# 1. qué hay detrás de las 30 veces: de qué base salen, qué factor pone cada paso (si los datos no separan dos, el de los dos juntos) y cuánto queda frente a una base justa, con y sin caché;
 # 2. qué haría falta para poder decir que el mérito es de la destilación: qué control, con cuántas semillas, qué intervalo, y qué coste hay que contar;
 # 3. si pondrías en producción el alumno, el profesor o la regresión, y qué medirías antes (piensa en los errores de los números que te han dado);
 # 4. dónde dejaría de valer la cuenta: otro tráfico, otro orden de los pasos, otro procesador.
 #
 # Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad. Los 4 puntos: uno por cada apartado.
 # ### BEGIN SOLUTION
-# 90 / 3 = 30, pero sobre la base ingenua: de 90 a 15 ms (6 veces) se pasa sin comprimir nada, con lo que haría cualquiera. Frente a la base justa (15 ms) son 15 / 4,5 = 3,3 veces sin caché y unas 5 con ella. Factores: 6 · 2,5 · 1,33 · 1,5 ≈ 30; el de la destilación es 2,5 en tiempo, y no el mayor. El de la caché, 1 / (1 − 0,35) ≈ 1,5, es del tráfico, no del modelo, y no ayuda a la latencia de cola.
+# 90 / 3 = 30, pero sobre la base ingenua: de 90 a 15 ms (6 veces) se pasa sin comprimir nada, con lo que haría cualquiera. Frente a la base justa (15 ms) son 15 / 4,5 = 3,3 veces sin caché y unas 5 con ella. El hilo por proceso no pone ningún factor: estaba en todas las medidas. Factores: 6 · 2,5 · 1,33 · 1,5 ≈ 30; el de la destilación es 2,5 en tiempo, y no el mayor. El de la caché, 1 / (1 − 0,35) ≈ 1,5, es del tráfico, no del modelo, y no ayuda a la latencia de cola.
 #
 # «97 %» es 90,4 / 93,2: 2,8 puntos perdidos, 42 mensajes de 1500, y no se dice cuánto acertaría el mismo alumno sin profesor. Control: mismo alumno, mismos datos y pasos, sin profesor, al menos cinco semillas, diferencia pareada e intervalo con la t; además, el coste de entrenar al profesor (si no venía entrenado) y de que conteste todos los ejemplos. El alumno gana a la regresión por 0,5 puntos, 7 u 8 mensajes: con el error típico de una proporción, unos 0,8 puntos, no se distinguen sin comparar mensaje a mensaje.
 #
@@ -2300,20 +2481,20 @@ def order_range(times, step):
 # %% [markdown] essay="thirty_times" points=4 row="46 57" lang="en"
 # ## 6. Essay: thirty times faster
 #
-# A team presents its message classifier, which runs on servers with CPUs, like this: "With distillation, inputs without padding, 8 bits, one thread a process and a cache, our model is **30 times faster** with 97% of the accuracy. Distillation is the key". They hand you these data: the teacher, padded to the maximum and not optimized, takes 90 ms; the same teacher, optimized and without padding, 15 ms; the student, 6 ms; in 8 bits, 4.5 ms; and with the cache, which hits 35% of the time, some 3 ms. The student is right 90.4% of the time (one seed); the teacher, 93.2%; a logistic regression on word counts, which takes 0.2 ms, 89.9%. The test data are 1,500 messages.
+# A team presents its message classifier, which runs on servers with CPUs, like this: "With distillation, inputs without padding, 8 bits, one thread per process and a cache, our model is **30 times faster** with 97% of the accuracy. Distillation is the key". They hand you these data: the teacher, padded to the maximum and not optimized, takes 90 ms; the same teacher, optimized and without padding, 15 ms; the student, 6 ms; in 8 bits, 4.5 ms; and with the cache, which hits 35% of the time, about 3 ms. All times, the first one included, were measured with one thread per process. The student is right 90.4% of the time (one seed); the teacher, 93.2%; a logistic regression on word counts, which takes 0.2 ms, 89.9%. The test data are 1,500 messages.
 #
 # Write in 400 to 500 words:
 #
-# 1. what is behind the 30 times: from which baseline they come, which factor each step adds and how much is left against a fair baseline, with and without the cache;
+# 1. what is behind the 30 times: from which baseline they come, which factor each step adds (where the data do not separate two, that of both together) and how much is left against a fair baseline, with and without the cache;
 # 2. what it would take to be able to say that the merit is distillation's: which control, with how many seeds, which interval, and which cost has to be counted;
 # 3. whether you would put the student, the teacher or the regression into production, and what you would measure first (think of the errors of the numbers that you were given);
 # 4. where the arithmetic would cease to hold: other traffic, another order of the steps, another processor.
 #
 # Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. The 4 points: one for each part.
 # ### BEGIN SOLUTION
-# 90 / 3 = 30, but over the naive baseline: from 90 to 15 ms (6 times) one gets without compressing anything, by what anybody would do. Against the fair baseline (15 ms) they are 15 / 4.5 = 3.3 times without the cache and some 5 with it. Factors: 6 · 2.5 · 1.33 · 1.5 ≈ 30; distillation's is 2.5 in time, and not the largest. The cache's, 1 / (1 − 0.35) ≈ 1.5, belongs to the traffic and not to the model, and does not help tail latency.
+# 90 / 3 = 30, but over the naive baseline: from 90 to 15 ms (6 times) one gets without compressing anything, by what anybody would do. Against the fair baseline (15 ms) they are 15 / 4.5 = 3.3 times without the cache and about 5 with it. One thread per process adds no factor: it was there in every measurement. Factors: 6 · 2.5 · 1.33 · 1.5 ≈ 30; distillation's is 2.5 in time, and not the largest. The cache's, 1 / (1 − 0.35) ≈ 1.5, belongs to the traffic and not to the model, and does not help tail latency.
 #
-# "97%" is 90.4 / 93.2: 2.8 points lost, 42 messages of 1,500, and nobody says how often the same student would be right without a teacher. Control: same student, same data and steps, no teacher, at least five seeds, paired difference and interval by t; besides, the cost of training the teacher (if it did not come trained) and of having it answer all examples. The student beats the regression by 0.5 points, 7 or 8 messages: with the standard error of a proportion, some 0.8 points, they cannot be told apart without comparing message by message.
+# "97%" is 90.4 / 93.2: 2.8 points lost, 42 messages of 1,500, and nobody says how often the same student would be right without a teacher. Control: same student, same data and steps, no teacher, at least five seeds, paired difference and interval by t; besides, the cost of training the teacher (if it did not come trained) and of having it answer all examples. The student beats the regression by 0.5 points, 7 or 8 messages: with the standard error of a proportion, about 0.8 points, they cannot be told apart without comparing message by message.
 #
 # - **1 point**: separates the two baselines, gives each step's factor and their product (not their sum), and sets the cache aside as a matter of traffic. Repeating "30 times" with another adjective earns nothing.
 # - **1 point**: the control without a teacher, with several seeds, paired and with an interval, and the total cost (training the teacher, its answers, the students). "The student keeps 97%" proves nothing about the teacher.
