@@ -21,12 +21,12 @@
 # | 6. Podar lo que menos sirve | 6 | 45 |
 # | 7. Una red que encoge de verdad | 4 | 35 |
 # | 8. Podar para buscar arquitecturas | 4 | 25 |
-# | 9. Cuándo se ahorra con los ceros | 4 | 25 |
+# | 9. Cuándo ahorran los ceros | 4 | 25 |
 # | 10. Redacción: el audífono | 4 | 35 |
 #
-# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otras formas, casos raros. Nunca miden cuánto tarda tu código: cuentan bytes, tipos, parámetros, pasos y errores. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
+# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otras formas, casos raros. No puntúan cuánto tarda tu código (solo se interrumpe, pasados diez segundos o más, lo que parece no terminar): cuentan bytes, tipos, parámetros, pasos y errores. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
 #
-# **Dónde ocurre.** Todo en memoria y con matrices pequeñas; no se entrena ninguna red. Puedes escribir funciones auxiliares en la celda de tu respuesta. Tu código no debe escribir avisos (una división por 0 en NumPy es uno).
+# **Dónde ocurre.** Todo en memoria y con matrices pequeñas; no se entrena ninguna red. Puedes escribir funciones auxiliares en la celda de tu respuesta. Un aviso de NumPy (por ejemplo, de una división por 0) no quita puntos, pero casi siempre señala un error.
 # %% [markdown] lang="en"
 # # Quantization and pruning: exercises
 #
@@ -45,9 +45,9 @@
 # | 9. When zeros save anything | 4 | 25 |
 # | 10. Essay: the hearing aid | 4 | 35 |
 #
-# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They never measure how long your code takes: they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
+# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They do not mark how long your code takes (only what seems not to end is interrupted, after ten seconds or more): they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
 #
-# **Where it happens.** All in memory and with small arrays; no network is trained. You may write helper functions in the cell of your answer. Your code must not print warnings (a division by 0 in NumPy is one).
+# **Where it happens.** All in memory and with small arrays; no network is trained. You may write helper functions in the cell of your answer. A warning from NumPy (of a division by 0, for instance) costs no points, but nearly always points at a mistake.
 
 # %%
 import math
@@ -68,21 +68,21 @@ torch.set_num_threads(1)
 #
 # Una tabla de compresión sin intervalos no dice nada: con 2000 ejemplos de prueba, medio punto de exactitud puede ser azar. Todos los modelos contestan los **mismos** ejemplos, así que se compara ejemplo a ejemplo. Completa:
 #
-# **a)** `accuracy_gap(correct, base_correct)`: dos listas, de igual longitud $n \ge 2$, que dicen si cada modelo acertó cada ejemplo. Devuelve `(mean, low, high)`: la media de las $n$ diferencias (1, 0 o −1) y su intervalo del 95 %, `mean` ± $1.96\,s/\sqrt{n}$, con $s$ la desviación típica muestral (dividiendo por $n-1$) de las diferencias.
+# **a)** `accuracy_gap(correct, base_correct)`: dos listas, de igual longitud $n \ge 2$, que dicen si cada modelo acertó cada ejemplo. Devuelve `(mean, low, high)`: la media de las $n$ diferencias (el acierto de `correct` menos el de `base_correct`: 1, 0 o −1) y su intervalo del 95 %, `mean` ± $1.96\,s/\sqrt{n}$, con $s$ la desviación típica muestral (dividiendo por $n-1$) de las diferencias.
 #
-# **b)** `smallest(models, base, margin)`: `models` es un diccionario de nombre a `{"bytes": …, "correct": […]}` y `base` es el nombre del modelo sin comprimir, que también está en él. Un modelo es **aceptable** si, con ese intervalo, se puede descartar que pierda más de `margin` (una fracción: 0.01 es un punto) respecto a `base`: su extremo inferior no baja de `-margin`. Devuelve el nombre del aceptable de menos bytes. `base` siempre es aceptable.
+# **b)** `smallest(models, base, margin)`: `models` es un diccionario de nombre a `{"bytes": …, "correct": […]}` y `base` es el nombre del modelo sin comprimir, que también está en él. Un modelo es **aceptable** si, con ese intervalo, se puede descartar que pierda más de `margin` (una fracción: 0.01 es un punto) respecto a `base`: su extremo inferior no baja de `-margin`. Devuelve el nombre del aceptable de menos bytes (si empatan, cualquiera de ellos). `base` siempre es aceptable.
 #
-# **c)** `alive(projects, today)`: de cada proyecto de código abierto se sabe `stars`, `last_release` (`"2025-03-31"`) y `archived`. Devuelve la lista de los que están vivos (sin archivar y con una versión publicada hace 365 días o menos), del de versión más reciente al de más antigua. `today` es otro texto como `last_release`.
+# **c)** `alive(projects, today)`: `projects` es un diccionario de nombre a `{"stars": …, "last_release": "2025-03-31", "archived": False}`, un proyecto de código abierto cada uno. Devuelve la lista de los **nombres** de los que están vivos (sin archivar y con una versión publicada hace 365 días o menos), del de versión más reciente al de más antigua; a igual fecha, en cualquier orden. `today` es otro texto como `last_release`, nunca anterior a ellos.
 # %% [markdown] lang="en" row="42"
 # ## 1. Reading a table of compressed models (3 points)
 #
 # A compression table without intervals says nothing: with 2,000 test examples, half a point of accuracy may be chance. All models answer the **same** examples, so they are compared example by example. Complete:
 #
-# **a)** `accuracy_gap(correct, base_correct)`: two lists of equal length $n \ge 2$ that say whether each model got each example right. It returns `(mean, low, high)`: the mean of the $n$ differences (1, 0 or −1) and its 95% interval, `mean` ± $1.96\,s/\sqrt{n}$, where $s$ is the sample standard deviation (dividing by $n-1$) of the differences.
+# **a)** `accuracy_gap(correct, base_correct)`: two lists of equal length $n \ge 2$ that say whether each model got each example right. It returns `(mean, low, high)`: the mean of the $n$ differences (whether `correct` is right minus whether `base_correct` is: 1, 0 or −1) and its 95% interval, `mean` ± $1.96\,s/\sqrt{n}$, where $s$ is the sample standard deviation (dividing by $n-1$) of the differences.
 #
-# **b)** `smallest(models, base, margin)`: `models` is a dict from name to `{"bytes": …, "correct": […]}` and `base` is the name of the uncompressed model, which is in it as well. A model is **acceptable** if, with that interval, one can rule out that it loses more than `margin` (a fraction: 0.01 is one point) against `base`: its lower end does not fall below `-margin`. It returns the name of the acceptable one with fewest bytes. `base` is always acceptable.
+# **b)** `smallest(models, base, margin)`: `models` is a dict from name to `{"bytes": …, "correct": […]}` and `base` is the name of the uncompressed model, which is in it as well. A model is **acceptable** if, with that interval, one can rule out that it loses more than `margin` (a fraction: 0.01 is one point) against `base`: its lower end does not fall below `-margin`. It returns the name of the acceptable one with fewest bytes (with a tie, any of them). `base` is always acceptable.
 #
-# **c)** `alive(projects, today)`: of each open-source project we know `stars`, `last_release` (`"2025-03-31"`) and `archived`. It returns the list of those that are alive (not archived, and with a version released 365 days ago or less), from the most recent release to the oldest. `today` is another string like `last_release`.
+# **c)** `alive(projects, today)`: `projects` is a dict from name to `{"stars": …, "last_release": "2025-03-31", "archived": False}`, one open-source project each. It returns the list of the **names** of those that are alive (not archived, and with a version released 365 days ago or less), from the most recent release to the oldest; with equal dates, in any order. `today` is another string like `last_release`, never before them.
 
 # %% answer="frontier"
 def accuracy_gap(correct, base_correct):
@@ -125,7 +125,7 @@ def _f_gap(first, second, want, why):
     checks.same(_got, want, why, tolerance=1e-6)
 
 
-_f_gap([True, False, True, True], [True, True, False, False], (0.25, 0.25 - 1.96 * 0.9574271077563381 / 2, 0.25 + 1.96 * 0.9574271077563381 / 2), tr(es="Cuatro ejemplos, cuyas diferencias son 0, −1, 1 y 1: se toma la desviación típica de esas cuatro, entre la raíz de 4.", en="Four examples, whose differences are 0, −1, 1 and 1: take the standard deviation of those four, over the root of 4."))
+_f_gap([True, False, True, True], [True, True, False, False], (0.25, 0.25 - 1.96 * 0.9574271077563381 / 2, 0.25 + 1.96 * 0.9574271077563381 / 2), tr(es="Cuatro ejemplos, cuyas diferencias, correct menos base_correct, son 0, −1, 1 y 1: se toma la desviación típica de esas cuatro, entre la raíz de 4.", en="Four examples, whose differences, correct minus base_correct, are 0, −1, 1 and 1: take the standard deviation of those four, over the root of 4."))
 _f_gap(
     *_f_pair(1000, 880, 10, 30), (-0.02, -0.02 - 1.96 * 0.19908808988411776 / 1000**0.5, -0.02 + 1.96 * 0.19908808988411776 / 1000**0.5),
     tr(es="1000 ejemplos; los dos modelos solo discrepan en 40. El intervalo es el de la diferencia, ejemplo a ejemplo: los aciertos y fallos comunes no añaden incertidumbre.", en="1,000 examples; the two models only disagree on 40. The interval is that of the difference, example by example: what both get right or wrong adds no uncertainty."),
@@ -159,12 +159,13 @@ def _f_smallest(n, table, margin, want, why):
     checks.same(_got, want, why + tr(es=f"\n  {n} ejemplos, margin={margin}; de cada modelo, bytes y ejemplos que solo acierta él y que solo acierta full: {table}", en=f"\n  {n} examples, margin={margin}; of each model, bytes and examples that only it and that only full gets right: {table}"))
 
 
-_f_smallest(2000, {"int8": (1_000, 20, 24), "tiny": (200, 20, 90)}, 0.01, "int8", tr(es="tiny pierde 3.5 puntos.", en="tiny loses 3.5 points."))
+_f_smallest(2000, {"int8": (1_000, 20, 24), "tiny": (200, 20, 90)}, 0.01, "int8", tr(es="tiny pierde 3.5 puntos: sus aciertos menos los de full, −0.035.", en="tiny loses 3.5 points: what it gets right minus what full does, −0.035."))
 _f_smallest(
     100, {"half": (2_000, 0, 0), "tiny": (200, 8, 8)}, 0.02, "half",
     tr(es="Con 100 ejemplos, tiny acierta lo mismo que full, pero su intervalo llega a −8 puntos: no haber visto diferencia no descarta que la haya.", en="With 100 examples tiny is right as often as full, but its interval reaches −8 points: not having seen a difference does not rule it out."),
 )
 _f_smallest(10_000, {"tiny": (200, 8, 40)}, 0.01, "tiny", tr(es="tiny es peor, sin duda, pero en menos de un punto: aceptable.", en="tiny is worse, no doubt, but by less than one point: acceptable."))
+_f_smallest(100, {"same": (2_000, 0, 0)}, 0.0, "same", tr(es="same contesta siempre igual que full: su extremo inferior es 0, que no baja de 0.", en="same always answers as full does: its lower end is 0, which does not fall below 0."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _f_smallest(50, {"tiny": (200, 1, 10)}, 0.01, "full", tr(es="Si nada sirve, el modelo sin comprimir.", en="If nothing will do, the uncompressed model."))
@@ -177,8 +178,14 @@ def _f_project(stars, last_release, archived=False):
     return {"stars": stars, "last_release": last_release, "archived": archived}
 
 
-_f_some = {"famous": _f_project(13_000, "2022-09-14"), "modest": _f_project(90, "2026-06-01"), "closed": _f_project(7_000, "2026-05-30", True), "steady": _f_project(900, "2026-02-11")}
-checks.same(alive(dict(_f_some), "2026-07-01"), ["modest", "steady"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando. {_f_some}", en=f"Stars belong to those who once passed by; releases, to those still at work. {_f_some}"))
+_f_some = {
+    "famous": _f_project(13_000, "2022-09-14"),
+    "quiet": _f_project(20, "2025-08-15"),
+    "closed": _f_project(7_000, "2026-05-30", True),
+    "steady": _f_project(900, "2026-02-11"),
+    "modest": _f_project(90, "2026-06-01"),
+}
+checks.same(alive(dict(_f_some), "2026-07-01"), ["modest", "steady", "quiet"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando. {_f_some}", en=f"Stars belong to those who once passed by; releases, to those still at work. {_f_some}"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 checks.same(alive({}, "2026-07-01"), [], tr(es="Sin proyectos.", en="Without projects."))
@@ -354,7 +361,7 @@ def alive(projects, today):
 #
 # Completa:
 #
-# - `quantize(x, axis=None)`: recibe una matriz de NumPy `float32`, no vacía y sin infinitos, y devuelve la tupla `(q, scale, zero_point)`. `q` tiene la forma de `x` y tipo `np.int8`.
+# - `quantize(x, axis=None)`: recibe un array de NumPy `float32` de una o más dimensiones, no vacío y sin infinitos ni NaN, y devuelve la tupla `(q, scale, zero_point)`. `q` tiene la forma de `x` y tipo `np.int8`; `zero_point` es un número entero, y su tipo y el de `scale` dan igual.
 # - `dequantize(q, scale, zero_point, axis=None)`: los valores recuperados, en `float32`.
 #
 # Reglas:
@@ -371,7 +378,7 @@ def alive(projects, today):
 #
 # Complete:
 #
-# - `quantize(x, axis=None)`: gets a NumPy array of `float32`, not empty and without infinities, and returns the tuple `(q, scale, zero_point)`. `q` has the shape of `x` and type `np.int8`.
+# - `quantize(x, axis=None)`: gets a NumPy array of `float32` with one or more dimensions, not empty and without infinities or NaN, and returns the tuple `(q, scale, zero_point)`. `q` has the shape of `x` and type `np.int8`; `zero_point` is a whole number, and its type and that of `scale` do not matter.
 # - `dequantize(q, scale, zero_point, axis=None)`: the recovered values, as `float32`.
 #
 # Rules:
@@ -482,8 +489,10 @@ def _q_check(x, axis, why):
         _steps = _error[_worst] / _s[_i]
         if _steps > 200:
             _hint = tr(es=" Ha dado la vuelta: el paso siguiente a 127 no es −128; antes de convertir a int8 se recorta.", en=" It wrapped around: the step after 127 is not −128; clip before converting to int8.")
+        elif _steps < 1.5 and (_codes[_i] == np.clip(np.round((_part - _low) / _s[_i]) - 128, -128, 127)).all():
+            _hint = tr(es=" Los códigos salen de un punto cero con decimales (el mínimo siempre es −128), y el que se guarda está redondeado: a x/s hay que sumarle el ya redondeado.", en=" The codes come from a zero point with decimals (the minimum is always −128), and the one that is stored is rounded: add to x/s the one already rounded.")
         elif _steps < 1.5:
-            _hint = tr(es=" Al convertir a entero se tiran los decimales: hay que redondear al más próximo antes.", en=" Converting to an integer drops the decimals: round to nearest before.")
+            _hint = tr(es=" Al convertir a entero se tiran los decimales: hay que redondear al más próximo antes, tanto x/s como el punto cero.", en=" Converting to an integer drops the decimals: round to nearest before, both x/s and the zero point.")
         else:
             _hint = ""
         assert _steps <= 0.502, _where + _said + tr(es=f" {_part[_worst]:.5g} se ha guardado como {_codes[_i][_worst]:g} y se recupera con un error de {_steps:.2f} pasos; no puede pasar de medio.", en=f" {_part[_worst]:.5g} is stored as {_codes[_i][_worst]:g} and is recovered with an error of {_steps:.2f} steps; it may not exceed half of one.") + _hint
@@ -499,12 +508,15 @@ _q_check([-127.5, 0, 127.5], None, tr(es="Un paso de 1, y los extremos justo a m
 _q_check([5, 5.2, 5.9, 6], None, tr(es="Todos entre 5 y 6: el rango se amplía hasta el 0.", en="All between 5 and 6: the range is extended down to 0."))
 _q_check([0, 0.5, 3, 0, 8.5], None, tr(es="Salida de una ReLU.", en="Output of a ReLU."))
 _q_check([[0.3] * 4] * 2, None, tr(es="Una matriz constante.", en="A constant matrix."))
+_q_check([-6, -5.5, -5], None, tr(es="Todos entre −6 y −5: el rango se amplía hasta el 0.", en="All between −6 and −5: the range is extended up to 0."))
+_q_check(np.zeros((2, 3)), None, tr(es="Todo ceros.", en="All zeros."))
+_q_check(np.linspace(-2, 3, 24).reshape(2, 3, 4), None, tr(es="Tres dimensiones.", en="Three dimensions."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _q_rng = np.random.default_rng(6)
-_q_check([-6, -5.5, -5], None, tr(es="Todos entre −6 y −5.", en="All between −6 and −5."))
+_q_check([-0.06, -0.055, -0.05], None, tr(es="Todos entre −0.06 y −0.05.", en="All between −0.06 and −0.05."))
 _q_check([-2.0] * 5, None, tr(es="Constante y negativa.", en="Constant and negative."))
-_q_check(np.zeros((2, 3)), None, tr(es="Todo ceros.", en="All zeros."))
+_q_check(np.zeros((4, 1, 2)), None, tr(es="Todo ceros.", en="All zeros."))
 _q_check([7], None, tr(es="Un solo número.", en="A single number."))
 _q_check([0, 1e-6, 3e-6], None, tr(es="Valores diminutos.", en="Tiny values."))
 _q_check([-1e6, 0, 2e6, 123456], None, tr(es="Valores enormes.", en="Huge values."))
@@ -517,6 +529,8 @@ for _number in range(60):
 # %% test="quantize/channels" points=2 row="43 45" objective="6a.4"
 _q_check([[0.001, -0.002, 0.0015], [100, -50, 25]], 0, tr(es="Dos salidas muy distintas, axis=0.", en="Two very different outputs, axis=0."))
 _q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], 1, tr(es="Forma (3, 2), axis=1.", en="Shape (3, 2), axis=1."))
+_q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], -1, tr(es="Forma (3, 2), axis=-1, que es el eje 1.", en="Shape (3, 2), axis=-1, which is axis 1."))
+_q_check([[1, 2, 3], [0, 0, 0]], 0, tr(es="Un canal todo ceros.", en="A channel of zeros."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _q_rng = np.random.default_rng(7)
@@ -747,7 +761,7 @@ def dequantize(q, scale, zero_point, axis=None):
 #
 # **b)** `choose_format(values, tolerance)`: de `"float16"` y `"bfloat16"`, los que no hacen infinito **ningún** valor (uno solo estropea todo lo que se calcule con él) y ponen a cero como mucho la fracción `tolerance`. De esos, el de menor `error`; si no vale ninguno, `"float32"`. Si los dos tienen el mismo error, da igual.
 #
-# **c)** `clip_threshold(values, bits)`: un solo valor atípico puede gastar todos los códigos. Se cuantiza de forma simétrica: con umbral `t` y `n = 2**(bits - 1) - 1`, la escala es `t / n` y cada valor se recupera como `np.clip(np.round(values / scale), -n, n) * scale`. Busca el `t` con menor **error cuadrático medio de todos los valores, también los recortados**, entre `m / 100`, `2 * m / 100`, …, `m`, siendo `m` el mayor valor absoluto, que no es 0.
+# **c)** `clip_threshold(values, bits)`: un solo valor atípico puede gastar todos los códigos. Se cuantiza de forma simétrica: con umbral `t` y `n = 2**(bits - 1) - 1`, la escala es `t / n` y cada valor se recupera como `np.clip(np.round(values / scale), -n, n) * scale`. Busca el `t` con menor **error cuadrático medio de todos los valores, también los recortados**, entre `m / 100`, `2 * m / 100`, …, `m`, siendo `m` el mayor valor absoluto, que no es 0. Si empatan varios, da igual cuál.
 # %% [markdown] lang="en" row="45"
 # ## 3. Range, precision and outliers (5 points)
 #
@@ -763,7 +777,7 @@ def dequantize(q, scale, zero_point, axis=None):
 #
 # **b)** `choose_format(values, tolerance)`: of `"float16"` and `"bfloat16"`, those that make **no** value infinite (a single one spoils all that is computed with it) and set to zero at most the fraction `tolerance`. Of those, the one with the lower `error`; if neither will do, `"float32"`. If both have the same error, either is right.
 #
-# **c)** `clip_threshold(values, bits)`: a single outlier can use up all the codes. Quantization here is symmetric: with threshold `t` and `n = 2**(bits - 1) - 1`, the scale is `t / n` and each value is recovered as `np.clip(np.round(values / scale), -n, n) * scale`. Find the `t` with the lowest **mean squared error of all values, clipped ones included**, among `m / 100`, `2 * m / 100`, …, `m`, where `m` is the largest absolute value, which is not 0.
+# **c)** `clip_threshold(values, bits)`: a single outlier can use up all the codes. Quantization here is symmetric: with threshold `t` and `n = 2**(bits - 1) - 1`, the scale is `t / n` and each value is recovered as `np.clip(np.round(values / scale), -n, n) * scale`. Find the `t` with the lowest **mean squared error of all values, clipped ones included**, among `m / 100`, `2 * m / 100`, …, `m`, where `m` is the largest absolute value, which is not 0. With a tie, any of them is right.
 
 # %%
 def rounded(values, kind):
@@ -825,9 +839,9 @@ def _m_damage(values, kind, zeroed, infinite, error, why):
         checks.same(checks.number(_got[_key], _key), _want, f"{why}\n  damage(…, {kind!r})[{_key!r}]:", tolerance=1e-5)
 
 
-_m_damage([1e-8, 0.0, 1.0, 2.0], "float16", 1 / 3, 0.0, 0.0, tr(es="De los tres no nulos, 1e-8 pasa a 0; el que ya era 0 no cuenta.", en="Of the three non-zero ones, 1e-8 becomes 0; the one that was 0 already does not count."))
+_m_damage([1e-8, 2e-8, 0.0, 1.0], "float16", 2 / 3, 0.0, 0.0, tr(es="De los tres no nulos, dos pasan a 0; el que ya era 0 no cuenta. El error es solo el de los que sobreviven.", en="Of the three non-zero ones, two become 0; the one that was 0 already does not count. The error is that of the survivors alone."))
 _m_damage([1e-8, 0.0, 1.0, 2.0], "bfloat16", 0.0, 0.0, 0.0, tr(es="bfloat16 tiene el rango de float32: 1e-8 no pasa a 0.", en="bfloat16 has the range of float32: 1e-8 does not become 0."))
-_m_damage([70_000, -80_000, 1.0, 1.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de cuatro desbordan; un infinito no entra en el error.", en="Two of four overflow; an infinity does not go into the error."))
+_m_damage([70_000, -80_000, 1.0, 0.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de cuatro desbordan (aquí cuentan todos, también el 0); un infinito no entra en el error.", en="Two of four overflow (here all count, the 0 as well); an infinity does not go into the error."))
 _m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 8 cifras binarias: 1.001 se queda en 1.", en="bfloat16 has 8 binary digits: 1.001 becomes 1."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -863,11 +877,14 @@ _m_weights = [0.01 * number + 0.0003 for number in range(-40, 41)]
 _m_choice(_m_weights, 0.0, "float16", tr(es="Pesos entre −0.4 y 0.4: caben en los dos, y con 10 bits de mantisa float16 es más preciso que bfloat16.", en="Weights from −0.4 to 0.4: they fit in both, and with 10 bits of mantissa float16 is more precise than bfloat16."))
 _m_choice([*_m_weights, 70_000.0], 0.5, "bfloat16", tr(es="Un solo valor de 70 000 desborda en float16, y un infinito lo estropea todo.", en="A single value of 70,000 overflows in float16, and one infinity spoils everything."))
 _m_choice([1e-9, 2e-9, 3e-9, 0.5], 0.1, "bfloat16", tr(es="Gradientes diminutos: float16 los pone a cero.", en="Tiny gradients: float16 sets them to zero."))
+_m_choice([1.1e-7, 2.3e-7, 3.9e-7], 0.0, "bfloat16", tr(es="Ninguno de los dos formatos los pone a cero, pero a esa escala float16 apenas tiene cifras: el error de bfloat16 es menor.", en="Neither format sets them to zero, but at that scale float16 has hardly any digits: the error of bfloat16 is lower."))
+_m_choice([3.4e38, 1.0, 1e-5], 0.0, "float32", tr(es="3.4e38 desborda también en bfloat16: no vale ninguno de los dos.", en="3.4e38 overflows in bfloat16, too: neither will do."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.25, "float16", tr(es="Pierde uno de cuatro, justo la tolerancia.", en="It loses one of four, exactly the tolerance."))
 _m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.24, "bfloat16", tr(es="Pierde uno de cuatro y la tolerancia es menor.", en="It loses one of four and the tolerance is lower."))
-_m_choice([3.4e38, 1.0, 1e-5], 0.0, "float32", tr(es="3.4e38 desborda también en bfloat16.", en="3.4e38 overflows in bfloat16, too."))
+_m_choice([-3.4e38, 0.0, 2.0], 0.9, "float32", tr(es="−3.4e38 desborda también en bfloat16.", en="−3.4e38 overflows in bfloat16, too."))
+_m_choice([1.7e-7, 2.6e-7, -3.3e-7, 5.1e-7], 0.2, "bfloat16", tr(es="A esa escala float16 apenas tiene cifras.", en="At that scale float16 has hardly any digits."))
 _m_choice([-65_519.0, 1.0003, 3.1], 0.0, "float16", tr(es="65 519 aún cabe en float16.", en="65,519 still fits in float16."))
 _m_choice([-65_521.0, 1.0003, 3.1], 0.0, "bfloat16", tr(es="65 521 ya no cabe en float16.", en="65,521 does not fit in float16 any more."))
 ### END HIDDEN TESTS
@@ -887,7 +904,7 @@ def _m_clip(values, bits, best, least, why):
     _now = _m_loss(values, bits, _got)
     _hint = (
         tr(es=" Con el máximo, el valor atípico se lleva los códigos y los demás se redondean a 0.", en=" With the maximum, the outlier takes the codes and the others are rounded to 0.")
-        if _got > 0.999 * _largest else tr(es=" Cuenta el error de todos, también el de los recortados.", en=" The error of all counts, also that of the clipped ones.")
+        if _got > 0.999 * _largest else tr(es=f" Cuenta el error de todos, también el de los recortados. ¿Es n = {2 ** (bits - 1) - 1}, que son {bits} bits con signo?", en=f" The error of all counts, also that of the clipped ones. Is n = {2 ** (bits - 1) - 1}, which is {bits} bits with a sign?")
     )
     assert _now <= 1.001 * least + 1e-15, why + tr(
         es=f" Con umbral {_got:.4g}, el error cuadrático medio es {_now:.4g}; con {best:.4g} baja a {least:.4g}.", en=f" With threshold {_got:.4g} the mean squared error is {_now:.4g}; with {best:.4g} it falls to {least:.4g}."
@@ -897,6 +914,7 @@ def _m_clip(values, bits, best, least, why):
 _m_line = np.linspace(-1, 1, 2001)
 _m_clip([*_m_line, 12.0], 4, 3.0, 0.0545470346, tr(es="2001 valores entre −1 y 1, y un 12; 4 bits.", en="2,001 values from −1 to 1, and a 12; 4 bits."))
 _m_clip([*_m_line, 2.0], 8, 1.98, 2.0398064333e-05, tr(es="2001 valores entre −1 y 1, y un 2; 8 bits.", en="2,001 values from −1 to 1, and a 2; 8 bits."))
+_m_clip([1.0, -1.0, 0.0], 4, 1.0, 0.0, tr(es="Sin valores atípicos: el mejor umbral es el máximo, que también se prueba.", en="Without outliers: the best threshold is the maximum, which is tried as well."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _m_search(values, bits, why):
@@ -1009,9 +1027,9 @@ def clip_threshold(values, bits):
         losses.append((errors**2).mean())
     return thresholds[np.argmin(losses)]
 
-# %% wrong="formats" score=3 says_es="se lleva los códigos" says_en="takes the codes"
-# es: El rango va hasta el máximo: así no se recorta nada.
-# en: The range reaches the maximum: so nothing is clipped.
+# %% wrong="formats" score=4 says_es="apenas tiene cifras" says_en="hardly any digits"
+# es: Con más bits de mantisa, float16 es siempre el más preciso, si cabe.
+# en: With more bits of mantissa, float16 is always the more precise one, if it fits.
 def damage(values, kind):
     before, after = np.float32(values).ravel(), rounded(values, kind).ravel()
     live = before != 0
@@ -1030,6 +1048,35 @@ def choose_format(values, tolerance):
     if not brain["infinite"] and brain["zeroed"] <= tolerance:
         return "bfloat16"
     return "float32"
+
+
+def clip_threshold(values, bits):
+    n = 2 ** (bits - 1) - 1
+    thresholds = np.abs(values).max() * np.arange(1, 101) / 100
+    losses = []
+    for scale in thresholds / n:
+        errors = np.clip(np.round(values / scale), -n, n) * scale - values
+        losses.append((errors**2).mean())
+    return thresholds[np.argmin(losses)]
+
+# %% wrong="formats" score=3 says_es="se lleva los códigos" says_en="takes the codes"
+# es: El rango va hasta el máximo: así no se recorta nada.
+# en: The range reaches the maximum: so nothing is clipped.
+def damage(values, kind):
+    before, after = np.float32(values).ravel(), rounded(values, kind).ravel()
+    live = before != 0
+    good = live & (after != 0) & np.isfinite(after)
+    return {
+        "zeroed": np.count_nonzero(live & (after == 0)) / max(np.count_nonzero(live), 1),
+        "infinite": np.count_nonzero(np.isinf(after)) / before.size,
+        "error": np.median(np.abs(after[good] / before[good] - 1)) if good.any() else 0.0,
+    }
+
+
+def choose_format(values, tolerance):
+    harm = {kind: damage(values, kind) for kind in ("float16", "bfloat16")}
+    fits = [kind for kind in harm if not harm[kind]["infinite"] and harm[kind]["zeroed"] <= tolerance]
+    return min(fits, key=lambda kind: harm[kind]["error"]) if fits else "float32"
 
 
 def clip_threshold(values, bits):
@@ -1056,12 +1103,9 @@ def damage(values, kind):
 
 
 def choose_format(values, tolerance):
-    half, brain = damage(values, "float16"), damage(values, "bfloat16")
-    if not half["infinite"] and half["zeroed"] <= tolerance:
-        return "float16"
-    if not brain["infinite"] and brain["zeroed"] <= tolerance:
-        return "bfloat16"
-    return "float32"
+    harm = {kind: damage(values, kind) for kind in ("float16", "bfloat16")}
+    fits = [kind for kind in harm if not harm[kind]["infinite"] and harm[kind]["zeroed"] <= tolerance]
+    return min(fits, key=lambda kind: harm[kind]["error"]) if fits else "float32"
 
 
 def clip_threshold(values, bits):
@@ -1088,12 +1132,9 @@ def damage(values, kind):
 
 
 def choose_format(values, tolerance):
-    half, brain = damage(values, "float16"), damage(values, "bfloat16")
-    if not half["infinite"] and half["zeroed"] <= tolerance:
-        return "float16"
-    if not brain["infinite"] and brain["zeroed"] <= tolerance:
-        return "bfloat16"
-    return "float32"
+    harm = {kind: damage(values, kind) for kind in ("float16", "bfloat16")}
+    fits = [kind for kind in harm if not harm[kind]["infinite"] and harm[kind]["zeroed"] <= tolerance]
+    return min(fits, key=lambda kind: harm[kind]["error"]) if fits else "float32"
 
 
 def clip_threshold(values, bits):
@@ -1120,12 +1161,9 @@ def damage(values, kind):
 
 
 def choose_format(values, tolerance):
-    half, brain = damage(values, "float16"), damage(values, "bfloat16")
-    if not half["infinite"] and half["zeroed"] <= tolerance:
-        return "float16"
-    if not brain["infinite"] and brain["zeroed"] <= tolerance:
-        return "bfloat16"
-    return "float32"
+    harm = {kind: damage(values, kind) for kind in ("float16", "bfloat16")}
+    fits = [kind for kind in harm if not harm[kind]["infinite"] and harm[kind]["zeroed"] <= tolerance]
+    return min(fits, key=lambda kind: harm[kind]["error"]) if fits else "float32"
 
 
 def clip_threshold(values, bits):
@@ -1169,9 +1207,9 @@ def clip_threshold(values, bits):
 # %% [markdown] lang="es" row="44"
 # ## 4. ¿Menos bits es más rápido? (4 puntos)
 #
-# Depende de dos cosas: de los **bytes** que hay que traer de la memoria y de que el procesador tenga **instrucciones** (*kernels*) para ese tipo. Una capa (*layer*) es un diccionario con `weights` (número de pesos), `macs` (multiplicaciones y sumas por ejemplo) y `activations` (números que entran y salen por ejemplo, siempre en `float32`). Un procesador (*chip*) es otro:
+# Depende de dos cosas: de los **bytes** que hay que traer de la memoria y de que el procesador tenga **instrucciones** para ese tipo (y haya rutinas, *kernels*, que las usen). Una capa (*layer*) es un diccionario con `weights` (número de pesos), `macs` (cuántas veces multiplica y suma con **cada** ejemplo) y `activations` (cuántos números entran y salen con **cada** ejemplo, al menos uno y siempre en `float32`). Un procesador (*chip*) es otro:
 #
-# - `macs_per_s`: de cada tipo para el que hay instrucciones, cuántas por segundo; `"float32"` está siempre;
+# - `macs_per_s`: de cada tipo para el que hay instrucciones, cuántos `macs` hace por segundo; `"float32"` está siempre;
 # - `bytes_per_s`: cuánto trae de la memoria por segundo;
 # - `converts_per_s`: cuántos pesos convierte a `float32` por segundo.
 #
@@ -1181,13 +1219,13 @@ def clip_threshold(values, bits):
 #
 # **b)** `speedup(layer, chip, kind, batch)`: cuántas veces más deprisa que con los pesos en `float32`; menos de 1 es más despacio.
 #
-# **c)** `largest_batch(layer, memory_bytes, kind)`: cuántos ejemplos caben a la vez en la memoria junto a los pesos (uno por uno, sus activaciones); un entero, 0 si no cabe ni uno. `weights` es múltiplo de 8.
+# **c)** `largest_batch(layer, memory_bytes, kind)`: cuántos ejemplos caben a la vez en la memoria junto a los pesos (cada ejemplo ocupa lo que sus activaciones); un entero, 0 si no cabe ni uno. `weights` es múltiplo de 8.
 # %% [markdown] lang="en" row="44"
 # ## 4. Are fewer bits faster? (4 points)
 #
-# It depends on two things: on the **bytes** that have to be brought from memory, and on whether the processor has **instructions** (*kernels*) for that type. A layer is a dict with `weights` (number of weights), `macs` (multiplications and additions per example) and `activations` (numbers that go in and out per example, always as `float32`). A chip is another:
+# It depends on two things: on the **bytes** that have to be brought from memory, and on whether the processor has **instructions** for that type (and there are routines, *kernels*, that use them). A layer is a dict with `weights` (number of weights), `macs` (how many times it multiplies and adds with **each** example) and `activations` (how many numbers go in and out with **each** example, at least one and always as `float32`). A chip is another:
 #
-# - `macs_per_s`: for each type that it has instructions for, how many a second; `"float32"` is always there;
+# - `macs_per_s`: for each type that it has instructions for, how many `macs` it does a second; `"float32"` is always there;
 # - `bytes_per_s`: how much it brings from memory a second;
 # - `converts_per_s`: how many weights it converts to `float32` a second.
 #
@@ -1197,7 +1235,7 @@ def clip_threshold(values, bits):
 #
 # **b)** `speedup(layer, chip, kind, batch)`: how many times faster than with the weights in `float32`; less than 1 is slower.
 #
-# **c)** `largest_batch(layer, memory_bytes, kind)`: how many examples fit at once in the memory beside the weights (their activations, one by one); an integer, 0 if not even one fits. `weights` is a multiple of 8.
+# **c)** `largest_batch(layer, memory_bytes, kind)`: how many examples fit at once in the memory beside the weights (each example takes what its activations take); an integer, 0 if not even one fits. `weights` is a multiple of 8.
 
 # %%
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
@@ -1278,9 +1316,10 @@ def _b_speedup(layer, chip, kind, batch, want, why):
 
 _b_old = _b_chip(float32=1e9)
 _b_speedup(_b_wide, _b_old, "int8", 1, 4_004_000 / 11_004_000, tr(es="Sin instrucciones para int8 hay que convertir un millón de pesos cada vez: es más lento que float32, con la cuarta parte de los bytes.", en="Without instructions for int8 a million weights have to be converted each time: it is slower than float32, with a quarter of the bytes."))
-_b_speedup(_b_wide, _b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poca cuenta por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes say."))
-_b_speedup(_b_busy, _b_both, "int8", 1, 8.0, tr(es="Con mucha cuenta por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions say."))
+_b_speedup(_b_wide, _b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poco cálculo por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes say."))
+_b_speedup(_b_busy, _b_both, "int8", 1, 8.0, tr(es="Con mucho cálculo por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions say."))
 _b_speedup(_b_busy, _b_both, "float32", 9, 1.0, tr(es="float32 frente a sí mismo.", en="float32 against itself."))
+_b_speedup(_b_wide, _b_old, "int8", 100, 0.1 / 0.11, tr(es="Sin instrucciones y con 100 ejemplos: los pesos se convierten una sola vez por lote.", en="Without instructions and with 100 examples: the weights are converted only once a batch."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _b_rng = np.random.default_rng(45)
@@ -1302,6 +1341,7 @@ def _b_batch(layer, memory, kind, want, why):
 
 _b_batch(_b_layer(1_000, 5, 100), 8_000, "float32", 10, tr(es="Los pesos ocupan 4000 bytes y cada ejemplo 400.", en="The weights take 4,000 bytes and each example 400."))
 _b_batch(_b_layer(1_000, 5, 100), 8_000, "int8", 17, tr(es="Los pesos ocupan ahora 1000 bytes; las activaciones, lo mismo: no caben cuatro veces más ejemplos.", en="The weights now take 1,000 bytes; the activations, the same: there is no room for four times as many examples."))
+_b_batch(_b_layer(1_000, 5, 100), 3_000, "float32", 0, tr(es="No caben ni los pesos.", en="Not even the weights fit."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 for _kind, _memory, _want in (("float32", 4_000, 0), ("float32", 3_999, 0), ("float32", 100, 0), ("float32", 4_399, 0), ("float32", 4_400, 1), ("int4", 500, 0), ("int4", 900, 1), ("float16", 2_801, 2), ("bfloat16", 10**12, 2_499_999_995)):
@@ -1491,13 +1531,13 @@ def largest_batch(layer, memory_bytes, kind):
 # - todos tienen `label` (la clase más frecuente entre los ejemplos de entrenamiento que llegan a él) y `errors` (cuántos de ellos **no** son de esa clase);
 # - los internos tienen además `feature`, `threshold`, `left` y `right`: un ejemplo `x` va a la izquierda si `x[feature] <= threshold`.
 #
-# Podar un nodo es convertirlo en hoja: se queda con `label` y `errors`. Su **enlace** vale
+# Podar un nodo es convertirlo en hoja: se queda con `label` y `errors`. Cada nodo interno es un **eslabón** (*link*), más débil cuanto menor es su
 #
 # $$g = \frac{R - R_h}{h - 1}$$
 #
 # donde $R$ son sus `errors`, $h$ las hojas que cuelgan de él y $R_h$ la suma de los `errors` de esas hojas: cuántos errores de entrenamiento se añaden por cada hoja que se ahorra. Completa:
 #
-# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan todos los nodos con $g$ menor o igual que `alpha`, volviendo a calcular hasta que no quede ninguno; se apunta `(alpha, tree)` con el árbol que queda y `alpha` pasa a ser el menor $g$ de ese árbol. Termina cuando queda una hoja sola, que también se apunta. `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
+# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan los nodos con $g$ menor o igual que `alpha`, hasta que no quede ninguno; se apunta `(alpha, tree)` con el árbol que queda y, calculando otra vez los $g$ en ese árbol, `alpha` pasa a ser el menor. Termina cuando queda una hoja sola, que también se apunta. `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
 #
 # **b)** `choose(path, examples, labels)`: el par de `path` cuyo árbol comete menos errores en unos ejemplos **que no se usaron al entrenar**; si empatan, el de menos hojas. `examples` es una lista de listas de números.
 # %% [markdown] lang="en" row="48"
@@ -1508,13 +1548,13 @@ def largest_batch(layer, memory_bytes, kind):
 # - all have `label` (the most frequent class among the training examples that reach it) and `errors` (how many of them are **not** of that class);
 # - inner ones also have `feature`, `threshold`, `left` and `right`: an example `x` goes left if `x[feature] <= threshold`.
 #
-# Pruning a node means making it a leaf: it keeps `label` and `errors`. Its **link** is worth
+# Pruning a node means making it a leaf: it keeps `label` and `errors`. Each inner node is a **link**, the weaker the lower its
 #
 # $$g = \frac{R - R_h}{h - 1}$$
 #
 # where $R$ are its `errors`, $h$ the leaves that hang from it and $R_h$ the sum of the `errors` of those leaves: how many training errors are added for each leaf that is saved. Complete:
 #
-# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round all nodes with $g$ less than or equal to `alpha` are pruned, calculating again until there is none left; `(alpha, tree)` is noted with the tree that remains, and `alpha` becomes the least $g$ of that tree. It ends when a single leaf remains, which is noted as well. `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
+# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round the nodes with $g$ less than or equal to `alpha` are pruned, until there is none left; `(alpha, tree)` is noted with the tree that remains and, with each $g$ calculated again on that tree, `alpha` becomes the least. It ends when a single leaf remains, which is noted as well. `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
 #
 # **b)** `choose(path, examples, labels)`: the pair of `path` whose tree makes fewest errors on examples **not used in training**; with a tie, the one with fewer leaves. `examples` is a list of lists of numbers.
 
@@ -1656,7 +1696,7 @@ def _t_check(tree, want, why):
     assert _given == tree, why + tr(es=" prune_path ha cambiado el árbol que recibe: poda copias.", en=" prune_path has changed the tree that it gets: prune copies.")
     assert isinstance(_got, list) and all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in _got), why + tr(es=" Se esperaba una lista de pares (alpha, tree).", en=" A list of pairs (alpha, tree) was expected.")
     _said = why + tr(es=f"\n  El árbol, con los errores de sus hojas: {_t_shape(tree)}", en=f"\n  The tree, with the errors of its leaves: {_t_shape(tree)}")
-    _hint = tr(es="\n  ¿Se divide por las hojas que se ahorran, que son h − 1? ¿Se vuelve a calcular después de cada poda?", en="\n  Is it divided by the leaves that are saved, which are h − 1? Is it calculated again after each pruning?")
+    _hint = tr(es="\n  ¿Se divide por las hojas que se ahorran, que son h − 1? ¿Se vuelve a calcular g en cada vuelta, con el árbol que queda? ¿Se poda ya con alpha = 0 lo que no evita errores?", en="\n  Is it divided by the leaves that are saved, which are h − 1? Is g calculated again in each round, on the tree that remains? Is what avoids no error pruned with alpha = 0 already?")
     checks.same([float(pair[0]) for pair in _got], [float(alpha) for alpha, _ in want], _said + _hint + tr(es="\n  Los alpha:", en="\n  The alphas:"))
     checks.same([_t_shape(pair[1]) for pair in _got], [_t_shape(some) for _, some in want], _said + tr(es="\n  Los árboles que quedan:", en="\n  The trees that remain:"))
     for pair, (_, _tree) in zip(_got, want, strict=True):
@@ -1963,7 +2003,7 @@ def choose(path, examples, labels):
     return min(path, key=lambda pair: (sum(answer(pair[1], x) != y for x, y in zip(examples, labels, strict=True)), len(tips(pair[1]))))
 
 # %% wrong="tree" score=2 says_es="vuelve a calcular" says_en="calculated again"
-# es: Los enlaces se calculan una vez, en el árbol entero, y se poda por orden.
+# es: Los eslabones se calculan una vez, en el árbol entero, y se poda por orden.
 # en: Links are calculated once, in the whole tree, and pruning follows their order.
 def prune_path(tree):
     links = {}
@@ -2119,31 +2159,31 @@ def choose(path, examples, labels):
 # %% [markdown] lang="es" row="50 51"
 # ## 6. Podar lo que menos sirve (6 puntos)
 #
-# Los pesos de una red son un diccionario de matrices `float32` de NumPy por nombre. Los que terminan en `bias` son sesgos: **no se podan ni se cuentan**. Completa:
+# Los pesos de una red son un diccionario de nombre a array de NumPy, de cualquier forma (matrices, vectores…), en `float32` o `float64`. Aquellos cuyo nombre termina en `bias` son sesgos: **no se podan ni se cuentan**. Completa:
 #
 # **a)** `magnitude_masks(weights, sparsity, scope)`: un diccionario con una máscara booleana de la misma forma para **cada** nombre, también los sesgos; `True` es «se queda». Se quitan los de menor **valor absoluto**:
 #
 # - `scope="global"`: exactamente `round(sparsity * n)` de los `n` pesos podables de toda la red, compitiendo todos con todos;
-# - `scope="layer"`: exactamente `round(sparsity * n)` de los `n` de cada matriz.
+# - `scope="layer"`: exactamente `round(sparsity * n)` de los `n` de cada array.
 #
 # `sparsity` es la fracción que queda a cero **en total**: los que ya eran cero cuentan, y son los primeros. Si hay empates, da igual cuáles caigan, pero el recuento es exacto.
 #
-# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: afina lo que queda. Se pone a cero lo podado y después, `steps` veces, `gradient(weights)` da un diccionario de gradientes y se resta `lr` por el gradiente. **En cada paso** lo podado es exactamente 0, también cuando se llama a `gradient`. Devuelve un diccionario nuevo y no cambia `weights`.
+# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: afina lo que queda; `masks` tiene todos los nombres, como en **a)**. Se pone a cero lo podado y después, `steps` veces, `gradient(weights)` da un diccionario de gradientes y se resta `lr` por el gradiente. **En cada paso** lo podado es exactamente 0, también cuando se llama a `gradient`. Devuelve un diccionario nuevo (`float32` o `float64`, da igual) y no cambia `weights`.
 #
-# **c)** `loss_increases(weights, name, loss)`: ¿qué es «menos útil»? Lo que se pueda quitar sin que se note. Devuelve una matriz con la forma de `weights[name]` que dice, para cada peso, cuánto **aumenta** `loss(weights)` si ese peso, y solo ese, vale 0. Un número negativo también es una respuesta: sin ese peso, la red mejora. `weights` queda como estaba.
+# **c)** `loss_increases(weights, name, loss)`: ¿qué es «menos útil»? Lo que se pueda quitar sin que se note. Devuelve un array con la forma de `weights[name]` que dice, para cada peso, cuánto **aumenta** `loss(weights)` si ese peso, y solo ese, vale 0. Un número negativo también es una respuesta: sin ese peso, la red mejora. `weights` queda como estaba.
 # %% [markdown] lang="en" row="50 51"
 # ## 6. Pruning what is least useful (6 points)
 #
-# The weights of a network are a dict of NumPy `float32` arrays by name. Those whose name ends in `bias` are biases: they are **neither pruned nor counted**. Complete:
+# The weights of a network are a dict from name to NumPy array, of any shape (matrices, vectors…), in `float32` or `float64`. Those whose name ends in `bias` are biases: they are **neither pruned nor counted**. Complete:
 #
 # **a)** `magnitude_masks(weights, sparsity, scope)`: a dict with a Boolean mask of the same shape for **each** name, biases included; `True` means "it stays". Those of least **absolute value** are removed:
 #
 # - `scope="global"`: exactly `round(sparsity * n)` of the `n` prunable weights of the whole network, all competing with all;
-# - `scope="layer"`: exactly `round(sparsity * n)` of the `n` of each matrix.
+# - `scope="layer"`: exactly `round(sparsity * n)` of the `n` of each array.
 #
 # `sparsity` is the fraction that is zero **in total**: those that were zero already count, and go first. With ties it does not matter which ones fall, but the count is exact.
 #
-# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: tunes what remains. What is pruned is set to zero and then, `steps` times, `gradient(weights)` gives a dict of gradients and `lr` times the gradient is subtracted. **At each step** what is pruned is exactly 0, also when `gradient` is called. It returns a new dict and does not change `weights`.
+# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: tunes what remains; `masks` has all the names, as in **a)**. What is pruned is set to zero and then, `steps` times, `gradient(weights)` gives a dict of gradients and `lr` times the gradient is subtracted. **At each step** what is pruned is exactly 0, also when `gradient` is called. It returns a new dict (`float32` or `float64`, either will do) and does not change `weights`.
 #
 # **c)** `loss_increases(weights, name, loss)`: what is "least useful"? That which can be removed without anybody noticing. It returns an array of the shape of `weights[name]` that says, for each weight, by how much `loss(weights)` **increases** if that weight, and only that one, is 0. A negative number is an answer, too: without that weight the network gets better. `weights` is left as it was.
 
@@ -2219,6 +2259,8 @@ _p_masks(_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están ca
 _p_masks(_p_small, 0.5, "layer", tr(es="Dos de cada capa.", en="Two of each layer."))
 _p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
 _p_masks({"a.weight": [[1, -1, 1, 1, -1, 1, 1, 1, 1, -1]]}, 0.3, "global", tr(es="Diez pesos que empatan: caen tres.", en="Ten weights that tie: three fall."))
+_p_masks({"a.weight": [[1, -2, 3, 4, -5, 6, 7, 8, 9, -10]]}, 0.37, "global", tr(es="De diez pesos, 3.7: round da cuatro.", en="Of ten weights, 3.7: round gives four."))
+_p_masks({"norm.weight": [0.1, 5, -6, 0.2], "a.bias": [[0.01, 0.02]]}, 0.5, "global", tr(es="Un vector de pesos se poda y un sesgo no, tenga la forma que tenga: lo dice el nombre.", en="A vector of weights is pruned and a bias is not, whatever its shape: the name tells."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.2, "global", tr(es="Ya hay más ceros de los que se piden.", en="There are more zeros already than asked for."))
@@ -2838,6 +2880,9 @@ _s_small(_s_unheard, [2, 2, 2], tr(es="La segunda unidad no la escucha nadie.", 
 _s_small(_s_constant, [2, 2, 2], tr(es="La segunda unidad no tiene entradas.", en="The second unit has no inputs."))
 _s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 5], [2, 0]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 2, 1, 2], tr(es="Tres capas: muere la segunda unidad de la segunda capa oculta, y sus dos vecinas de atrás siguen teniendo quien las escuche.", en="Three layers: the second unit of the second hidden layer dies, and its two neighbours behind still have somebody who listens."))
 _s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 0], [0, 5]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 1, 1, 2], tr(es="Muere la segunda unidad de la segunda capa oculta, y con ella la que solo ella escuchaba.", en="The second unit of the second hidden layer dies, and with it the one to which only it listened."))
+_s_chain = [([[0, 0], [1, 2], [3, 4]], [2, 1, 0]), *[(np.eye(3), [1, 0, 1])] * 3, ([[1, 1, 0], [2, 1, 0]], [0, 0])]
+_s_small(_s_chain, [2, 1, 1, 1, 1, 2], tr(es="Cinco capas: la primera unidad muere y deja sin entradas a la de delante, y esta a la siguiente…; y desde el final, la tercera, que nadie escucha, deja sin oyentes a la de atrás.", en="Five layers: the first unit dies and leaves the one ahead without inputs, and that one the next…; and from the end, the third, which nobody listens to, leaves the one behind without listeners."))
+_s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1])], [2, 0, 2], tr(es="Ninguna unidad oculta escucha las entradas: no queda ninguna.", en="No hidden unit listens to the inputs: none is left."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _s_expected(layers):
@@ -3106,8 +3151,8 @@ def _a_arms(dense_steps, tune_steps, seeds):
             _same = [some for some in _lab.spent if some[0] == _want[0] and some[1] == _seed and some[3] == _want[3]]
             assert _same, tr(es=f"Semilla {_seed}: falta el entrenamiento de {_what}: forma {_want[0]}, {'desde cero' if _want[3] is None else 'desde los pesos supervivientes'}, con esa semilla. Entrenamientos vistos (forma, semilla, pasos, pesos): {_lab.spent}", en=f"Seed {_seed}: the training of {_what} is missing: shape {_want[0]}, {'from scratch' if _want[3] is None else 'from the surviving weights'}, with that seed. Jobs seen (shape, seed, steps, weights): {_lab.spent}")
             assert [some[2] for some in _same] == [_want[2]], tr(
-                es=f"Semilla {_seed}, {_what}: se esperaban {_want[2]} pasos y han sido {[some[2] for some in _same]}. La red grande costó {dense_steps} y afinar {tune_steps}: para que la comparación sea justa, quien empieza desde cero gasta los {_total}, y kept, que ya ha gastado los de la red grande, solo afina.",
-                en=f"Seed {_seed}, {_what}: {_want[2]} steps were expected and they were {[some[2] for some in _same]}. The large network cost {dense_steps} and tuning {tune_steps}: for the comparison to be fair, what starts from scratch spends all {_total}, and kept, which has spent those of the large network already, only tunes.",
+                es=f"Semilla {_seed}, {_what}: se esperaban {_want[2]} pasos y han sido {', '.join(str(some[2]) for some in _same)}. La red grande costó {dense_steps} y afinar {tune_steps}: para que la comparación sea justa, quien empieza desde cero gasta los {_total}, y kept, que ya ha gastado los de la red grande, solo afina.",
+                en=f"Seed {_seed}, {_what}: {_want[2]} steps were expected and they were {', '.join(str(some[2]) for some in _same)}. The large network cost {dense_steps} and tuning {tune_steps}: for the comparison to be fair, what starts from scratch spends all {_total}, and kept, which has spent those of the large network already, only tunes.",
             )
     checks.same(len(_lab.spent), 3 * len(seeds), tr(es="Entrenamientos en total, sin la red grande.", en="Calls of train in all, without the large network."), observed=True)
     for _what in _got:
@@ -3139,9 +3184,10 @@ _a_verdict(
 )
 _a_verdict([x + d for x, d in zip(_a_seed, (0.02, 0.021, 0.019, 0.02, 0.02), strict=True)], _a_seed, [x + d for x, d in zip(_a_seed, (0.01, 0.011, 0.009, 0.01, 0.01), strict=False)], ("yes", "no"), tr(es="kept gana a fresh; y fresh pierde contra random, así que la forma no aporta.", en="kept beats fresh; and fresh loses against random, so the shape adds nothing."))
 _a_verdict([x + d for x, d in zip(_a_seed, (0.05, -0.03, 0.04, -0.02, 0.01), strict=True)], _a_seed, _a_seed, ("unclear", "no"), tr(es="La media de kept es un punto mayor, pero el intervalo va de muy por debajo de 0 a muy por encima: no se sabe. Una media no es una conclusión.", en="The mean of kept is one point higher, but the interval goes from well below 0 to well above: unknown. A mean is no conclusion."))
+_a_verdict([x + d for x, d in zip(_a_seed, (0.002, 0.0021, 0.0019, 0.002, 0.002), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.03, -0.01, 0.02, 0.0, 0.01), strict=False)], ("yes", "unclear"), tr(es="kept aporta menos de medio punto, pero seguro: su intervalo está por encima de 0. El de fresh menos random va de −1 a 3 puntos.", en="kept adds less than half a point, but for sure: its interval lies above 0. That of fresh minus random goes from −1 to 3 points."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_a_verdict([x + d for x, d in zip(_a_seed, (0.002, 0.0021, 0.0019, 0.002, 0.002), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.03, -0.01, 0.02, 0.0, 0.01), strict=False)], ("yes", "unclear"), tr(es="Poco, pero seguro: está por encima de 0.", en="Little, but sure: it lies above 0."))
+_a_verdict([x + d for x, d in zip(_a_seed, (0.003, 0.0031, 0.0029, 0.003, 0.003), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.02, -0.01, 0.03, 0.01, 0.0), strict=False)], ("yes", "unclear"), tr(es="Poco, pero seguro: está por encima de 0.", en="Little, but sure: it lies above 0."))
 _a_verdict([0.9, 0.8], [0.9, 0.799], [0.88, 0.78], ("unclear", "yes"), tr(es="Solo dos semillas.", en="Only two seeds."))
 _a_rng = np.random.default_rng(53)
 for _number in range(60):
@@ -3391,29 +3437,29 @@ def what_matters(arms):
         return [judge(kept - fresh) if np.ptp(kept - fresh) else "no", judge(fresh - random) if np.ptp(fresh - random) else "no"]
 
 # %% [markdown] lang="es" row="52"
-# ## 9. Cuándo se ahorra con los ceros (4 puntos)
+# ## 9. Cuándo ahorran los ceros (4 puntos)
 #
-# Una matriz con ceros guardada como matriz densa ocupa lo mismo y tarda lo mismo: los ceros también se multiplican. Para ahorrar hay que guardarla de otra forma. En **CSR** (*compressed sparse row*) hay tres vectores: `values`, los valores no nulos por filas (`float32`); `columns`, la columna de cada uno (`int32`); y `starts`, de longitud filas + 1 (`int32`): los de la fila `i` son los que van de `starts[i]` a `starts[i + 1]`. Completa, sin usar `scipy.sparse`:
+# Una matriz con ceros guardada como matriz densa ocupa lo mismo y tarda lo mismo: los ceros también se multiplican. Para ahorrar hay que guardarla de otra forma. En **CSR** (*compressed sparse row*) hay tres vectores: `values`, los valores no nulos por filas (`float32`); `columns`, la columna de cada uno (`int32`); y `starts`, de longitud filas + 1 (`int32`): los de la fila `i` son los que van de `starts[i]` a `starts[i + 1]`, sin incluir este. Completa, sin usar `scipy.sparse`:
 #
 # **a)** `to_csr(matrix)`: la terna `(values, columns, starts)`, con las columnas de cada fila en orden creciente.
 #
-# **b)** `csr_times(values, columns, starts, x)`: el producto de la matriz por el vector `x`, sin reconstruir la matriz densa: en la comprobación ocuparía un gigabyte.
+# **b)** `csr_times(values, columns, starts, x)`: el producto de la matriz por el vector `x`, un array de un elemento por fila (`float32` o `float64`), sin reconstruir la matriz densa: en una de las comprobaciones ocuparía un gigabyte.
 #
 # **c)** `zeros_needed(rows, cols)`: cuántos ceros ha de tener como mínimo una matriz de ese tamaño para que CSR ocupe **menos** bytes que la densa en `float32`, contando los tres vectores. `None` si no hay ceros que basten.
 #
-# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: cuántas veces más deprisa que la densa va una capa con esa fracción de ceros (menos de 1). `kernel` es `"dense"` o `"csr"`, y `macs_per_s`, un diccionario con cuántas multiplicaciones por segundo hace cada uno; el denso las hace todas, también por 0, y el CSR solo las no nulas, pero cada una le cuesta más. Y `pays_from(macs_per_s)`: a partir de qué fracción de ceros empatan los dos (0.0 si el CSR no es más lento en cada multiplicación).
+# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: cuántas veces más deprisa que la densa va una capa con esa fracción de ceros (menos de 1). `kernel` es `"dense"` o `"csr"`, y `macs_per_s`, un diccionario con cuántas multiplicaciones por segundo hace cada uno; el denso las hace todas, también por 0, y el CSR solo las no nulas, pero cada una le cuesta más. Y `pays_from(macs_per_s)`: a partir de qué fracción de ceros empatan los dos (0.0 si el CSR hace tantas multiplicaciones por segundo como el denso, o más).
 # %% [markdown] lang="en" row="52"
 # ## 9. When zeros save anything (4 points)
 #
-# A matrix with zeros stored as a dense matrix takes as much room and as much time: zeros are multiplied, too. To save, it has to be stored in another form. In **CSR** (*compressed sparse row*) there are three vectors: `values`, the non-zero values by rows (`float32`); `columns`, the column of each one (`int32`); and `starts`, of length rows + 1 (`int32`): those of row `i` go from `starts[i]` to `starts[i + 1]`. Complete, without `scipy.sparse`:
+# A matrix with zeros stored as a dense matrix takes as much room and as much time: zeros are multiplied, too. To save, it has to be stored in another form. In **CSR** (*compressed sparse row*) there are three vectors: `values`, the non-zero values by rows (`float32`); `columns`, the column of each one (`int32`); and `starts`, of length rows + 1 (`int32`): those of row `i` go from `starts[i]` to `starts[i + 1]`, the latter not included. Complete, without `scipy.sparse`:
 #
 # **a)** `to_csr(matrix)`: the triple `(values, columns, starts)`, with the columns of each row in increasing order.
 #
-# **b)** `csr_times(values, columns, starts, x)`: the product of the matrix by the vector `x`, without rebuilding the dense matrix: in the check it would take a gigabyte.
+# **b)** `csr_times(values, columns, starts, x)`: the product of the matrix by the vector `x`, an array with one element a row (`float32` or `float64`), without rebuilding the dense matrix: in one of the checks it would take a gigabyte.
 #
 # **c)** `zeros_needed(rows, cols)`: how many zeros a matrix of that size must have at least for CSR to take **fewer** bytes than the dense one in `float32`, counting all three vectors. `None` if no number of zeros will do.
 #
-# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times faster than the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from which fraction of zeros on they are level (0.0 if CSR is not slower in each multiplication).
+# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times faster than the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from which fraction of zeros on they are level (0.0 if CSR does as many multiplications a second as the dense one, or more).
 
 # %% answer="sparse"
 def to_csr(matrix):
@@ -3471,6 +3517,27 @@ def _z_csr(matrix, want, product, why):
 
 _z_csr([[0, 2, 0, 3], [0, 0, 0, 0], [-1, 0, 0, 4]], ([2.0, 3.0, -1.0, 4.0], [1, 3, 0, 3], [0, 2, 2, 4]), [6.0, 0.0, 9.0], tr(es="Una fila vacía en medio.", en="An empty row in the middle."))
 _z_csr([[1, 2], [3, 4]], ([1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1], [0, 2, 4]), [3.0, 5.0], tr(es="Sin ceros.", en="Without zeros."))
+_z_csr([[5, 0], [0, 0]], ([5.0], [0], [0, 1, 1]), [-5.0, 0.0], tr(es="La última fila está vacía.", en="The last row is empty."))
+
+
+def _z_memory(n, limit):
+    """A matrix of n × n with three ones a row: multiplying must not take `limit` bytes."""
+    _each, _peak = 3, None
+    _big = (np.ones(n * _each, np.float32), np.random.default_rng(n).integers(0, n, n * _each).astype(np.int32), np.arange(0, n * _each + 1, _each, dtype=np.int32))
+    tracemalloc.start()
+    try:
+        with checks.ends(tr(es=f"csr_times con {n} filas y {n * _each} no nulos tarda demasiado: ¿recorre la matriz densa?", en=f"csr_times with {n} rows and {n * _each} non-zeros takes too long: does it go through the dense matrix?"), 15):
+            _y = np.asarray(csr_times(*_big, np.ones(n, np.float32)))
+        _peak = tracemalloc.get_traced_memory()[1]
+    except MemoryError:
+        pass
+    finally:
+        tracemalloc.stop()
+    assert _peak is not None and _peak < limit, tr(es=f"csr_times reconstruye la matriz densa: para {n * _each} no nulos ha pedido {'demasiada memoria' if _peak is None else f'{_peak / 1e6:.0f} MB'}.", en=f"csr_times rebuilds the dense matrix: for {n * _each} non-zeros it has asked for {'too much memory' if _peak is None else f'{_peak / 1e6:.0f} MB'}.")
+    assert np.allclose(_y, 3.0), tr(es="Filas con tres unos por un vector de unos: cada componente es 3 (si una columna se repite, cuenta las dos veces).", en="Rows with three ones by a vector of ones: each component is 3 (if a column repeats, it counts both times).")
+
+
+_z_memory(2_000, 10e6)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _z_expected(matrix, why):
@@ -3487,20 +3554,7 @@ _z_rng = np.random.default_rng(52)
 for _number in range(30):
     _shape = int(_z_rng.integers(1, 12)), int(_z_rng.integers(1, 12))
     _z_expected(_z_rng.normal(0, 1, _shape) * (_z_rng.random(_shape) < 0.3), tr(es="Matriz al azar.", en="Random matrix."))
-_z_n, _z_each = 16_000, 3
-_z_big = (np.ones(_z_n * _z_each, np.float32), _z_rng.integers(0, _z_n, _z_n * _z_each).astype(np.int32), np.arange(0, _z_n * _z_each + 1, _z_each, dtype=np.int32))
-tracemalloc.start()
-_z_limit = None
-try:
-    with checks.ends(tr(es=f"csr_times con {_z_n} filas y {_z_n * _z_each} no nulos tarda demasiado: ¿recorre la matriz densa?", en=f"csr_times with {_z_n} rows and {_z_n * _z_each} non-zeros takes too long: does it go through the dense matrix?"), 15):
-        _z_y = np.asarray(csr_times(*_z_big, np.ones(_z_n, np.float32)))
-    _z_limit = tracemalloc.get_traced_memory()[1]
-except MemoryError:
-    pass
-finally:
-    tracemalloc.stop()
-assert _z_limit is not None and _z_limit < 100e6, tr(es=f"csr_times reconstruye la matriz densa: para {_z_n * _z_each} no nulos ha pedido {'demasiada memoria' if _z_limit is None else f'{_z_limit / 1e6:.0f} MB'}.", en=f"csr_times rebuilds the dense matrix: for {_z_n * _z_each} non-zeros it has asked for {'too much memory' if _z_limit is None else f'{_z_limit / 1e6:.0f} MB'}.")
-assert np.allclose(_z_y, 3.0), tr(es="Filas con tres unos por un vector de unos: cada componente es 3 (si una columna se repite, cuenta las dos veces).", en="Rows with three ones by a vector of ones: each component is 3 (if a column repeats, it counts both times).")
+_z_memory(16_000, 100e6)
 ### END HIDDEN TESTS
 
 # %% test="sparse/bytes" points=1 row="52" objective="6a.8"
@@ -3514,9 +3568,10 @@ def _z_zeros(rows, cols, want):
 
 _z_zeros(100, 100, 5_051)
 _z_zeros(1, 10, 7)
+_z_zeros(1, 2, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _rows, _cols in ((1, 1), (1, 2), (1, 3), (2, 2), (5, 1), (7, 3), (1000, 1000), (4096, 11), (3, 4096), (64, 2), (100, 1)):
+for _rows, _cols in ((1, 1), (1, 3), (2, 2), (5, 1), (7, 3), (1000, 1000), (4096, 11), (3, 4096), (64, 2), (100, 1)):
     _fits = [n for n in range(_rows * _cols + 1) if 8 * n + 4 * (_rows + 1) < 4 * _rows * _cols] if _rows * _cols < 5_000 else None
     _most = max(_fits, default=None) if _fits is not None else (4 * _rows * _cols - 4 * _rows - 5) // 8
     _z_zeros(_rows, _cols, None if _most is None else _rows * _cols - _most)
@@ -3529,9 +3584,11 @@ def _z_speed(sparsity, kernel, rates, want, why):
 
 _z_rates = {"dense": 20e9, "csr": 2e9}
 _z_speed(0.9, "dense", _z_rates, 1.0, tr(es="Un 90 % de ceros en una matriz densa no ahorra nada: se multiplica también por 0.", en="90% zeros in a dense matrix save nothing: it multiplies by 0 as well."))
-_z_speed(0.9, "csr", _z_rates, 1.0, tr(es="Un 90 % de ceros no es 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="90% zeros are not 10 times faster: each multiplication in CSR costs 10 times as much, and they are level."))
+_z_speed(0.9, "csr", _z_rates, 1.0, tr(es="Con un 90 % de ceros no va 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="With 90% zeros it is not 10 times faster: each multiplication in CSR costs 10 times as much, and they are level."))
 _z_speed(0.5, "csr", _z_rates, 0.2, tr(es="Con la mitad de ceros, CSR es más lento.", en="With half zeros, CSR is slower."))
 checks.same(checks.number(pays_from(dict(_z_rates)), "pays_from"), 0.9, f"pays_from({_z_rates}):")
+_z_quick = {"dense": 2e9, "csr": 4e9}
+checks.same(checks.number(pays_from(dict(_z_quick)), "pays_from"), 0.0, tr(es=f"pays_from({_z_quick}), con cualquier fracción gana CSR:", en=f"pays_from({_z_quick}), with any fraction CSR wins:"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _z_rng = np.random.default_rng(53)
@@ -3706,7 +3763,7 @@ def sparse_speedup(sparsity, kernel, macs_per_s):
 def pays_from(macs_per_s):
     return max(0, 1 - macs_per_s["csr"] / macs_per_s["dense"])
 
-# %% wrong="sparse" score=3 says_es="no es 10 veces más deprisa" says_en="not 10 times faster"
+# %% wrong="sparse" score=3 says_es="no va 10 veces más deprisa" says_en="not 10 times faster"
 # es: Con un 90 % de ceros se hace la décima parte de las cuentas: 10 veces más deprisa.
 # en: With 90% zeros a tenth of the work is done: 10 times faster.
 def to_csr(matrix):
@@ -3811,48 +3868,52 @@ def pays_from(macs_per_s):
     return 1 - 1 / cost if cost > 1 else 0.0
 
 # %% [markdown] essay="hearing_aid" points=4 row="42 44 52" lang="es"
-# ## 10. Redacción: el audífono
+# ## 10. Redacción: el audífono (4 puntos)
 #
-# Un audífono lleva una red que separa la voz del ruido: 1 600 000 parámetros en `float32`, cien ejecuciones por segundo. El procesador nuevo del aparato tiene 900 kB para el modelo, instrucciones para `int8` (no para `float16` ni para 4 bits), ninguna para matrices dispersas, y una batería que tiene que llegar a la noche. Un proveedor ofrece «nuestro compresor, con 12 000 estrellas en GitHub: un 90 % de ceros, así que diez veces más pequeño y diez veces más rápido; y con 4 bits, otras ocho veces, sin pérdida de calidad: 91,2 % antes, 91,4 % después, en 500 grabaciones».
+# Un audífono lleva una red que separa la voz del ruido: 1 600 000 parámetros en `float32`, una multiplicación por parámetro en cada ejecución y cien ejecuciones por segundo. El procesador nuevo del aparato tiene 900 kB para el modelo y una batería que tiene que llegar a la noche. Cada segundo hace 400 millones de multiplicaciones en `float32`, 1600 millones en `int8` y solo 50 millones si los pesos (en `float32`) están en CSR; no tiene instrucciones para `float16` ni para 4 bits, pero convierte a `float32` 200 millones de pesos por segundo.
 #
-# Escribe en 400 o 500 palabras:
+# Un proveedor ofrece «nuestro compresor, con 12 000 estrellas en GitHub: un 90 % de ceros, así que diez veces más pequeño y diez veces más rápido; y con 4 bits, otras ocho veces, sin pérdida de calidad: 91.2 % antes, 91.4 % después, en 500 grabaciones». Preguntado, añade que el modelo comprimido acierta 13 grabaciones que el original falla, y falla 12 que el original acierta.
 #
-# 1. qué afirmaciones del proveedor no se sostienen en **este** procesador y por qué, con las cuentas (bytes e instrucciones);
+# Escribe en 500 o 600 palabras (si te falta algún dato, supón uno y dilo):
+#
+# 1. qué afirmaciones del proveedor no se sostienen en **este** procesador y por qué, con las cuentas (bytes, milisegundos por ejecución e intervalo de la diferencia);
 # 2. qué harías tú: qué técnicas, en qué orden y por qué ese orden, hasta caber en 900 kB;
 # 3. cómo decidirías si el modelo comprimido es aceptable: qué mides, contra qué lo comparas, con cuántos datos y con qué intervalo;
 # 4. qué mirarías del proyecto, en vez de las estrellas, antes de depender de él cinco años.
 #
-# Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad. Los 4 puntos: uno por cada apartado.
+# Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad. Los 4 puntos: uno por cada apartado; sin esos tres números se pierde uno.
 # ### BEGIN SOLUTION
-# En `float32` son 6,4 MB; hacen falta 7 veces menos. Con un 90 % de ceros guardados como matriz densa siguen siendo 6,4 MB y se hacen las mismas multiplicaciones: este procesador no tiene instrucciones dispersas. En CSR, cada no nulo cuesta 8 bytes (4 si los valores y los índices se guardan con 16 bits): 160 000 no nulos son 1,28 MB, que no son 0,64 ni caben. «Diez veces más rápido» exigiría que una multiplicación dispersa costase lo mismo que una densa. Con 4 bits ocuparía 0,8 MB y cabría, pero sin instrucciones hay que convertir cada peso en cada ejecución: menos bytes y más tiempo y batería. «Sin pérdida»: en 500 grabaciones, una diferencia de 0,2 puntos es **una** grabación; el intervalo pareado puede llegar a dos o tres puntos por cada lado.
+# En `float32` son 6.4 MB y 1.6 / 400 s = 4 ms por ejecución, de los 10 ms que hay; hace falta ocupar 7 veces menos. Con un 90 % de ceros guardados como matriz densa siguen siendo 6.4 MB y 4 ms: los ceros también se multiplican. En CSR, cada no nulo cuesta 8 bytes (6 si los índices se guardan con 16 bits): 160 000 no nulos son 1.28 MB, que no son 0.64 ni caben. Y son 0.16 / 50 s = 3.2 ms: 1.25 veces más rápido, no diez, porque cada multiplicación cuesta ocho veces más. Con 4 bits ocuparía 0.8 MB y cabría, pero sin instrucciones hay que convertir cada peso en cada ejecución: 8 ms, más los 4 de multiplicar, son 12 ms, y no llega a cien ejecuciones por segundo. «Otras ocho veces» tampoco se multiplica por las diez: con 4 bits por valor, en CSR mandan los índices. «Sin pérdida»: 0.2 puntos en 500 grabaciones es **una** grabación; con 25 discrepancias, la desviación típica de las diferencias es 0.224 y el intervalo, 0.2 ± 2.0 puntos: no descarta perder 1.8.
 #
-# Plan: primero quitar unidades enteras (la red encoge de verdad y con instrucciones normales) hasta unos 800 000 parámetros, afinar, y después cuantizar a `int8` con una escala por canal: 0,8 MB más escalas. En ese orden porque afinar en `float32` es más sencillo y la cuantización se calibra sobre los pesos definitivos. Si no llega, entrenar desde cero esa misma forma durante los mismos pasos, por si los pesos supervivientes no aportaban.
+# Plan: primero quitar unidades enteras (la red encoge de verdad y con instrucciones normales) hasta unos 800 000 parámetros, afinar, y después cuantizar a `int8` con una escala por canal: 0.8 MB más escalas, y 0.8 / 1600 s = 0.5 ms por ejecución, ocho veces menos que al principio. En ese orden porque afinar en `float32` es más sencillo y la cuantización se calibra sobre los pesos definitivos. Si no llega, entrenar desde cero esa misma forma durante los mismos pasos, por si los pesos supervivientes no aportaban.
 #
-# - **1 punto**: refuta al menos dos afirmaciones con cuentas correctas: los ceros en denso no ahorran bytes ni tiempo; CSR paga índices; 4 bits sin instrucciones no acelera; 0,2 puntos en 500 no es nada. Repetir «no es verdad» sin cuentas no suma.
+# - **1 punto**: refuta al menos dos afirmaciones con cuentas correctas: los ceros en denso no ahorran bytes ni tiempo; CSR paga índices y multiplica más despacio; 4 bits sin instrucciones no acelera; 0.2 ± 2.0 puntos no es «sin pérdida». Repetir «no es verdad» sin cuentas no suma.
 # - **1 punto**: un plan que cabe en 900 kB con la cuenta hecha (parámetros × bytes más escalas), y una razón para el orden. Un plan que solo pone pesos a cero no suma.
-# - **1 punto**: comparación pareada con el modelo sin comprimir sobre los mismos datos, apartados y bastantes, con un margen fijado **antes** y el extremo del intervalo como criterio; por grupos (ruidos, voces), no solo la media; energía o tiempo medidos en el aparato.
+# - **1 punto**: comparación pareada con el modelo sin comprimir sobre los mismos datos, apartados y bastantes (con el mismo 5 % de discrepancias, para ± 0.5 puntos hacen falta unas 7700 grabaciones), con un margen fijado **antes** y el extremo del intervalo como criterio; por grupos (ruidos, voces), no solo la media; energía o tiempo medidos en el aparato.
 # - **1 punto**: fecha de la última versión, quién la mantiene, incidencias abiertas, licencia, formatos que exporta, y un plan si se abandona. Las estrellas no caducan; por eso no dicen nada. Sin tres números propios con unidad se pierde un punto del total.
 # ### END SOLUTION
 # %% [markdown] essay="hearing_aid" points=4 row="42 44 52" lang="en"
-# ## 10. Essay: the hearing aid
+# ## 10. Essay: the hearing aid (4 points)
 #
-# A hearing aid carries a network that separates voice from noise: 1,600,000 parameters in `float32`, one hundred runs a second. The device's new processor has 900 kB for the model, instructions for `int8` (not for `float16`, nor for 4 bits), none for sparse matrices, and a battery that has to last until night. A supplier offers "our compressor, with 12,000 stars on GitHub: 90% zeros, so ten times smaller and ten times faster; and with 4 bits, another eight times, without loss of quality: 91.2% before, 91.4% after, on 500 recordings".
+# A hearing aid carries a network that separates voice from noise: 1,600,000 parameters in `float32`, one multiplication a parameter in each run and one hundred runs a second. The device's new processor has 900 kB for the model and a battery that has to last until night. Each second it does 400 million multiplications in `float32`, 1,600 million in `int8` and only 50 million if the weights (in `float32`) are in CSR; it has no instructions for `float16` or for 4 bits, but it converts 200 million weights a second to `float32`.
 #
-# Write in 400 to 500 words:
+# A supplier offers "our compressor, with 12,000 stars on GitHub: 90% zeros, so ten times smaller and ten times faster; and with 4 bits, another eight times, without loss of quality: 91.2% before, 91.4% after, on 500 recordings". When asked, they add that the compressed model gets right 13 recordings that the original gets wrong, and gets wrong 12 that the original gets right.
 #
-# 1. which of the supplier's claims do not hold on **this** processor and why, with the arithmetic (bytes and instructions);
+# Write in 500 to 600 words (if you lack some figure, assume one and say so):
+#
+# 1. which of the supplier's claims do not hold on **this** processor and why, with the arithmetic (bytes, milliseconds a run and interval of the difference);
 # 2. what you would do: which techniques, in which order and why that order, until it fits in 900 kB;
 # 3. how you would decide whether the compressed model is acceptable: what you measure, against what you compare it, with how many data and with which interval;
 # 4. what you would look at in the project, instead of stars, before depending on it for five years.
 #
-# Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. The 4 points: one for each part.
+# Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. The 4 points: one for each part; without those three numbers one is lost.
 # ### BEGIN SOLUTION
-# In `float32` there are 6.4 MB; 7 times less is needed. With 90% zeros stored as a dense matrix there still are 6.4 MB and the same multiplications are done: this processor has no sparse instructions. In CSR each non-zero costs 8 bytes (4 if values and indices are stored with 16 bits): 160,000 non-zeros are 1.28 MB, which is not 0.64 and does not fit. "Ten times faster" would require a sparse multiplication to cost as much as a dense one. With 4 bits it would take 0.8 MB and fit, but without instructions each weight has to be converted in each run: fewer bytes, and more time and battery. "Without loss": on 500 recordings a difference of 0.2 points is **one** recording; the paired interval may reach two or three points to each side.
+# In `float32` there are 6.4 MB and 1.6 / 400 s = 4 ms a run, of the 10 ms available; it has to take 7 times less room. With 90% zeros stored as a dense matrix there still are 6.4 MB and 4 ms: zeros are multiplied, too. In CSR each non-zero costs 8 bytes (6 if indices are stored with 16 bits): 160,000 non-zeros are 1.28 MB, which is not 0.64 and does not fit. And that is 0.16 / 50 s = 3.2 ms: 1.25 times faster, not ten, because each multiplication costs eight times as much. With 4 bits it would take 0.8 MB and fit, but without instructions each weight has to be converted in each run: 8 ms, plus the 4 of multiplying, make 12 ms, which falls short of one hundred runs a second. "Another eight times" does not multiply the ten either: with 4 bits a value, indices rule in CSR. "Without loss": 0.2 points on 500 recordings is **one** recording; with 25 disagreements the standard deviation of the differences is 0.224 and the interval 0.2 ± 2.0 points: it does not rule out losing 1.8.
 #
-# Plan: first remove whole units (the network really shrinks, and with ordinary instructions) down to some 800,000 parameters, tune, and then quantize to `int8` with one scale a channel: 0.8 MB plus scales. In that order because tuning in `float32` is simpler and quantization is calibrated on the final weights. If it falls short, train that same shape from scratch for as many steps, in case the surviving weights added nothing.
+# Plan: first remove whole units (the network really shrinks, and with ordinary instructions) down to some 800,000 parameters, tune, and then quantize to `int8` with one scale a channel: 0.8 MB plus scales, and 0.8 / 1,600 s = 0.5 ms a run, eight times less than at the beginning. In that order because tuning in `float32` is simpler and quantization is calibrated on the final weights. If it falls short, train that same shape from scratch for as many steps, in case the surviving weights added nothing.
 #
-# - **1 point**: refutes at least two claims with correct arithmetic: zeros in a dense matrix save neither bytes nor time; CSR pays for indices; 4 bits without instructions speed nothing up; 0.2 points in 500 is nothing. Repeating "that is not true" without arithmetic earns nothing.
+# - **1 point**: refutes at least two claims with correct arithmetic: zeros in a dense matrix save neither bytes nor time; CSR pays for indices and multiplies more slowly; 4 bits without instructions speed nothing up; 0.2 ± 2.0 points is not "without loss". Repeating "that is not true" without arithmetic earns nothing.
 # - **1 point**: a plan that fits in 900 kB with the sum done (parameters × bytes plus scales), and a reason for the order. A plan that only sets weights to zero earns nothing.
-# - **1 point**: a paired comparison with the uncompressed model on the same data, held out and numerous enough, with a margin fixed **beforehand** and the end of the interval as the criterion; by groups (noises, voices), not only the mean; energy or time measured on the device.
+# - **1 point**: a paired comparison with the uncompressed model on the same data, held out and numerous enough (with the same 5% of disagreements, ± 0.5 points takes some 7,700 recordings), with a margin fixed **beforehand** and the end of the interval as the criterion; by groups (noises, voices), not only the mean; energy or time measured on the device.
 # - **1 point**: date of the last release, who maintains it, open issues, licence, formats that it exports, and a plan in case it is abandoned. Stars do not expire; that is why they say nothing. Without three numbers of one's own, with units, one point is lost of the total.
 # ### END SOLUTION
