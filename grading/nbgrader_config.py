@@ -60,7 +60,7 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.BlankEssays.text_stub = c.ClearSolutions.text_stub
 
-# Warnings are noise in a correction (and nbgrader gives 0 to a test cell that writes to stderr; SettleOutputs does not).
+# Warnings are noise in a correction; nbgrader gives 0 to a test cell that writes to stderr, SettleOutputs does not.
 c.Execute.extra_arguments = [
     "--InteractiveShellApp.exec_lines=import warnings; warnings.simplefilter('ignore')",
     "--IPKernelApp.log_level=ERROR",  # else a warning about TCP for every submission

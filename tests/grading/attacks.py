@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of attacks: a row a line)
 """What a submission may try, as data: how it is handed in, what stock nbgrader does with it, and what happens here.
 
 `python tests/grading/attacks.py` writes the table of grading/README.md from it; test_attacks.py tries each of them.

@@ -113,9 +113,7 @@ class Worker:
         config = configuration.load(setup.root)
         config.Execute.kernel_name = kernel_name
         config.CourseDirectory.db_url = URL
-        config.Exporter.optimistic_validation = (
-            True  # once, after all its preprocessors
-        )
+        config.Exporter.optimistic_validation = True  # once, after all its preprocessors
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.clone: Clone = open_clone(setup.seed.read_bytes())
         self.api = nbgrader_api(config)
