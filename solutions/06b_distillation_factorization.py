@@ -15,7 +15,7 @@
 # |---|---|---|
 # | 1. La pérdida de la destilación | 5 | 45 |
 # | 2. ¿Ayuda el profesor, y qué cuesta? | 5 | 40 |
-# | 3. Un producto de dos más pequeñas | 6 | 45 |
+# | 3. Un producto de dos matrices más pequeñas | 6 | 45 |
 # | 4. La convolución de MobileNet | 5 | 35 |
 # | 5. Una escalera de factores | 5 | 25 |
 # | 6. Redacción: treinta veces más rápido | 4 | 35 |
@@ -32,7 +32,7 @@
 # |---|---|---|
 # | 1. The loss of distillation | 5 | 45 |
 # | 2. Does the teacher help, and what does it cost? | 5 | 40 |
-# | 3. A product of two smaller ones | 6 | 45 |
+# | 3. A product of two smaller matrices | 6 | 45 |
 # | 4. MobileNet's convolution | 5 | 35 |
 # | 5. A ladder of factors | 5 | 25 |
 # | 6. Essay: thirty times faster | 4 | 35 |
@@ -163,35 +163,51 @@ assert max(_k_norms) < 1.2 * min(_k_norms), tr(es=f"Con T² la norma del gradien
 ### END HIDDEN TESTS
 
 # %% test="kd/hard" points=1 row="46" objective="6b.1"
-def _k_mixed(student, teacher, labels, T, alpha, hard, why):
-    _loss, _, _ = _k_call(student, teacher, labels, T, alpha)
-    _soft, _, _ = _k_call(student, teacher, labels, T, 1.0)
+def _k_mixed(student, teacher, labels, T, alpha, hard, slope, why):
+    """`hard` and `slope`: the cross-entropy and its gradient."""
+    _loss, _grad, _ = _k_call(student, teacher, labels, T, alpha)
+    _soft, _pull, _ = _k_call(student, teacher, labels, T, 1.0)
     _want, _labelled = alpha * _soft + (1 - alpha) * hard, sum(label >= 0 for label in labels)
-    assert math.isfinite(_loss) and math.isfinite(_soft), why + tr(es=f" La pérdida es {_loss if math.isnan(_loss) else _soft}: si no hay ninguno etiquetado, la media de F.cross_entropy es nan (0 entre 0), y esa parte vale 0.", en=f" The loss is {_loss if math.isnan(_loss) else _soft}: when none is labelled the mean of F.cross_entropy is nan (0 over 0), and that part is 0.")
+    if not (math.isfinite(_loss) and math.isfinite(_soft)):
+        _hint = tr(es=": si no hay ninguno etiquetado, la media de F.cross_entropy es nan (0 entre 0), y esa parte vale 0.", en=": when none is labelled the mean of F.cross_entropy is nan (0 over 0), and that part is 0.")
+        if _labelled:
+            _hint = tr(es=": busca un logaritmo de 0 o una división por 0.", en=": look for a logarithm of 0 or a division by 0.")
+        raise AssertionError(why + tr(es=f" La pérdida es {_soft if math.isfinite(_loss) else _loss}", en=f" The loss is {_soft if math.isfinite(_loss) else _loss}") + _hint)
     assert abs(_loss - _want) <= 1e-6 * max(1, abs(_want)), why + tr(
         es=f" Con T={T} y alpha={alpha}: la entropía cruzada de los ejemplos etiquetados ({_labelled}), a temperatura 1, es {hard:.6f}, así que se esperaba {_want:.6f} y es {_loss:.6f}.",
         en=f" With T={T} and alpha={alpha}: the cross-entropy of the labelled examples ({_labelled}), at temperature 1, is {hard:.6f}, so {_want:.6f} was expected and it is {_loss:.6f}.",
     )
+    _down = alpha * _pull + (1 - alpha) * np.array(slope)
+    assert np.allclose(_grad, _down, atol=1e-6), why + tr(
+        es=f" Con T={T} y alpha={alpha} la pérdida es la esperada, pero el gradiente que recibe el alumno debía ser {np.round(_down, 4).tolist()} y es {np.round(_grad, 4).tolist()}: también las etiquetas enseñan, con peso 1 − alpha.",
+        en=f" With T={T} and alpha={alpha} the loss is as expected, but the gradient that the student gets should be {np.round(_down, 4).tolist()} and it is {np.round(_grad, 4).tolist()}: the labels teach as well, with weight 1 − alpha.",
+    )
 
 
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
-_k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
-_k_mixed(_k_student, _k_teacher, [-1, -1], 4.0, 0.5, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
+_k_both = [[-0.2641118895, 0.1059913604, 0.1581205291], [0.2870484965, -0.4611522104, 0.1741037139]]
+_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, _k_both, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
+_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, _k_both, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
+_k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, [[0.0, 0.0, 0.0], [0.574096993, -0.9223044209, 0.3482074279]], tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
+_k_mixed(_k_student, _k_teacher, [-1, -1], 4.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _k_hard(student, labels):
-    _log = np.log(_k_softmax(student, 1))
-    return -float(np.mean([_log[i][label] for i, label in enumerate(labels) if label >= 0] or [0.0]))
+    """The cross-entropy of the labelled and its gradient."""
+    _p, _slope = _k_softmax(student, 1), np.zeros(np.shape(student))
+    _known = [(i, label) for i, label in enumerate(labels) if label >= 0]
+    for _i, _label in _known:
+        _slope[_i] = _p[_i] / len(_known)
+        _slope[_i, _label] -= 1 / len(_known)
+    return -float(np.mean([np.log(_p[i][label]) for i, label in _known] or [0.0])), _slope
 
 
 _k_rng = np.random.default_rng(47)
-_k_mixed(_k_student, _k_teacher, [-1, -1], 2.0, 0.5, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
-_k_mixed(_k_student, _k_teacher, [2, 2], 1, 1, 0.0, tr(es="alpha = 1.", en="alpha = 1."))
+_k_mixed(_k_student, _k_teacher, [-1, -1], 2.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
+_k_mixed(_k_student, _k_teacher, [2, 2], 1, 1, 0.0, 0.0, tr(es="alpha = 1.", en="alpha = 1."))
 for _ in range(30):
     _n = int(_k_rng.integers(1, 9))
     _some, _labels = _k_rng.normal(0, 2, (_n, 4)).tolist(), _k_rng.integers(-1, 4, _n).tolist()
-    _k_mixed(_some, _k_rng.normal(0, 2, (_n, 4)).tolist(), _labels, float(_k_rng.uniform(1, 9)), float(_k_rng.random()), _k_hard(_some, _labels), tr(es="Al azar.", en="At random."))
+    _k_mixed(_some, _k_rng.normal(0, 2, (_n, 4)).tolist(), _labels, float(_k_rng.uniform(1, 9)), float(_k_rng.random()), *_k_hard(_some, _labels), tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="kd/teacher" points=1 row="46" objective="6b.1"
@@ -293,6 +309,17 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
     soft = F.kl_div(log_student, p_teacher, reduction="batchmean")
     known = labels != -1
     hard = F.cross_entropy(student_logits[known], labels[known]) if known.any() else 0.0
+    return alpha * T * T * soft + (1 - alpha) * hard
+
+# %% wrong="kd" score=4 says_es="también las etiquetas enseñan" says_en="the labels teach as well"
+# es: Las etiquetas son datos, como los logits del profesor: esa parte solo mide y no necesita gradiente.
+# en: Labels are data, like the teacher's logits: that part only measures, and needs no gradient.
+def kd_loss(student_logits, teacher_logits, labels, T, alpha):
+    p_teacher = F.softmax(teacher_logits.detach() / T, dim=1)
+    log_student = F.log_softmax(student_logits / T, dim=1)
+    soft = F.kl_div(log_student, p_teacher, reduction="batchmean")
+    known = labels != -1
+    hard = F.cross_entropy(student_logits[known], labels[known]).item() if known.any() else 0.0
     return alpha * T * T * soft + (1 - alpha) * hard
 
 # %% wrong="kd" score=4 says_es="a temperatura 1" says_en="at temperature 1"
@@ -519,8 +546,8 @@ _c_control(
         (-0.0174243091, tr(es="Se han restado en el orden en que vienen, no semilla con semilla.", en="They have been subtracted in the order in which they come, not seed with seed.")),
         (-0.0339115114, tr(es="Se han tratado como dos grupos: el intervalo es el de las diferencias, semilla con semilla.", en="They have been treated as two groups: the interval is that of the differences, seed with seed.")),
         (-0.0339123662, tr(es="Se han tratado como dos grupos: el intervalo es el de las diferencias, semilla con semilla.", en="They have been treated as two groups: the interval is that of the differences, seed with seed.")),
-        (0.0096571334, tr(es="Ese es el 1.96 de la normal: con 5 semillas la t es 2.776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
-        (0.0096571544, tr(es="Ese es el 1.96 de la normal: con 5 semillas la t es 2.776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
+        (0.0096571334, tr(es="Ese es el 1,96 de la normal: con 5 semillas la t es 2,776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
+        (0.0096571544, tr(es="Ese es el 1,96 de la normal: con 5 semillas la t es 2,776.", en="That is the normal's 1.96: with 5 seeds t is 2.776.")),
         (0.0093519834, tr(es="La desviación típica divide por n − 1 (ddof=1), y np.std divide por n si no se le dice otra cosa.", en="The standard deviation divides by n − 1 (ddof=1), and np.std divides by n unless told otherwise.")),
         (0.0095569304, tr(es="Ese intervalo deja un 5 % a cada lado: el del 95 % deja un 2,5 %.", en="That interval leaves 5% on each side: the 95% one leaves 2.5%.")),
         (0.0093011061, tr(es="La t tiene n − 1 grados de libertad, no n.", en="The t has n − 1 degrees of freedom, not n.")),
@@ -548,7 +575,7 @@ checks.passed()
 ### BEGIN HIDDEN TESTS
 _c_control({1: 0.80, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _c_plain, _c_want([-0.01, -0.01, -0.015, -0.01, -0.008], 2.7764451051977987), tr(es="Un mal profesor.", en="A bad teacher."))
 _c_control({1: 0.82, 9: 0.1, 3: 0.792, 7: 0.99}, _c_plain, _c_want([0.01, 0.012], 12.706204736432095), tr(es="Solo dos semillas están en los dos.", en="Only two seeds are in both."))
-_c_control({1: 0.82, 2: 0.875, 3: 0.785}, _c_plain, _c_want([0.01, 0.015, 0.005], 4.302652729911275), tr(es="Con tres semillas, 1.96 diría que ayuda; la t, no.", en="With three seeds 1.96 would say that it helps; t does not."))
+_c_control({1: 0.82, 2: 0.875, 3: 0.785}, _c_plain, _c_want([0.01, 0.015, 0.005], 4.302652729911275), tr(es="Con tres semillas, 1,96 diría que ayuda; la t, no.", en="With three seeds 1.96 would say that it helps; t does not."))
 _c_control({1: 0.5, 2: 0.75}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": 0.0, "low": 0.0, "high": 0.0, "verdict": "unclear"}, tr(es="Con profesor y sin él, lo mismo: el intervalo es el 0 y lo contiene.", en="The same with a teacher and without: the interval is 0 and contains it."))
 _c_control({1: 0.25, 2: 0.5}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": -0.25, "low": -0.25, "high": -0.25, "verdict": "hurts"}, tr(es="Todas las diferencias son iguales.", en="All differences are equal."))
 _c_rng = np.random.default_rng(47)
@@ -599,7 +626,7 @@ for _row in ((0, 9, 1, 0), (0, 5, 5, None), (10**15, 8, 1, 142_857_142_857_142_8
     _c_pay(*_row)
 ### END HIDDEN TESTS
 
-# %% wrong="control" score=3 says_es="la t es 2.776" says_en="t is 2.776"
+# %% wrong="control" score=3 says_es="la t es 2,776" says_en="t is 2.776"
 # es: El 95 % de una normal está a 1,96 errores típicos.
 # en: 95% of a normal lies within 1.96 standard errors.
 def control(with_teacher, without_teacher):
@@ -876,7 +903,7 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
         return whole + (rest > 0)
 
 # %% [markdown] lang="es" row="54 55"
-# ## 3. Un producto de dos más pequeñas (6 puntos)
+# ## 3. Un producto de dos matrices más pequeñas (6 puntos)
 #
 # Una matriz 3×3 puede escribirse como columna 3×1 por fila 1×3 (6 números en vez de 9)… **si es de rango 1**. Y una capa grande, como producto de dos más estrechas, si se acepta un error. Completa:
 #
@@ -884,11 +911,11 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 #
 # **b)** `two_passes(image, column, row)`: aplica el núcleo separable en dos pasadas, primero la columna (en vertical) y después la fila (en horizontal). Como en las redes, es una **correlación** (el núcleo no se gira), solo en las posiciones en que cabe entero: de una imagen de alto × ancho salen (alto − largo de `column` + 1) × (ancho − largo de `row` + 1) valores.
 #
-# **c)** `largest_rank(outputs, inputs, budget_bytes)`: una capa de pesos (salidas, entradas) se sustituye por dos, (k, entradas) y (salidas, k), en `float32`. El mayor `k` cuyas dos matrices caben en `budget_bytes` **y** tienen menos parámetros que la original; `None` si no hay ninguno de 1 en adelante. Los sesgos no cuentan.
+# **c)** `largest_rank(outputs, inputs, budget_bytes)`: una capa de pesos (salidas, entradas) se sustituye por dos, (k, entradas) y (salidas, k), en `float32`. El mayor `k` cuyas dos matrices caben en `budget_bytes` (un entero) **y** tienen menos parámetros que la original; `None` si no hay ninguno de 1 en adelante. Los sesgos no cuentan.
 #
 # **d)** `factorize(weights, budget_bytes)`: el par `(first, second)`, de formas (k, entradas) y (salidas, k) y tipo `float32`, con ese `k`, tal que `second @ (first @ x)` se parece todo lo posible a `weights @ x`: el error $\lVert W - W_2 W_1 \rVert_F$ es el mínimo con ese rango (teorema de Eckart y Young: la raíz de la suma de los cuadrados de los valores singulares descartados). Se devuelven **sin multiplicar**: multiplicadas serían tan grandes como la original. Si no hay `k`, `ValueError`.
 # %% [markdown] lang="en" row="54 55"
-# ## 3. A product of two smaller ones (6 points)
+# ## 3. A product of two smaller matrices (6 points)
 #
 # A 3×3 matrix can be written as a 3×1 column times a 1×3 row (6 numbers instead of 9)… **if it has rank 1**. And a large layer, as the product of two narrower ones, if an error is accepted. Complete:
 #
@@ -896,7 +923,7 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 #
 # **b)** `two_passes(image, column, row)`: applies the separable kernel in two passes, first the column (vertically) and then the row (horizontally). As in networks it is a **correlation** (the kernel is not flipped), only at the positions where it fits whole: an image of height × width gives (height − length of `column` + 1) × (width − length of `row` + 1) values.
 #
-# **c)** `largest_rank(outputs, inputs, budget_bytes)`: a layer of weights (outputs, inputs) is replaced by two, (k, inputs) and (outputs, k), as `float32`. The largest `k` whose two matrices fit in `budget_bytes` **and** have fewer parameters than the original; `None` if there is none from 1 on. Biases do not count.
+# **c)** `largest_rank(outputs, inputs, budget_bytes)`: a layer of weights (outputs, inputs) is replaced by two, (k, inputs) and (outputs, k), as `float32`. The largest `k` whose two matrices fit in `budget_bytes` (an integer) **and** have fewer parameters than the original; `None` if there is none from 1 on. Biases do not count.
 #
 # **d)** `factorize(weights, budget_bytes)`: the pair `(first, second)`, of shapes (k, inputs) and (outputs, k) and type `float32`, with that `k`, such that `second @ (first @ x)` is as much like `weights @ x` as it can be: the error $\lVert W - W_2 W_1 \rVert_F$ is the least for that rank (Eckart and Young's theorem: the root of the sum of the squares of the singular values that are dropped). They are returned **without multiplying them**: multiplied they would be as big as the original. If there is no `k`, `ValueError`.
 
@@ -955,14 +982,17 @@ def _r_separable(kernel, want, why):
 _r_separable([[1, 0, -1], [2, 0, -2], [1, 0, -1]], True, "Sobel.")
 _r_separable([[0, 1, 0], [1, -4, 1], [0, 1, 0]], False, tr(es="Laplaciano.", en="Laplacian."))
 _r_separable([[1, 2, 1], [2, 4, 2], [1, 2, 1]], True, tr(es="Suavizado gaussiano.", en="Gaussian blur."))
+_r_separable([[3, -1, 2, 5]], True, tr(es="Una sola fila.", en="A single row."))
+_r_separable(np.zeros((3, 3)), True, tr(es="Un núcleo de ceros.", en="A kernel of zeros."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _r_separable(np.eye(3), False, tr(es="Diagonal.", en="Diagonal."))
-_r_separable(np.zeros((3, 3)), True, tr(es="Ceros.", en="Zeros."))
+_r_separable(np.zeros((2, 4)), True, tr(es="Ceros.", en="Zeros."))
+_r_separable([[0], [0]], True, tr(es="Una sola columna, de ceros.", en="A single column, of zeros."))
 _r_separable([[0, 0, 0], [0, 5, 0], [0, 0, 0]], True, tr(es="Un solo no nulo.", en="A single non-zero."))
 _r_separable([[1e-6, 2e-6], [2e-6, 4e-6]], True, tr(es="Números muy pequeños.", en="Very small numbers."))
 _r_separable([[1e-6, 2e-6], [2e-6, -4e-6]], False, tr(es="Números muy pequeños.", en="Very small numbers."))
-_r_separable([[3, -1, 2, 5]], True, tr(es="Una sola fila.", en="A single row."))
+_r_separable([[3], [-1], [2]], True, tr(es="Una sola columna.", en="A single column."))
 _r_rng = np.random.default_rng(54)
 for _number in range(30):
     _h, _w = int(_r_rng.integers(2, 6)), int(_r_rng.integers(2, 6))
@@ -1446,7 +1476,7 @@ def factorize(weights, budget_bytes):
 #
 # La convolución estándar de $k \times k$ mezcla a la vez vecinos y canales. La separable en profundidad (Howard y otros, *MobileNets*, 2017) lo hace en dos capas: primero cada canal se filtra **con su propio** núcleo $k \times k$ (*depthwise*) y después, en cada posición, se mezclan los canales con una matriz (*pointwise*, 1×1). Sin relleno, con paso 1, sin sesgos y sin nada entre las dos. Completa:
 #
-# **a)** `depthwise_separable(x, depthwise, pointwise)`: `x` tiene forma (canales, alto, ancho); `depthwise`, (canales, k, k); y `pointwise`, (salidas, canales). Devuelve una matriz de NumPy de forma (salidas, alto − k + 1, ancho − k + 1). Como en las redes, el núcleo no se gira.
+# **a)** `depthwise_separable(x, depthwise, pointwise)`: `x` tiene forma (canales, alto, ancho); `depthwise`, (canales, k, k); y `pointwise`, (salidas, canales). Devuelve un array de NumPy de forma (salidas, alto − k + 1, ancho − k + 1). Como en las redes, el núcleo no se gira.
 #
 # **b)** `macs(channels, outputs, kernel, height, width)`: el par `(standard, separable)` de operaciones que hacen las dos, contadas en MAC (una multiplicación con su suma es una), siendo `height` y `width` los de **la salida**. Los sesgos no se multiplican: no cuentan.
 #
@@ -1574,8 +1604,8 @@ for _row in ((1, 1, 1, 1, 1), (32, 64, 5, 7, 9), (512, 512, 3, 14, 14), (3, 32, 
 # %% test="depthwise/outputs" points=1 row="56" objective="6b.5"
 def _d_outputs(kernel, factor, want):
     checks.same(least_outputs(kernel, factor), want, tr(
-        es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Por muchas que haya, no baja de 1/{kernel**2}; y con pocas no llega a «8 o 9 veces menos». Cuenta con enteros o con Fraction: en decimales, 12.000000000000002 redondeado hacia arriba son 13.",
-        en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. However many there are, it does not fall below 1/{kernel**2}; and with few it does not get to \"8 or 9 times fewer\". Use integers or Fraction: in decimals, 12.000000000000002 rounded up is 13.",
+        es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Tiene que llegar a 1/{factor}; por muchas que haya, no baja de 1/{kernel**2}, ni lo alcanza: si ese límite no es menor que lo pedido, None. Cuenta con enteros o con Fraction: al redondear hacia arriba un cociente de decimales puede salir una de más.",
+        en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. It has to get to 1/{factor}; however many there are, it does not fall below 1/{kernel**2}, nor reach it: if that limit is not less than what is asked, None. Use integers or Fraction: rounding up a quotient of decimals may give one too many.",
     ))
 
 
@@ -1910,7 +1940,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
     times = [max(operations / macs_per_s, 4 * numbers / bytes_per_s) for operations, numbers in jobs]
     return standard / separable
 
-# %% wrong="depthwise" score=4 says_es="redondeado hacia arriba" says_en="rounded up is 13"
+# %% wrong="depthwise" score=4 says_es="una de más" says_en="one too many"
 # es: Se calcula con decimales y se redondea hacia arriba.
 # en: Compute with decimals and round up.
 def depthwise_separable(x, depthwise, pointwise):
@@ -1989,7 +2019,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 #
 # **a)** `step_factors(rungs)`: la lista de pares `(name, factor)` de todos los peldaños menos el primero: cuántas veces más rápido es que el peldaño **justo anterior** (menos de 1: ese paso lo empeora).
 #
-# **b)** `total_factor(rungs, base)`: cuántas veces más rápido es el último peldaño que el llamado `base`. Con una base ingenua (relleno al máximo, sin optimizar) y una justa (lo que haría cualquiera antes de comprimir) salen números muy distintos: hay que decir las dos.
+# **b)** `total_factor(rungs, base)`: cuántas veces más rápido es el último peldaño que el llamado `base`. Con una base ingenua (relleno al máximo, sin optimizar) y una justa (optimizada y sin relleno: lo que haría cualquiera antes de comprimir) salen números muy distintos: hay que decir las dos.
 #
 # **c)** `hit_rate(requests, capacity)`: la fracción de peticiones que acierta una caché LRU de `capacity` claves que empieza vacía: si está llena, se tira la que lleva más tiempo **sin usarse**, y un acierto también es un uso. 0.0 si no hay peticiones; `capacity` puede ser 0.
 #
@@ -2005,7 +2035,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 #
 # **a)** `step_factors(rungs)`: the list of pairs `(name, factor)` of all rungs but the first: how many times faster each is than the rung **just before** (less than 1: that step makes it worse).
 #
-# **b)** `total_factor(rungs, base)`: how many times faster the last rung is than the one called `base`. With a naive baseline (padded to the maximum, not optimized) and a fair one (what anybody would do before compressing) the numbers differ much: both have to be told.
+# **b)** `total_factor(rungs, base)`: how many times faster the last rung is than the one called `base`. With a naive baseline (padded to the maximum, not optimized) and a fair one (optimized and without padding: what anybody would do before compressing) the numbers differ much: both have to be told.
 #
 # **c)** `hit_rate(requests, capacity)`: the fraction of requests that hit an LRU cache of `capacity` keys that begins empty: when it is full, the one that has gone **unused** for longest is thrown out, and a hit is a use as well. 0.0 if there are no requests; `capacity` may be 0.
 #
@@ -2071,7 +2101,7 @@ def _l_total(rungs, base, want, why):
 
 _l_steps(RUNGS, [("optimized", 2.0), ("no padding", 3.0), ("student", 3.0), ("int8", 1.25)], tr(es="El factor de un paso es respecto al peldaño anterior, no a la base.", en="A step's factor is against the rung before, not against the baseline."))
 _l_total(RUNGS, "padded", 22.5, tr(es="2 · 3 · 3 · 1.25: los factores se multiplican, no se suman.", en="2 · 3 · 3 · 1.25: factors multiply, they do not add up."))
-_l_total(RUNGS, "optimized", 11.25, tr(es="Respecto a la base justa, la mitad.", en="Against the fair baseline, half of that."))
+_l_total(RUNGS, "no padding", 3.75, tr(es="Respecto a la base justa (optimizada y sin relleno, antes de comprimir) es la sexta parte.", en="Against the fair baseline (optimized and without padding, before compressing) it is a sixth of that."))
 _l_total([("a", 12.0), ("b", 4.0), ("worse", 6.0)], "a", 2.0, tr(es="El último peldaño, aunque no sea el más rápido.", en="The last rung, even if it is not the fastest."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -2096,7 +2126,7 @@ def _l_mean(ms, lookup_ms, rate, want, why):
 
 
 _l_hits("abababab", 2, 6, tr(es="Caben las dos.", en="There is room for both."))
-_l_hits("abcabcabc", 2, 0, tr(es="Tres claves por turno en dos sitios: se tira siempre la que toca. La tasa de aciertos es del tráfico y de la capacidad, no de cuántas claves distintas hay.", en="Three keys by turns in two places: the one that is next is always thrown out. The hit rate belongs to the traffic and the capacity, not to how many different keys there are."))
+_l_hits("abcabcabc", 2, 0, tr(es="Tres claves por turnos en dos sitios: se tira siempre la que se va a pedir después. La tasa de aciertos es del tráfico y de la capacidad, no de cuántas claves distintas hay.", en="Three keys by turns in two places: the one thrown out is always the one that is asked for next. The hit rate belongs to the traffic and the capacity, not to how many different keys there are."))
 _l_hits("abacaba", 2, 3, tr(es="Un acierto también es un uso: al llegar c se tira b, no a.", en="A hit is a use as well: when c comes, b is thrown out, not a."))
 _l_hits("", 3, 0, tr(es="Sin peticiones.", en="Without requests."))
 _l_hits("aaaa", 0, 0, tr(es="Sin sitio.", en="Without room."))
@@ -2130,7 +2160,7 @@ def _l_range(times, step, want, why):
 
 
 _l_two = {frozenset(): 60.0, frozenset({"short"}): 20.0, frozenset({"student"}): 30.0, frozenset({"short", "student"}): 15.0}
-_l_range(_l_two, "short", (2.0, 3.0), tr(es="Acortar las entradas gana 3 veces si es lo primero y 2 si el modelo ya es pequeño: el factor de un paso depende del orden.", en="Shortening inputs gains 3 times if it comes first and 2 if the model is small already: a step's factor depends on the order."))
+_l_range(_l_two, "short", (2.0, 3.0), tr(es="Acortar las entradas multiplica la velocidad por 3 si es lo primero y por 2 si el modelo ya es pequeño: el factor de un paso depende del orden.", en="Shortening inputs gains 3 times if it comes first and 2 if the model is small already: a step's factor depends on the order."))
 _l_names = ("short", "student", "int8")
 _l_three = {frozenset(name for bit, name in enumerate(_l_names) if number >> bit & 1): ms for number, ms in enumerate([120.0, 60.0, 40.0, 10.0, 80.0, 50.0, 27.0, 9.0])}
 _l_range(_l_three, "short", (1.6, 4.0), tr(es="Con tres pasos hay cuatro subconjuntos sin short: ni el vacío ni el de todos los demás dan aquí los extremos.", en="With three steps there are four subsets without short: neither the empty one nor that of all others gives the extremes here."))
@@ -2462,12 +2492,12 @@ def order_range(times, step):
 #
 # Escribe en 400 o 500 palabras:
 #
-# 1. qué hay detrás de las 30 veces: de qué base salen, qué factor pone cada paso (si los datos no separan dos, el de los dos juntos) y cuánto queda frente a una base justa, con y sin caché;
-# 2. qué haría falta para poder decir que el mérito es de la destilación: qué control, con cuántas semillas, qué intervalo, y qué coste hay que contar;
-# 3. si pondrías en producción el alumno, el profesor o la regresión, y qué medirías antes (piensa en los errores de los números que te han dado);
+# 1. qué hay detrás de las 30 veces: de qué base salen, qué factor pone cada paso (si los datos no separan dos, el de los dos juntos) y cuánto queda frente a una base justa (el profesor sin caché), con la caché del equipo y sin ella;
+# 2. qué haría falta para poder decir que el mérito es de la destilación: qué control, con cuántas semillas, qué intervalo, y qué coste hay que contar (no hace falta cuantificarlo);
+# 3. si pondrías en producción el alumno, el profesor o la regresión, y qué medirías antes (piensa en el margen de error de los números que te han dado);
 # 4. dónde dejaría de valer la cuenta: otro tráfico, otro orden de los pasos, otro procesador.
 #
-# Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí**, con su unidad. Los 4 puntos: uno por cada apartado.
+# Apóyate al menos en **tres números medidos por ti en la lección o calculados aquí** (también a partir de los datos del equipo), con su unidad. Los 4 puntos: uno por cada apartado; sin esos tres números se pierde uno.
 # ### BEGIN SOLUTION
 # 90 / 3 = 30, pero sobre la base ingenua: de 90 a 15 ms (6 veces) se pasa sin comprimir nada, con lo que haría cualquiera. Frente a la base justa (15 ms) son 15 / 4,5 = 3,3 veces sin caché y unas 5 con ella. El hilo por proceso no pone ningún factor: estaba en todas las medidas. Factores: 6 · 2,5 · 1,33 · 1,5 ≈ 30; el de la destilación es 2,5 en tiempo, y no el mayor. El de la caché, 1 / (1 − 0,35) ≈ 1,5, es del tráfico, no del modelo, y no ayuda a la latencia de cola.
 #
@@ -2485,12 +2515,12 @@ def order_range(times, step):
 #
 # Write in 400 to 500 words:
 #
-# 1. what is behind the 30 times: from which baseline they come, which factor each step adds (where the data do not separate two, that of both together) and how much is left against a fair baseline, with and without the cache;
-# 2. what it would take to be able to say that the merit is distillation's: which control, with how many seeds, which interval, and which cost has to be counted;
-# 3. whether you would put the student, the teacher or the regression into production, and what you would measure first (think of the errors of the numbers that you were given);
+# 1. what is behind the 30 times: from which baseline they come, which factor each step adds (where the data do not separate two, that of both together) and how much is left against a fair baseline (the teacher without a cache), with the team's cache and without it;
+# 2. what it would take to be able to say that the merit is distillation's: which control, with how many seeds, which interval, and which cost has to be counted (no need to put a number on it);
+# 3. whether you would put the student, the teacher or the regression into production, and what you would measure first (think of the margin of error of the numbers that you were given);
 # 4. where the arithmetic would cease to hold: other traffic, another order of the steps, another processor.
 #
-# Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. The 4 points: one for each part.
+# Base your argument on at least **three numbers measured by you in the lesson or calculated here** (from the team's data, too), with their unit. The 4 points: one for each part; without those three numbers, one is lost.
 # ### BEGIN SOLUTION
 # 90 / 3 = 30, but over the naive baseline: from 90 to 15 ms (6 times) one gets without compressing anything, by what anybody would do. Against the fair baseline (15 ms) they are 15 / 4.5 = 3.3 times without the cache and about 5 with it. One thread per process adds no factor: it was there in every measurement. Factors: 6 · 2.5 · 1.33 · 1.5 ≈ 30; distillation's is 2.5 in time, and not the largest. The cache's, 1 / (1 − 0.35) ≈ 1.5, belongs to the traffic and not to the model, and does not help tail latency.
 #

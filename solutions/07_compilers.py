@@ -107,27 +107,33 @@ def is_pure(node):
 
 
 def apply(node, values):
-    """What a pure node gives for the values of its inputs, in float64, without warnings of overflow."""
+    """What a pure node gives for the values of its inputs, without warnings of overflow: an array, or a float if it is one number."""
     attrs = dict(node.attrs)
     with np.errstate(all="ignore"):
         if node.op == "const":
-            return np.float64(attrs["value"])
-        if node.op == "matmul":
-            return values[0] @ values[1]
-        if node.op in REDUCTIONS:
-            return REDUCTIONS[node.op](values[0], axis=attrs["axis"], keepdims=True)
-        return ELEMENTWISE[node.op](*values)
+            given = attrs["value"]
+        elif node.op == "matmul":
+            given = values[0] @ values[1]
+        elif node.op in REDUCTIONS:
+            given = REDUCTIONS[node.op](values[0], axis=attrs["axis"], keepdims=True)
+        else:
+            given = ELEMENTWISE[node.op](*values)
+    return given if np.ndim(given) else float(given)
 
 
-def run(graph, feeds, rng=None):
-    """The outputs of `graph`, and what its `log` nodes wrote: (list of arrays, list of pairs name and array)."""
-    rng, values, record = rng or np.random.default_rng(), {}, []
+def run(graph, feeds, seed=None):
+    """The outputs of `graph`, and what its `log` nodes wrote: (list of values, list of pairs name and value).
+
+    With a `seed`, each `uniform` gets a number that depends on nothing but the seed and the node's name.
+    """
+    values, record = {}, []
     for node in graph.nodes:
         args = [values[name] for name in node.inputs]
         if node.op == "input":
             values[node.name] = np.asarray(feeds[node.name], dtype=float)
         elif node.op == "uniform":
-            values[node.name] = rng.uniform(*args)
+            own = None if seed is None else [seed, *node.name.encode()]
+            values[node.name] = np.random.default_rng(own).uniform(*args)
         elif node.op == "log":
             values[node.name] = args[0]
             record.append((node.name, args[0]))
@@ -604,9 +610,9 @@ def simplify(graph):
 # %% [markdown] lang="es" row="58"
 # ## 2. Plegar, reconocer lo repetido, quitar lo muerto (6 puntos)
 #
-# Tres pases que hace cualquier compilador. Cada uno recibe un `Graph` y devuelve otro, que da **exactamente las mismas salidas, bit a bit** (con los mismos números al azar), y el mismo registro de `log`.
+# Tres pases que hace cualquier compilador. Cada uno recibe un `Graph` y devuelve otro, que da **exactamente las mismas salidas, bit a bit**, y el mismo registro de `log`. Cada `uniform` que quede saca el mismo número que antes, aunque se hayan quitado otros: para comparar, `run(graph, feeds, seed)` lo decide por la semilla y el nombre del nodo.
 #
-# **a)** `fold(graph)` pliega constantes: cada nodo puro que solo depende de constantes pasa a ser un `const` con su mismo nombre y el valor que daría `apply`. También en cadena: lo que se acaba de plegar sirve para plegar lo siguiente. No quita ningún nodo.
+# **a)** `fold(graph)` pliega constantes: cada nodo puro que solo depende de constantes pasa a ser un `const` con su mismo nombre y el valor que daría `apply` (un `float`). También en cadena: lo que se acaba de plegar sirve para plegar lo siguiente. No quita ningún nodo.
 #
 # **b)** `cse(graph)` (*common subexpression elimination*) deja un solo nodo de cada grupo que calcula lo mismo: el primero. Quien usaba los otros pasa a usar ese, y las salidas también. Dos nodos puros calculan lo mismo si tienen la misma operación, los mismos atributos y las mismas
 # entradas (una vez reconocidas las repetidas). En `add` y `mul` el orden de las entradas no importa. Dos constantes son la misma si lo son **todos sus bits**: `0.0 == -0.0` en Python, pero dividir por una o por otra da infinitos de signo contrario; y dos NaN con los mismos bits son la misma, aunque `nan != nan`. Dos NaN de bits distintos puedes unirlos o no.
@@ -620,9 +626,9 @@ def simplify(graph):
 # %% [markdown] lang="en" row="58"
 # ## 2. Fold, recognise repetition, remove the dead (6 points)
 #
-# Three passes that every compiler makes. Each one takes a `Graph` and returns another, which gives **exactly the same outputs, bit by bit** (with the same random numbers), and the same record of `log`.
+# Three passes that every compiler makes. Each one takes a `Graph` and returns another, which gives **exactly the same outputs, bit by bit**, and the same record of `log`. Each `uniform` that is left draws the same number as before, even if others have been removed: to compare, `run(graph, feeds, seed)` decides it by the seed and the node's name.
 #
-# **a)** `fold(graph)` folds constants: each pure node that depends on constants only becomes a `const` of its own name, with the value that `apply` would give. In chains, too: what has just been folded serves to fold what follows. It removes no node.
+# **a)** `fold(graph)` folds constants: each pure node that depends on constants only becomes a `const` of its own name, with the value that `apply` would give (a `float`). In chains, too: what has just been folded serves to fold what follows. It removes no node.
 #
 # **b)** `cse(graph)` (*common subexpression elimination*) leaves a single node of each set that computes the same: the first one. Whoever used the others now uses that one, and so do the outputs. Two pure nodes compute the same if they have the same operation, the same attributes and the same
 # inputs (once the repeated ones have been recognised). In `add` and `mul` the order of the inputs does not matter. Two constants are the same if **all their bits** are: `0.0 == -0.0` in Python, but dividing by one or by the other gives infinities of opposite signs; and two NaN with the same bits are the same one, although `nan != nan`. Two NaN with different bits you may merge or not.
@@ -876,7 +882,8 @@ def _check_optimize(graph, count, why):
     assert len(left) == count, why + "\n" + _text(graph) + tr(es=f"\n  Se puede dejar en {count} nodos sin contar las entradas, y quedan {len(left)}: {', '.join(left)}.", en=f"\n  It can be left with {count} nodes, inputs apart, and {len(left)} are left: {', '.join(left)}.")
     with checks.ends(why + tr(es="\n  optimize no acaba.", en="\n  optimize does not end.")):
         again = _graph(optimize(got), why)
-    assert again == got, why + "\n" + _text(got) + tr(es="\n  Al optimizar otra vez lo ya optimizado, ha cambiado: no se había terminado.\n", en="\n  Optimizing again what was optimized has changed it: it had not been finished.\n") + _text(again)
+    # as text: a NaN made anew is not == to the one before, and it has not changed
+    assert _text(again) == _text(got), why + "\n" + _text(got) + tr(es="\n  Al optimizar otra vez lo ya optimizado, ha cambiado: no se había terminado.\n", en="\n  Optimizing again what was optimized has changed it: it had not been finished.\n") + _text(again)
 
 
 _check_optimize(
@@ -952,6 +959,10 @@ def _random_graph(chance, size):
     return Graph(tuple(nodes), tuple(chance.choice([node.name for node in nodes[-size:]]) for _ in range(chance.choice([2, 4, 8]))))
 
 
+_check_optimize(
+    Graph((_n("x", "input"), _c("z", 0.0), _n("q", "div", "z", "z"), _n("r", "relu", "z"), _n("y", "add", "x", "r"), _n("w", "mul", "y", "q")), ("w", "y")), 4,
+    tr(es="Queda una constante NaN, que no es igual a sí misma.", en="A NaN constant is left, which is not equal to itself."),
+)
 _chance = random.Random(58)
 for _turn in range(150):
     _one = _random_graph(_chance, _chance.choice([4, 8, 16, 30]))
@@ -1316,7 +1327,7 @@ import struct
 def fold(graph):
     table = {}
     for node in graph.nodes:
-        if is_pure(node) and node.op != "const" and {table[name].op for name in node.inputs} == {"const"}:
+        if is_pure(node) and {table[name].op for name in node.inputs} <= {"const"}:
             # es: con tablas de un elemento
             # en: by arrays of one element
             given = apply(node, [np.array(table[name].attrs[0][1]) for name in node.inputs])
@@ -1381,7 +1392,7 @@ def optimize(graph):
 # 4. Una reducción puede compartir kernel con lo que la alimenta, pero **nadie de su kernel puede usar su resultado**: hasta que no acaba el bucle, no existe.
 # 5. Los kernels se ejecutan de uno en uno: tiene que haber un orden en el que cada uno encuentre calculado lo que viene de otros, **sin ciclos**.
 #
-# Además, no puede quedar nada por fusionar: si un kernel usa un valor de otro y la unión de los dos cumple las reglas (con los demás como están), había que unirlos. Que un valor lo usen varios no lo impide: si hace falta fuera, el kernel también lo escribe. A veces hay varios repartos así, según por dónde se empiece; vale cualquiera.
+# Además, no puede quedar nada por fusionar: si un kernel usa un valor de otro y la unión de los dos cumple las reglas (con los demás como están), había que unirlos. Que un valor lo usen varios no lo impide: si hace falta fuera, el kernel también lo escribe. Dos kernels que no usan nada el uno del otro pueden unirse o no, siempre que se cumplan las reglas. A veces hay varios repartos así, según por dónde se empiece; vale cualquiera.
 #
 # **b)** `traffic(graph, groups, shapes, widths)` dice lo que cuesta **cualquier** reparto que cumpla las reglas (también el de un nodo por kernel, que es lo que se hace sin compilar). `widths` son los bytes de cada elemento de un valor. Devuelve un diccionario:
 #
@@ -1402,7 +1413,7 @@ def optimize(graph):
 # 4. A reduction may share a kernel with what feeds it, but **nobody in its kernel may use its result**: until the loop ends, it does not exist.
 # 5. Kernels run one at a time: there must be an order in which each one finds computed what comes from others, **without cycles**.
 #
-# Besides, there must be nothing left to fuse: if a kernel uses a value of another and the union of the two keeps the rules (the rest as they are), they had to be joined. That a value has several users is no obstacle: if it is needed outside, the kernel writes it, too. Sometimes there are several such groupings, depending on where one starts; any will do.
+# Besides, there must be nothing left to fuse: if a kernel uses a value of another and the union of the two keeps the rules (the rest as they are), they had to be joined. That a value has several users is no obstacle: if it is needed outside, the kernel writes it, too. Two kernels that use nothing of each other may be joined or not, as long as the rules are kept. Sometimes there are several such groupings, depending on where one starts; any will do.
 #
 # **b)** `traffic(graph, groups, shapes, widths)` says what **any** grouping that keeps the rules costs (that of one node a kernel, too, which is what is done without compiling). `widths` are the bytes of each element of a value. It returns a dict:
 #
@@ -2326,10 +2337,10 @@ def traffic(graph, groups, shapes, widths):
 #
 # **b)** `plan(graph, sizes)`: el byte donde empieza cada uno de esos valores, en un diccionario; `sizes` da los bytes de cada valor. Dos valores que estén vivos en un mismo paso no pueden compartir ningún byte. El paso en que uno muere y otro nace también cuenta: un kernel no escribe encima de lo que está leyendo.
 #
-# La arena mide lo que llega más lejos. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Una cadena de valores de 100 bytes cabe en 200, por larga que sea. Piensa también qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
+# La arena llega hasta el último byte que ocupa algún valor. Ningún plan puede bajar de la **cota**: lo que ocupan juntos los valores vivos en el peor paso. No siempre se puede alcanzar, pero tu plan no debe pasar, de media en muchos grafos, de 1.2 veces la cota. Una cadena de valores de 100 bytes cabe en 200, por larga que sea. Piensa también qué haces con el hueco que deja uno grande cuando lo que viene es pequeño.
 #
 # **c)** `in_place(graph, sizes)`: una excepción útil. Una operación **elemento a elemento** (está en `ELEMENTWISE`) lee cada posición justo antes de escribirla, así que puede escribir su resultado sobre una de sus entradas, si esa entrada muere ahí, ocupa los mismos bytes y no es ni de quien llama ni una constante.
-# Devuelve un diccionario: para cada nodo que puede hacerlo, sobre qué entrada; si puede sobre las dos, la primera.
+# Devuelve un diccionario: para cada nodo que puede hacerlo, sobre qué entrada; si puede sobre las dos, la primera. `plan` no la usa: allí no hay excepciones.
 # %% [markdown] lang="en" row="59"
 # ## 4. Planning memory (5 points)
 #
@@ -2339,10 +2350,10 @@ def traffic(graph, groups, shapes, widths):
 #
 # **b)** `plan(graph, sizes)`: the byte at which each of those values begins, in a dict; `sizes` gives the bytes of each value. Two values that are alive at one step may not share any byte. The step at which one dies and another is born counts, too: a kernel does not write over what it is reading.
 #
-# The arena's size is that of whatever reaches furthest. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. A chain of values of 100 bytes fits in 200, however long it is. Think, too, about what you do with the gap that a large one leaves when what comes next is small.
+# The arena reaches as far as the last byte that any value takes. No plan can go below the **bound**: what the values alive at the worst step take together. It cannot always be reached, but your plan must not exceed, on average over many graphs, 1.2 times the bound. A chain of values of 100 bytes fits in 200, however long it is. Think, too, about what you do with the gap that a large one leaves when what comes next is small.
 #
 # **c)** `in_place(graph, sizes)`: a useful exception. An **elementwise** operation (it is in `ELEMENTWISE`) reads each position just before writing it, so it may write its result over one of its inputs, if that input dies there, takes the same bytes and is neither the caller's nor a constant.
-# It returns a dict: for each node that may do it, over which input; if it may over both, the first.
+# It returns a dict: for each node that may do it, over which input; if it may over both, the first. `plan` does not use it: there, there are no exceptions.
 
 # %% answer="memory"
 def liveness(graph):
@@ -2974,7 +2985,7 @@ def in_place(graph, sizes):
 # **d)** `rewrite(graph)`: cada `quantize(relu(add(matmul(dequantize(x), dequantize(w)), b)))`, **con o sin `relu`**, pasa a ser un solo nodo `qlinear`, con el nombre que tenía el `quantize` y entradas `(x, w)`.
 #
 # - Sus atributos son `bias`, `m0` y `shift` (tuplas de enteros), `relu` (`True` o `False`) y `zx` y `zy` (enteros).
-# - `quantize` y `dequantize` tienen los atributos `scale` y `zero`; en los pesos, `scale` es una tupla. `b` es un `const`, siempre a la derecha en su `add`, y su atributo `value` es una tupla de reales.
+# - `quantize` y `dequantize` tienen los atributos `scale` y `zero`; en los pesos, `scale` es una tupla y `zero`, un entero. `b` es un `const`, siempre a la derecha en su `add`, y su atributo `value` es una tupla de reales, uno por columna.
 # - No se reescribe si los pesos no son simétricos, si alguno de los valores reales de en medio (`matmul`, `add`, `relu`) lo usa alguien más o es una salida, o si falta alguna pieza.
 # - De una capa reescrita desaparece lo que ya no usa nadie, salvo los `input`. Un `dequantize` sí puede tener más usos, y entonces se queda para los otros.
 # - Los demás nodos se quedan como están, y en su orden.
@@ -2989,7 +3000,7 @@ def in_place(graph, sizes):
 #
 # **a)** `bias_to_int(bias, sx, sw)`: the list of integers $q_b$, one a column. They are added to the accumulator, so they have its scale, $s_x\, s_{w,j}$; each one is the nearest integer (in a tie, either of the two).
 #
-# **b)** `multiplier(real)`: neither can $M$ be a real number. It returns the pair of integers `(m0, shift)` with `m0 / 2**shift` as near as possible to `real` and $2^{30} \le$ `m0` $< 2^{31}$: it must fill a 32-bit integer, and fit in it. `real` lies between $2^{-32}$ and $2^{20}$.
+# **b)** `multiplier(real)`: $M$ cannot be a real number either. It returns the pair of integers `(m0, shift)` with `m0 / 2**shift` as near as possible to `real` and $2^{30} \le$ `m0` $< 2^{31}$: it must fill a 32-bit integer, and fit in it. `real` lies between $2^{-32}$ and $2^{20}$.
 #
 # **c)** `qlinear(x, w, bias, m0, shift, zx, zy, relu)`: the whole layer. `x` is an `int8` matrix of `(n, k)` and `w` another of `(k, m)`; `bias`, `m0` and `shift` have `m` integers. It returns an `int8` matrix of `(n, m)`: $z_y$ plus the rounding of `acc · m0 / 2**shift` (ties, upwards), without leaving $[-128, 127]$;
 # with `relu`, besides, nothing stays below the **zero** of the output. The result is exact: not a bit is lost, nothing overflows. The accumulator fits in 32 bits; its product by `m0`, in 64.
@@ -2997,7 +3008,7 @@ def in_place(graph, sizes):
 # **d)** `rewrite(graph)`: each `quantize(relu(add(matmul(dequantize(x), dequantize(w)), b)))`, **with or without `relu`**, becomes a single node `qlinear`, with the name that the `quantize` had and inputs `(x, w)`.
 #
 # - Its attributes are `bias`, `m0` and `shift` (tuples of integers), `relu` (`True` or `False`) and `zx` and `zy` (integers).
-# - `quantize` and `dequantize` have the attributes `scale` and `zero`; in the weights, `scale` is a tuple. `b` is a `const`, always on the right in its `add`, and its attribute `value` is a tuple of reals.
+# - `quantize` and `dequantize` have the attributes `scale` and `zero`; in the weights, `scale` is a tuple and `zero` an integer. `b` is a `const`, always on the right in its `add`, and its attribute `value` is a tuple of reals, one a column.
 # - It is not rewritten if the weights are not symmetric, if any of the real values in between (`matmul`, `add`, `relu`) has another user or is an output, or if any piece is missing.
 # - Of a rewritten layer, what nobody uses any more disappears, except the `input`. A `dequantize` may have other users, and then it stays for them.
 # - The other nodes stay as they are, and in their order.
@@ -3926,7 +3937,7 @@ def rewrite(graph):
 # ## 6. Calibrar y repartir los bits (4 puntos)
 #
 # **a)** `calibrate(data, bits)` elige la escala de una activación simétrica: un valor `v` se guarda como `round(v / scale)`, recortado a $\pm(2^{bits-1}-1)$, con 2 bits o más. `data` es un diccionario con dos vectores de valores: `"calibration"`, apartados para esto, y `"test"`, los que servirán para informar del error.
-# Con el máximo por escala no se recorta nada, pero un solo valor atípico deja a los demás casi sin niveles. Prueba cien topes, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ del mayor valor absoluto; la escala de un tope es el tope entre $2^{bits-1}-1$. Devuelve la del menor error cuadrático medio; si empatan, la mayor. Hay algún valor distinto de 0.
+# Con el máximo por tope no se recorta nada, pero un solo valor atípico deja a los demás casi sin niveles. Prueba cien topes, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ del mayor valor absoluto; la escala de un tope es el tope entre $2^{bits-1}-1$. Devuelve la del menor error cuadrático medio; si empatan, la mayor. Al menos un valor no es 0.
 #
 # **b)** `choose_bits(layers, budget)`: con cuántos bits guardar los pesos de cada capa. Cada capa es un diccionario: `count`, cuántos pesos tiene, y `loss`, cuánto empeora el modelo si solo ella se guarda con 2, 3, 4 u 8 bits (las claves). Se supone que las pérdidas se suman. Una capa ocupa `count · bits / 8` bytes, redondeado hacia arriba.
 # Devuelve la lista de bits con la menor pérdida total que cabe en `budget` bytes, o `None` si no cabe ninguna. Tiene que ser la mejor, no una buena. Son como mucho siete capas.
@@ -3934,7 +3945,7 @@ def rewrite(graph):
 # ## 6. Calibrating, and sharing out the bits (4 points)
 #
 # **a)** `calibrate(data, bits)` chooses the scale of a symmetric activation: a value `v` is stored as `round(v / scale)`, clipped to $\pm(2^{bits-1}-1)$, with 2 bits or more. `data` is a dict with two vectors of values: `"calibration"`, set apart for this, and `"test"`, those that will serve to report the error.
-# With the maximum as the scale nothing is clipped, but a single outlier leaves the others nearly without levels. Try a hundred tops, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ of the largest absolute value; the scale of a top is the top over $2^{bits-1}-1$. It returns that of the least mean squared error; in a tie, the largest. Some value is not 0.
+# With the maximum as the top nothing is clipped, but a single outlier leaves the others nearly without levels. Try a hundred tops, $\frac{1}{100}, \frac{2}{100}, \dots, 1$ of the largest absolute value; the scale of a top is the top over $2^{bits-1}-1$. It returns that of the least mean squared error; in a tie, the largest. At least one value is not 0.
 #
 # **b)** `choose_bits(layers, budget)`: with how many bits to store the weights of each layer. Each layer is a dict: `count`, how many weights it has, and `loss`, how much worse the model is if only that layer is stored with 2, 3, 4 or 8 bits (the keys). Losses are assumed to add up. A layer takes `count · bits / 8` bytes, rounded up.
 # It returns the list of bits with the least total loss that fits in `budget` bytes, or `None` if none fits. It has to be the best one, not a good one. There are at most seven layers.
@@ -4278,7 +4289,7 @@ def choose_bits(layers, budget):
 # | `bandwidth` | bytes que trae o lleva por ciclo entre la memoria grande y la rápida |
 # | `overhead` | ciclos que cuesta poner en marcha cada tesela |
 #
-# **a)** `tile_cost(chip, shape, tile)` da los ciclos. `shape` es `(M, N, K)` y `tile`, `(m, n, k)`; los números son de 4 bytes.
+# **a)** `tile_cost(chip, shape, tile)` da los ciclos, sin redondear: lo que se tarda en traer o llevar números puede no ser entero. `shape` es `(M, N, K)` y `tile`, `(m, n, k)`; los números son de 4 bytes.
 #
 # - En la memoria rápida tienen que caber a la vez una tesela de cada matriz: `m·k`, `k·n` y `m·n` números. Si no caben, `math.inf`.
 # - Hay `⌈M/m⌉ · ⌈N/n⌉ · ⌈K/k⌉` teselas. Las del borde, aunque estén medio vacías, cuestan como las demás.
@@ -4303,7 +4314,7 @@ def choose_bits(layers, budget):
 # | `bandwidth` | bytes that it brings or takes per cycle between the large memory and the fast one |
 # | `overhead` | cycles that starting each tile costs |
 #
-# **a)** `tile_cost(chip, shape, tile)` gives the cycles. `shape` is `(M, N, K)` and `tile`, `(m, n, k)`; numbers take 4 bytes.
+# **a)** `tile_cost(chip, shape, tile)` gives the cycles, not rounded: what bringing or taking numbers costs may not be an integer. `shape` is `(M, N, K)` and `tile`, `(m, n, k)`; numbers take 4 bytes.
 #
 # - The fast memory must hold at once a tile of each matrix: `m·k`, `k·n` and `m·n` numbers. If they do not fit, `math.inf`.
 # - There are `⌈M/m⌉ · ⌈N/n⌉ · ⌈K/k⌉` tiles. Those on the edge, even if half empty, cost as much as the others.
@@ -4418,7 +4429,7 @@ def _check_cost(chip, shape, tile, why):
 _chip = _a_chip(8, 32, 64 * 1024, 16, 200)
 _check_cost(_chip, (128, 128, 128), (64, 64, 64), tr(es="Una tesela que divide a la matriz.", en="A tile that divides the matrix."))
 _check_cost(_chip, (130, 128, 128), (64, 64, 64), tr(es="130 filas en teselas de 64 son tres teselas, no 2.03: el resto cuesta como una tesela entera.", en="130 rows in tiles of 64 are three tiles, not 2.03: the remainder costs as much as a whole tile."))
-_check_cost(_chip, (128, 128, 128), (9, 33, 64), tr(es="9 filas en una unidad de 8 son dos pasadas.", en="9 rows on a unit of 8 are two passes."))
+_check_cost(_chip, (128, 128, 128), (9, 33, 64), tr(es="9 filas en una unidad de 8 son dos pasadas; y lo que se tarda en traer y llevar números no se redondea.", en="9 rows on a unit of 8 are two passes; and what bringing and taking numbers costs is not rounded."))
 _check_cost(_chip, (512, 512, 512), (128, 128, 128), tr(es="Tres teselas de 64 KiB en 64 KiB.", en="Three tiles of 64 KiB in 64 KiB."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -5585,7 +5596,7 @@ def break_even(compile_ms, before_ms, after_ms):
 #
 # Escribe la recomendación para la empresa, de entre 400 y 500 palabras:
 #
-# 1. para **cada** sitio, qué pases de los que has escrito importan más (plegar, fusionar, planificar la memoria, pasar a enteros, buscar teselas), cuál no aporta casi nada, y por qué;
+# 1. para **cada** sitio, qué pases de los que has escrito importan más (plegar, reconocer lo repetido, quitar lo muerto, fusionar, planificar la memoria, pasar a enteros, buscar teselas), cuál no aporta casi nada, y por qué;
 # 2. qué le preguntarías al proveedor sobre su 4.8, y qué experimento harías para creértelo;
 # 3. qué ganas y qué pierdes al compilar: tiempo de compilación y despliegue semanal, formas nuevas, cuarenta teléfonos, exactitud; y qué resultado te haría **no** compilar en alguno de los tres.
 #
@@ -5614,7 +5625,7 @@ def break_even(compile_ms, before_ms, after_ms):
 #
 # Write in 400 to 500 words the recommendation for the company:
 #
-# 1. for **each** place, which of the passes that you have written matter most (folding, fusing, planning memory, going to integers, searching for tiles), which one brings next to nothing, and why;
+# 1. for **each** place, which of the passes that you have written matter most (folding, recognising repetition, removing the dead, fusing, planning memory, going to integers, searching for tiles), which one brings next to nothing, and why;
 # 2. what you would ask the vendor about that 4.8, and which experiment you would make in order to believe it;
 # 3. what is won and what is lost by compiling: compile time and the weekly deployment, new shapes, forty phones, accuracy; and which result would make you **not** compile in one of the three.
 #
