@@ -2328,6 +2328,75 @@ def traffic(graph, groups, shapes, widths):
         count["flops"] += elements * (2 * shapes[node.inputs[0]][1] if node.op == "matmul" else 1)
     return dict(count)
 
+# %% right="fuse"
+# es: une también kernels que no usan nada el uno del otro, si recorren la misma forma
+# en: it joins kernels that use nothing of each other as well, if they visit the same shape
+from collections import Counter
+
+
+def fuse(graph, shapes):
+    at = {node.name: node for node in graph.nodes}
+    kernel = {name: name for name, node in at.items() if node.op not in ("input", "const")}
+
+    def acyclic():
+        edges = {(kernel[u], kernel[n]) for n in kernel for u in at[n].inputs if u in kernel}
+        edges = {(a, b) for a, b in edges if a != b}
+        alive = set(kernel.values())
+        while alive:
+            blocked = {b for a, b in edges if a in alive and b in alive}
+            if blocked == alive:
+                return False
+            alive = blocked
+        return True
+
+    def good(label):
+        members = [name for name in kernel if kernel[name] == label]
+        loops = set()
+        for name in members:
+            node = at[name]
+            loops.add(shapes[node.inputs[0] if node.op in REDUCTIONS else name])
+            if node.op == "matmul" or any(u in members and at[u].op in REDUCTIONS for u in node.inputs):
+                return False
+        return len(loops) == 1 and acyclic()
+
+    changed = True
+    while changed:
+        changed = False
+        for name in reversed(list(kernel)):
+            for used in [*at[name].inputs, *kernel]:
+                if used in kernel and kernel[used] != kernel[name]:
+                    before = dict(kernel)
+                    old, new = kernel[used], kernel[name]
+                    for other in kernel:
+                        if kernel[other] == old:
+                            kernel[other] = new
+                    if good(new):
+                        changed = True
+                    else:
+                        kernel.update(before)
+    return [tuple(n for n in kernel if kernel[n] == label) for label in dict.fromkeys(kernel.values())]
+
+
+def traffic(graph, groups, shapes, widths):
+    home = {name: i for i, group in enumerate(groups) for name in group}
+    count, seen = Counter(read=0, written=0, buffers=0, flops=0), set()
+    for node in graph.nodes:
+        for used in node.inputs:
+            if home.get(used) != home[node.name] and (used, home[node.name]) not in seen and shapes[used] != ():
+                seen.add((used, home[node.name]))
+                count["read"] += int(np.prod(shapes[used])) * widths[used]
+    needed = {used for used, _ in seen} | set(graph.outputs)
+    for name in home:
+        node = next(n for n in graph.nodes if n.name == name)
+        elements = int(np.prod(shapes[name]))
+        if name in needed:
+            count["written"] += elements * widths[name]
+            count["buffers"] += 1
+        if node.op in REDUCTIONS:
+            elements = int(np.prod(shapes[node.inputs[0]]))
+        count["flops"] += elements * (2 * shapes[node.inputs[0]][1] if node.op == "matmul" else 1)
+    return dict(count)
+
 # %% [markdown] lang="es" row="59"
 # ## 4. Planificar la memoria (5 puntos)
 #
