@@ -3,7 +3,7 @@
 #   es: "Cuantización y poda: ejercicios"
 #   en: "Quantization and pruning: exercises"
 # unit: "06a"
-# minutes: 345
+# minutes: 355
 # ---
 
 # %% [markdown] lang="es"
@@ -22,7 +22,7 @@
 # | 7. Una red que encoge de verdad | 4 | 35 |
 # | 8. Podar para buscar arquitecturas | 4 | 25 |
 # | 9. Cuándo ahorran los ceros | 4 | 25 |
-# | 10. Redacción: el audífono | 4 | 35 |
+# | 10. Redacción: el audífono | 4 | 45 |
 #
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué han recibido. Al corregir se añaden **comprobaciones ocultas**: otros datos, otras formas, casos raros. No puntúan cuánto tarda tu código (solo se interrumpe, pasados diez segundos o más, lo que parece no terminar): cuentan bytes, tipos, parámetros, pasos y errores. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
 #
@@ -42,10 +42,10 @@
 # | 6. Pruning what is least useful | 6 | 45 |
 # | 7. A network that really shrinks | 4 | 35 |
 # | 8. Pruning to search for architectures | 4 | 25 |
-# | 9. When zeros save anything | 4 | 25 |
-# | 10. Essay: the hearing aid | 4 | 35 |
+# | 9. When zeros actually save anything | 4 | 25 |
+# | 10. Essay: the hearing aid | 4 | 45 |
 #
-# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They do not mark how long your code takes (only what seems not to end is interrupted, after ten seconds or more): they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
+# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They do not grade speed (only what seems not to end is interrupted, after ten seconds or more): they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
 #
 # **Where it happens.** All in memory and with small arrays; no network is trained. You may write helper functions in the cell of your answer. A warning from NumPy (of a division by 0, for instance) costs no points, but nearly always points at a mistake.
 
@@ -80,7 +80,7 @@ torch.set_num_threads(1)
 #
 # **a)** `accuracy_gap(correct, base_correct)`: two lists of equal length $n \ge 2$ that say whether each model got each example right. It returns `(mean, low, high)`: the mean of the $n$ differences (whether `correct` is right minus whether `base_correct` is: 1, 0 or −1) and its 95% interval, `mean` ± $1.96\,s/\sqrt{n}$, where $s$ is the sample standard deviation (dividing by $n-1$) of the differences.
 #
-# **b)** `smallest(models, base, margin)`: `models` is a dict from name to `{"bytes": …, "correct": […]}` and `base` is the name of the uncompressed model, which is in it as well. A model is **acceptable** if, with that interval, one can rule out that it loses more than `margin` (a fraction: 0.01 is one point) against `base`: its lower end does not fall below `-margin`. It returns the name of the acceptable one with fewest bytes (with a tie, any of them). `base` is always acceptable.
+# **b)** `smallest(models, base, margin)`: `models` is a dict from name to `{"bytes": …, "correct": […]}` and `base` is the name of the uncompressed model, which is in it as well. A model is **acceptable** if, with that interval, one can rule out that it loses more than `margin` (a fraction: 0.01 is one point) against `base`: its lower end does not fall below `-margin`. It returns the name of the acceptable one with fewest bytes (if there is a tie, any of them will do). `base` is always acceptable.
 #
 # **c)** `alive(projects, today)`: `projects` is a dict from name to `{"stars": …, "last_release": "2025-03-31", "archived": False}`, one open-source project each. It returns the list of the **names** of those that are alive (not archived, and with a version released 365 days ago or less), from the most recent release to the oldest; with equal dates, in any order. `today` is another string like `last_release`, never before them.
 
@@ -183,9 +183,10 @@ _f_some = {
     "quiet": _f_project(20, "2025-08-15"),
     "closed": _f_project(7_000, "2026-05-30", True),
     "steady": _f_project(900, "2026-02-11"),
+    "late": _f_project(300, "2025-05-20"),
     "modest": _f_project(90, "2026-06-01"),
 }
-checks.same(alive(dict(_f_some), "2026-07-01"), ["modest", "steady", "quiet"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando. {_f_some}", en=f"Stars belong to those who once passed by; releases, to those still at work. {_f_some}"))
+checks.same(alive(dict(_f_some), "2026-07-01"), ["modest", "steady", "quiet"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando.\n  alive({_f_some}, '2026-07-01'):", en=f"Stars belong to those who once passed by; releases, to those still at work.\n  alive({_f_some}, '2026-07-01'):"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 checks.same(alive({}, "2026-07-01"), [], tr(es="Sin proyectos.", en="Without projects."))
@@ -369,7 +370,7 @@ def alive(projects, today):
 # 1. Se usan los 256 códigos, de −128 a 127: entre el menor y el mayor hay 255 pasos.
 # 2. El rango va del mínimo al máximo de `x`, **ampliado si hace falta para que contenga el 0**. Así el 0 tiene un código exacto (un 0 de relleno o de una ReLU tiene que seguir siendo 0) y `zero_point` cabe en un `int8`.
 # 3. Se redondea al más próximo (los empates, como quieras) y lo que se salga se recorta. El error de cada valor no pasa de $s/2$.
-# 4. Con `axis=None`, `scale` y `zero_point` son un número cada uno. Con `axis=k` hay una escala y un punto cero **por cada índice del eje `k`** (vectores de longitud `x.shape[k]`): con pesos de forma (salidas, entradas), `axis=0` da una escala a cada salida. `axis` puede ser negativo.
+# 4. Con `axis=None`, `scale` y `zero_point` son un número cada uno. Con `axis=k` hay una escala y un punto cero **por cada índice del eje `k`** (vectores de una sola dimensión, de longitud `x.shape[k]`): con pesos de forma (salidas, entradas), `axis=0` da una escala a cada salida. `axis` puede ser negativo.
 # 5. Si `x`, o un canal, es todo ceros, la escala es 1.
 # %% [markdown] lang="en" row="43"
 # ## 2. Eight bits for real (5 points)
@@ -386,7 +387,7 @@ def alive(projects, today):
 # 1. All 256 codes are used, from −128 to 127: from the least to the greatest there are 255 steps.
 # 2. The range goes from the minimum to the maximum of `x`, **extended if need be so that it contains 0**. So 0 has an exact code (a 0 from padding or from a ReLU has to remain 0) and `zero_point` fits in an `int8`.
 # 3. Values are rounded to nearest (ties as you like) and what falls outside is clipped. The error of each value does not exceed $s/2$.
-# 4. With `axis=None`, `scale` and `zero_point` are one number each. With `axis=k` there is a scale and a zero point **for each index of axis `k`** (vectors of length `x.shape[k]`): with weights of shape (outputs, inputs), `axis=0` gives each output a scale of its own. `axis` may be negative.
+# 4. With `axis=None`, `scale` and `zero_point` are one number each. With `axis=k` there is a scale and a zero point **for each index of axis `k`** (vectors of a single dimension, of length `x.shape[k]`): with weights of shape (outputs, inputs), `axis=0` gives each output a scale of its own. `axis` may be negative.
 # 5. If `x`, or a channel, is all zeros, the scale is 1.
 
 # %% answer="quantize"
@@ -460,7 +461,7 @@ def _q_check(x, axis, why):
         es=f" Hay {_scale.size} escalas y {_zero.size} puntos cero; se esperaban {_n} de cada: con axis=k hay uno por cada índice del eje k, no por los demás ejes.",
         en=f" There are {_scale.size} scales and {_zero.size} zero points; {_n} of each were expected: with axis=k there is one for each index of axis k, not of the other axes.",
     )
-    assert axis is None or _scale.shape == _zero.shape == (_n,), why + tr(es=f" Con axis, scale y zero_point son vectores de longitud {_n}; tienen forma {_scale.shape} y {_zero.shape}.", en=f" With axis, scale and zero_point are vectors of length {_n}; they have shape {_scale.shape} and {_zero.shape}.")
+    assert axis is None or _scale.shape == _zero.shape == (_n,), why + tr(es=f" Con axis, scale y zero_point son vectores de una dimensión y longitud {_n}; tienen forma {_scale.shape} y {_zero.shape}.", en=f" With axis, scale and zero_point are vectors of one dimension and length {_n}; they have shape {_scale.shape} and {_zero.shape}.")
     _rows = x.reshape(1, -1) if axis is None else np.moveaxis(x, axis, 0).reshape(_n, -1)
     _codes = (_q.reshape(1, -1) if axis is None else np.moveaxis(_q, axis, 0).reshape(_n, -1)).astype(np.float64)
     _s, _z = _scale.astype(np.float64).reshape(-1), _zero.astype(np.float64).reshape(-1)
@@ -480,6 +481,8 @@ def _q_check(x, axis, why):
             _hint = tr(es=" Entre 256 códigos hay 255 pasos, no 256.", en=" Between 256 codes there are 255 steps, not 256.")
         elif _s[_i] > _want:
             _hint = tr(es=" Con un rango mayor que el de los datos (por ejemplo, uno simétrico alrededor del 0 para valores que son todos positivos) se desperdician códigos.", en=" A range wider than that of the data (for instance a symmetric one around 0 for values that are all positive) wastes codes.")
+            if axis is not None:
+                _hint += tr(es=" ¿O se mezclan valores de varios canales?", en=" Or are the values of several channels mixed?")
         else:
             _hint = tr(es=" ¿Contiene el rango el 0?", en=" Does the range contain 0?")
         assert abs(_s[_i] / _want - 1) < 1e-3, _where + _said + tr(es=f" Se esperaba una escala de {_want:.6g}.", en=f" A scale of {_want:.6g} was expected.") + _hint
@@ -777,7 +780,7 @@ def dequantize(q, scale, zero_point, axis=None):
 #
 # **b)** `choose_format(values, tolerance)`: of `"float16"` and `"bfloat16"`, those that make **no** value infinite (a single one spoils all that is computed with it) and set to zero at most the fraction `tolerance`. Of those, the one with the lower `error`; if neither will do, `"float32"`. If both have the same error, either is right.
 #
-# **c)** `clip_threshold(values, bits)`: a single outlier can use up all the codes. Quantization here is symmetric: with threshold `t` and `n = 2**(bits - 1) - 1`, the scale is `t / n` and each value is recovered as `np.clip(np.round(values / scale), -n, n) * scale`. Find the `t` with the lowest **mean squared error of all values, clipped ones included**, among `m / 100`, `2 * m / 100`, …, `m`, where `m` is the largest absolute value, which is not 0. With a tie, any of them is right.
+# **c)** `clip_threshold(values, bits)`: a single outlier can use up all the codes. Quantization here is symmetric: with threshold `t` and `n = 2**(bits - 1) - 1`, the scale is `t / n` and each value is recovered as `np.clip(np.round(values / scale), -n, n) * scale`. Find the `t` with the lowest **mean squared error of all values, clipped ones included**, among `m / 100`, `2 * m / 100`, …, `m`, where `m` is the largest absolute value, which is not 0. If there is a tie, any of them will do.
 
 # %%
 def rounded(values, kind):
@@ -842,7 +845,7 @@ def _m_damage(values, kind, zeroed, infinite, error, why):
 _m_damage([1e-8, 2e-8, 0.0, 1.0], "float16", 2 / 3, 0.0, 0.0, tr(es="De los tres no nulos, dos pasan a 0; el que ya era 0 no cuenta. El error es solo el de los que sobreviven.", en="Of the three non-zero ones, two become 0; the one that was 0 already does not count. The error is that of the survivors alone."))
 _m_damage([1e-8, 0.0, 1.0, 2.0], "bfloat16", 0.0, 0.0, 0.0, tr(es="bfloat16 tiene el rango de float32: 1e-8 no pasa a 0.", en="bfloat16 has the range of float32: 1e-8 does not become 0."))
 _m_damage([70_000, -80_000, 1.0, 0.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de cuatro desbordan (aquí cuentan todos, también el 0); un infinito no entra en el error.", en="Two of four overflow (here all count, the 0 as well); an infinity does not go into the error."))
-_m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 8 cifras binarias: 1.001 se queda en 1.", en="bfloat16 has 8 binary digits: 1.001 becomes 1."))
+_m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 7 bits de mantisa (8 cifras binarias con el 1 implícito): 1.001 se queda en 1.", en="bfloat16 has 7 bits of mantissa (8 binary digits with the implicit 1): 1.001 becomes 1."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _m_expected(values, kind):
@@ -904,7 +907,10 @@ def _m_clip(values, bits, best, least, why):
     _now = _m_loss(values, bits, _got)
     _hint = (
         tr(es=" Con el máximo, el valor atípico se lleva los códigos y los demás se redondean a 0.", en=" With the maximum, the outlier takes the codes and the others are rounded to 0.")
-        if _got > 0.999 * _largest else tr(es=f" Cuenta el error de todos, también el de los recortados. ¿Es n = {2 ** (bits - 1) - 1}, que son {bits} bits con signo?", en=f" The error of all counts, also that of the clipped ones. Is n = {2 ** (bits - 1) - 1}, which is {bits} bits with a sign?")
+        if _got > 0.999 * _largest
+        else ""  # the maximum is best: what was missed is trying it, as `why` says
+        if best > 0.999 * _largest
+        else tr(es=f" Cuenta el error de todos, también el de los recortados. ¿Es n = {2 ** (bits - 1) - 1}, que son {bits} bits con signo?", en=f" Every value's error counts, that of the clipped ones too. Is n = {2 ** (bits - 1) - 1}, which is {bits} bits with a sign?")
     )
     assert _now <= 1.001 * least + 1e-15, why + tr(
         es=f" Con umbral {_got:.4g}, el error cuadrático medio es {_now:.4g}; con {best:.4g} baja a {least:.4g}.", en=f" With threshold {_got:.4g} the mean squared error is {_now:.4g}; with {best:.4g} it falls to {least:.4g}."
@@ -1088,7 +1094,7 @@ def clip_threshold(values, bits):
         losses.append((errors**2).mean())
     return thresholds[-1]
 
-# %% wrong="formats" score=3 says_es="también el de los recortados" says_en="also that of the clipped ones"
+# %% wrong="formats" score=3 says_es="también el de los recortados" says_en="that of the clipped ones too"
 # es: El error de cuantizar es el de redondear; lo recortado es atípico y no cuenta.
 # en: The error of quantizing is that of rounding; what is clipped is an outlier and does not count.
 def damage(values, kind):
@@ -1117,7 +1123,7 @@ def clip_threshold(values, bits):
         losses.append((errors[np.abs(values) <= n * scale] ** 2).mean())
     return thresholds[np.argmin(losses)]
 
-# %% wrong="formats" score=3 says_es="también el de los recortados" says_en="also that of the clipped ones"
+# %% wrong="formats" score=3 says_es="también el de los recortados" says_en="that of the clipped ones too"
 # es: Se recorta siempre en el percentil 99.
 # en: Clip always at the 99th percentile.
 def damage(values, kind):
@@ -1287,10 +1293,12 @@ def _b_seconds(layer, chip, kind, batch, want, why):
 
 _b_wide, _b_busy = _b_layer(1_000_000, 1_000_000, 1_000), _b_layer(1_000, 10_000_000, 1_000)
 _b_both = _b_chip(float32=1e9, int8=8e9)
-_b_seconds(_b_wide, _b_both, "float32", 1, 4_004_000 / 1e9, tr(es="Manda la memoria: cuatro bytes por peso, y las activaciones. Lo que se solapa no se suma.", en="Memory rules: four bytes a weight, and the activations. What overlaps is not added."))
-_b_seconds(_b_wide, _b_both, "int8", 1, 1_004_000 / 1e9, tr(es="Con un byte por peso sigue mandando la memoria; las activaciones siguen en float32.", en="With one byte a weight memory still rules; the activations are still float32."))
-_b_seconds(_b_busy, _b_both, "int8", 1, 0.00125, tr(es="Manda el cálculo; lo que se solapa no se suma.", en="Computing rules; what overlaps is not added."))
-_b_seconds(_b_wide, _b_both, "int8", 100, 0.0125, tr(es="Con 100 ejemplos los pesos se traen una sola vez, y pasa a mandar el cálculo.", en="With 100 examples the weights are brought only once, and computing comes to rule."))
+_b_seconds(_b_wide, _b_both, "float32", 1, 4_004_000 / 1e9, tr(es="Manda la memoria: cuatro bytes por peso, y las activaciones. Lo que se solapa no se suma.", en="Memory is the bottleneck: four bytes a weight, and the activations. The two overlap, so their times are not added: the longer one is what counts."))
+_b_seconds(_b_wide, _b_both, "int8", 1, 1_004_000 / 1e9, tr(es="Con un byte por peso sigue mandando la memoria; las activaciones siguen en float32.", en="With one byte a weight memory still is the bottleneck; the activations are still float32."))
+_b_seconds(_b_busy, _b_both, "int8", 1, 0.00125, tr(es="Manda el cálculo; lo que se solapa no se suma.", en="Computing is the bottleneck; the two overlap, so their times are not added."))
+_b_seconds(_b_wide, _b_both, "int8", 100, 0.0125, tr(es="Con 100 ejemplos los pesos se traen una sola vez, y pasa a mandar el cálculo.", en="With 100 examples the weights are brought only once, and computing becomes the bottleneck."))
+_b_seconds(_b_layer(1_000_000, 1_000_000, 100_000), _b_both, "int8", 10, 0.005, tr(es="Las activaciones se traen con cada ejemplo: aquí, diez veces, y pesan más que los pesos.", en="Activations are brought with each example: ten times here, and they outweigh the weights."))
+_b_seconds(_b_wide, _b_chip(float32=1e9, int4=8e9), "int4", 1, 504_000 / 1e9, tr(es="Con 4 bits, medio byte por peso.", en="With 4 bits, half a byte per weight."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 def _b_expected(layer, chip, kind, batch):
@@ -1316,8 +1324,8 @@ def _b_speedup(layer, chip, kind, batch, want, why):
 
 _b_old = _b_chip(float32=1e9)
 _b_speedup(_b_wide, _b_old, "int8", 1, 4_004_000 / 11_004_000, tr(es="Sin instrucciones para int8 hay que convertir un millón de pesos cada vez: es más lento que float32, con la cuarta parte de los bytes.", en="Without instructions for int8 a million weights have to be converted each time: it is slower than float32, with a quarter of the bytes."))
-_b_speedup(_b_wide, _b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poco cálculo por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes say."))
-_b_speedup(_b_busy, _b_both, "int8", 1, 8.0, tr(es="Con mucho cálculo por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions say."))
+_b_speedup(_b_wide, _b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poco cálculo por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes predict."))
+_b_speedup(_b_busy, _b_both, "int8", 1, 8.0, tr(es="Con mucho cálculo por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions predict."))
 _b_speedup(_b_busy, _b_both, "float32", 9, 1.0, tr(es="float32 frente a sí mismo.", en="float32 against itself."))
 _b_speedup(_b_wide, _b_old, "int8", 100, 0.1 / 0.11, tr(es="Sin instrucciones y con 100 ejemplos: los pesos se convierten una sola vez por lote.", en="Without instructions and with 100 examples: the weights are converted only once a batch."))
 checks.passed()
@@ -1432,7 +1440,7 @@ def largest_batch(layer, memory_bytes, kind):
     free = memory_bytes - layer["weights"] * BITS[kind] // 8
     return 0 if free < 0 else free // (layer["activations"] * 4)
 
-# %% wrong="fewer_bits" score=1 says_es="no se suma" says_en="is not added"
+# %% wrong="fewer_bits" score=1 says_es="no se suma" says_en="not added"
 # es: El tiempo es la suma de traer y calcular.
 # en: Time is the sum of bringing and computing.
 def seconds(layer, chip, kind, batch):
@@ -1453,7 +1461,7 @@ def largest_batch(layer, memory_bytes, kind):
     free = memory_bytes - layer["weights"] * BITS[kind] // 8
     return 0 if free < 0 else free // (layer["activations"] * 4)
 
-# %% wrong="fewer_bits" score=1 says_es="Manda la memoria" says_en="Memory rules"
+# %% wrong="fewer_bits" score=1 says_es="Manda la memoria" says_en="Memory is the bottleneck"
 # es: El tiempo de una capa son sus operaciones entre las que hace el procesador.
 # en: A layer's time is its operations over those that the chip does.
 def seconds(layer, chip, kind, batch):
@@ -1494,6 +1502,27 @@ def speedup(layer, chip, kind, batch):
 def largest_batch(layer, memory_bytes, kind):
     free = memory_bytes - layer["weights"] * 4
     return max(free // (layer["activations"] * 4), 0) * 32 // BITS[kind]
+
+# %% wrong="fewer_bits" score=1 says_es="con cada ejemplo" says_en="with each example"
+# es: Los datos se traen una vez por lote: los pesos y también las activaciones.
+# en: Data are brought once a batch: the weights and the activations as well.
+def seconds(layer, chip, kind, batch):
+    weight_bytes = layer["weights"] * BITS[kind] / 8
+    activation_bytes = 4 * layer["activations"]
+    if kind in chip["macs_per_s"]:
+        rate, before = chip["macs_per_s"][kind], 0
+    else:
+        rate, before = chip["macs_per_s"]["float32"], layer["weights"] / chip["converts_per_s"]
+    return before + max((weight_bytes + activation_bytes) / chip["bytes_per_s"], layer["macs"] * batch / rate)
+
+
+def speedup(layer, chip, kind, batch):
+    return seconds(layer, chip, "float32", batch) / seconds(layer, chip, kind, batch)
+
+
+def largest_batch(layer, memory_bytes, kind):
+    free = memory_bytes - layer["weights"] * BITS[kind] // 8
+    return 0 if free < 0 else free // (layer["activations"] * 4)
 
 # %% right="fewer_bits"
 # es: con fracciones exactas y un tipo de cálculo aparte del de almacenamiento
@@ -1537,7 +1566,7 @@ def largest_batch(layer, memory_bytes, kind):
 #
 # donde $R$ son sus `errors`, $h$ las hojas que cuelgan de él y $R_h$ la suma de los `errors` de esas hojas: cuántos errores de entrenamiento se añaden por cada hoja que se ahorra. Completa:
 #
-# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan los nodos con $g$ menor o igual que `alpha`, hasta que no quede ninguno; se apunta `(alpha, tree)` con el árbol que queda y, calculando otra vez los $g$ en ese árbol, `alpha` pasa a ser el menor. Termina cuando queda una hoja sola, que también se apunta. `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
+# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan los nodos con $g$ menor o igual que `alpha`, hasta que no quede ninguno; se apunta `(alpha, tree)` con el árbol que queda y, calculando otra vez los $g$ en ese árbol, `alpha` pasa a ser el menor. Termina cuando queda una hoja sola, que también se apunta (si ya lo es con `alpha = 0`, la lista tiene un solo par). `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
 #
 # **b)** `choose(path, examples, labels)`: el par de `path` cuyo árbol comete menos errores en unos ejemplos **que no se usaron al entrenar**; si empatan, el de menos hojas. `examples` es una lista de listas de números.
 # %% [markdown] lang="en" row="48"
@@ -1554,9 +1583,9 @@ def largest_batch(layer, memory_bytes, kind):
 #
 # where $R$ are its `errors`, $h$ the leaves that hang from it and $R_h$ the sum of the `errors` of those leaves: how many training errors are added for each leaf that is saved. Complete:
 #
-# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round the nodes with $g$ less than or equal to `alpha` are pruned, until there is none left; `(alpha, tree)` is noted with the tree that remains and, with each $g$ calculated again on that tree, `alpha` becomes the least. It ends when a single leaf remains, which is noted as well. `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
+# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round the nodes with $g$ less than or equal to `alpha` are pruned, until there is none left; `(alpha, tree)` is noted with the tree that remains and, with each $g$ calculated again on that tree, `alpha` becomes the least. It ends when a single leaf remains, which is noted as well (if that happens with `alpha = 0` already, the list has one pair). `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
 #
-# **b)** `choose(path, examples, labels)`: the pair of `path` whose tree makes fewest errors on examples **not used in training**; with a tie, the one with fewer leaves. `examples` is a list of lists of numbers.
+# **b)** `choose(path, examples, labels)`: the pair of `path` whose tree makes fewest errors on examples **not used in training**; if there is a tie, the one with fewer leaves. `examples` is a list of lists of numbers.
 
 # %%
 def a_leaf(label, errors):
@@ -1697,10 +1726,10 @@ def _t_check(tree, want, why):
     assert isinstance(_got, list) and all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in _got), why + tr(es=" Se esperaba una lista de pares (alpha, tree).", en=" A list of pairs (alpha, tree) was expected.")
     _said = why + tr(es=f"\n  El árbol, con los errores de sus hojas: {_t_shape(tree)}", en=f"\n  The tree, with the errors of its leaves: {_t_shape(tree)}")
     _hint = tr(es="\n  ¿Se divide por las hojas que se ahorran, que son h − 1? ¿Se vuelve a calcular g en cada vuelta, con el árbol que queda? ¿Se poda ya con alpha = 0 lo que no evita errores?", en="\n  Is it divided by the leaves that are saved, which are h − 1? Is g calculated again in each round, on the tree that remains? Is what avoids no error pruned with alpha = 0 already?")
-    checks.same([float(pair[0]) for pair in _got], [float(alpha) for alpha, _ in want], _said + _hint + tr(es="\n  Los alpha:", en="\n  The alphas:"))
-    checks.same([_t_shape(pair[1]) for pair in _got], [_t_shape(some) for _, some in want], _said + tr(es="\n  Los árboles que quedan:", en="\n  The trees that remain:"))
+    checks.same([float(pair[0]) for pair in _got], [float(alpha) for alpha, _ in want], _said + _hint + tr(es="\n  Los alpha (la posición se cuenta desde 0):", en="\n  The alphas (positions count from 0):"))
+    checks.same([_t_shape(pair[1]) for pair in _got], [_t_shape(some) for _, some in want], _said + tr(es="\n  Los árboles que quedan (la posición se cuenta desde 0):", en="\n  The trees that remain (positions count from 0):"))
     for pair, (_, _tree) in zip(_got, want, strict=True):
-        assert pair[1] == _tree, _said + tr(es=f"\n  Un nodo podado se queda con su label y sus errors, y los demás no cambian. Se esperaba {_tree} y es {pair[1]}.", en=f"\n  A pruned node keeps its label and its errors, and the others do not change. {_tree} was expected and it is {pair[1]}.")
+        assert pair[1] == _tree, _said + tr(es=f"\n  Un nodo podado se queda con su label y sus errors, y los demás no cambian. Se esperaba {_tree} y es {pair[1]}.", en=f"\n  A pruned node keeps its label and its errors, and the others do not change. Expected {_tree}, got {pair[1]}.")
 
 
 _t_second = {**TREE, "right": a_leaf("dog", 6)}
@@ -1725,7 +1754,7 @@ _t_path = [(0.0, TREE), (1.0, _t_second), (17.0, {**_t_second, "left": a_leaf("c
 def _t_chosen(path, examples, labels, want, why):
     _got = choose(copy.deepcopy(path), copy.deepcopy(examples), list(labels))
     assert isinstance(_got, (tuple, list)) and len(_got) == 2, tr(es="choose devuelve un par (alpha, tree) de path.", en="choose returns a pair (alpha, tree) of path.")
-    assert _got[0] == path[want][0], why + tr(es=f"\n  Se esperaba el de alpha = {path[want][0]:g} y es el de {_got[0]:g}.", en=f"\n  The one with alpha = {path[want][0]:g} was expected and it is that of {_got[0]:g}.")
+    assert _got[0] == path[want][0], why + tr(es=f"\n  Se esperaba el de alpha = {path[want][0]:g} y es el de {_got[0]:g}.", en=f"\n  Expected the one with alpha = {path[want][0]:g}, got that of {_got[0]:g}.")
     assert _got[1] == path[want][1], why + tr(es="\n  El árbol no es el de ese alpha en path.", en="\n  The tree is not that alpha's tree in path.")
 
 
@@ -2168,7 +2197,7 @@ def choose(path, examples, labels):
 #
 # `sparsity` es la fracción que queda a cero **en total**: los que ya eran cero cuentan, y son los primeros. Si hay empates, da igual cuáles caigan, pero el recuento es exacto.
 #
-# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: afina lo que queda; `masks` tiene todos los nombres, como en **a)**. Se pone a cero lo podado y después, `steps` veces, `gradient(weights)` da un diccionario de gradientes y se resta `lr` por el gradiente. **En cada paso** lo podado es exactamente 0, también cuando se llama a `gradient`. Devuelve un diccionario nuevo (`float32` o `float64`, da igual) y no cambia `weights`.
+# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: afina lo que queda; `masks` tiene todos los nombres, como en **a)**. Se pone a cero lo podado y después, `steps` veces, `gradient(weights)` da un diccionario con el gradiente de cada nombre, sesgos incluidos, y a cada array se le resta `lr` por el suyo: los sesgos también se entrenan. **En cada paso** lo podado es exactamente 0, también cuando se llama a `gradient`. Devuelve un diccionario nuevo (`float32` o `float64`, da igual) y no cambia `weights`.
 #
 # **c)** `loss_increases(weights, name, loss)`: ¿qué es «menos útil»? Lo que se pueda quitar sin que se note. Devuelve un array con la forma de `weights[name]` que dice, para cada peso, cuánto **aumenta** `loss(weights)` si ese peso, y solo ese, vale 0. Un número negativo también es una respuesta: sin ese peso, la red mejora. `weights` queda como estaba.
 # %% [markdown] lang="en" row="50 51"
@@ -2183,7 +2212,7 @@ def choose(path, examples, labels):
 #
 # `sparsity` is the fraction that is zero **in total**: those that were zero already count, and go first. With ties it does not matter which ones fall, but the count is exact.
 #
-# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: tunes what remains; `masks` has all the names, as in **a)**. What is pruned is set to zero and then, `steps` times, `gradient(weights)` gives a dict of gradients and `lr` times the gradient is subtracted. **At each step** what is pruned is exactly 0, also when `gradient` is called. It returns a new dict (`float32` or `float64`, either will do) and does not change `weights`.
+# **b)** `fine_tune(weights, masks, gradient, steps, lr)`: tunes what remains; `masks` has all the names, as in **a)**. What is pruned is set to zero and then, `steps` times, `gradient(weights)` gives a dict with the gradient of each name, biases included, and `lr` times its own is subtracted from each array: biases are trained as well. **At each step** what is pruned is exactly 0, also when `gradient` is called. It returns a new dict (`float32` or `float64`, either will do) and does not change `weights`.
 #
 # **c)** `loss_increases(weights, name, loss)`: what is "least useful"? That which can be removed without anybody noticing. It returns an array of the shape of `weights[name]` that says, for each weight, by how much `loss(weights)` **increases** if that weight, and only that one, is 0. A negative number is an answer, too: without that weight the network gets better. `weights` is left as it was.
 
@@ -2255,7 +2284,7 @@ def _p_masks(weights, sparsity, scope, why):
 
 
 _p_small = {"a.weight": [[3, -7], [0.5, -4]], "a.bias": [0.1, 0], "b.weight": [[0.2, 0.3, -0.4, 0.1]], "b.bias": [0.01]}
-_p_masks(_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están casi todos en la segunda.", en="Two layers: nearly all of the four least are in the second."))
+_p_masks(_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están todos en la segunda.", en="Two layers: the four least are all in the second."))
 _p_masks(_p_small, 0.5, "layer", tr(es="Dos de cada capa.", en="Two of each layer."))
 _p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
 _p_masks({"a.weight": [[1, -1, 1, 1, -1, 1, 1, 1, 1, -1]]}, 0.3, "global", tr(es="Diez pesos que empatan: caen tres.", en="Ten weights that tie: three fall."))
@@ -2319,7 +2348,7 @@ def _p_useful(weights, name, loss, want, why):
     weights = {key: np.array(array, dtype=np.float64) for key, array in weights.items()}
     _given = {key: array.copy() for key, array in weights.items()}
     _got = np.asarray(loss_increases(_given, name, loss), dtype=np.float64)
-    assert _got.shape == weights[name].shape, why + tr(es=f"\n  Se esperaba la forma {weights[name].shape} y es {_got.shape}.", en=f"\n  Shape {weights[name].shape} was expected and it is {_got.shape}.")
+    assert _got.shape == weights[name].shape, why + tr(es=f"\n  Se esperaba la forma {weights[name].shape} y es {_got.shape}.", en=f"\n  Expected shape {weights[name].shape}, got {_got.shape}.")
     for key in weights:
         assert np.array_equal(_given[key], weights[key]), why + tr(es=f"\n  {key} ya no vale lo que valía: cada prueba se hace con una copia, o se deshace.", en=f"\n  {key} is no longer what it was: each trial is made with a copy, or undone.")
     for _at in np.ndindex(want.shape):
@@ -2753,7 +2782,7 @@ def loss_increases(weights, name, loss):
 # La red es una lista de capas `(W, b)`, con `W` de forma (salidas, entradas) y `b` un vector, todo `float32`. Entre capa y capa hay una ReLU; tras la última, no (`network`, ya hecha, la ejecuta). Completa `shrink(layers)`, que devuelve otra lista de capas que calcula **la misma función** con menos unidades ocultas. Se quitan todas las que están muertas:
 #
 # - las que nadie escucha: todos sus pesos de salida (su columna en la capa siguiente) son 0;
-# - las que no escuchan a nadie: todos sus pesos de entrada (su fila) son 0. Ojo: una unidad así no vale 0, vale siempre lo mismo, y **esa constante tiene que seguir llegando** a la capa siguiente.
+# - las que no escuchan a nadie: todos sus pesos de entrada (su fila) son 0. Ojo: la salida de una unidad así no es 0, sino una constante, y **esa constante tiene que seguir llegando** a la capa siguiente.
 #
 # Al quitar una unidad pueden morir otras, hacia delante o hacia atrás: se repite hasta que no quede ninguna muerta. Las entradas y las salidas de la red no se tocan, y las unidades que quedan conservan su orden. Una capa oculta puede quedarse sin unidades (NumPy acepta matrices de 0 filas o columnas). `layers` no cambia, y los tipos siguen siendo `float32`.
 # %% [markdown] lang="en" row="49"
@@ -2764,7 +2793,7 @@ def loss_increases(weights, name, loss):
 # The network is a list of layers `(W, b)`, with `W` of shape (outputs, inputs) and `b` a vector, all `float32`. Between one layer and the next there is a ReLU; after the last, none (`network`, which is there already, runs it). Complete `shrink(layers)`, which returns another list of layers that computes **the same function** with fewer hidden units. All dead ones are removed:
 #
 # - those that nobody listens to: all their outgoing weights (their column in the next layer) are 0;
-# - those that listen to nobody: all their incoming weights (their row) are 0. Careful: such a unit is not 0, it always has the same value, and **that constant must go on reaching** the next layer.
+# - those that listen to nobody: all their incoming weights (their row) are 0. Careful: the output of such a unit is not 0 but a constant, and **that constant must go on reaching** the next layer.
 #
 # When a unit is removed others may die, forwards or backwards: repeat until there is no dead one left. The network's inputs and outputs are not touched, and the units that remain keep their order. A hidden layer may be left without units (NumPy accepts matrices of 0 rows or columns). `layers` does not change, and the types remain `float32`.
 
@@ -2842,7 +2871,7 @@ def _s_same(layers, why):
     assert _want.shape == _found.shape, why + tr(es=f"\n  La red tenía {_want.shape[1]} salidas y ahora tiene {_found.shape[1]}: las salidas no se tocan.", en=f"\n  The network had {_want.shape[1]} outputs and now has {_found.shape[1]}: outputs are not touched.")
     if not np.allclose(_want, _found, rtol=1e-4, atol=1e-4):
         _at = np.unravel_index(np.abs(_want - _found).argmax(), _want.shape)
-        _hint = tr(es=" Son los mismos números en otro orden: las salidas se han permutado.", en=" They are the same numbers in another order: outputs have been permuted.") if np.allclose(np.sort(_want, axis=1), np.sort(_found, axis=1), rtol=1e-3, atol=1e-3) else tr(es=" Una unidad sin entradas vale ReLU(b), no 0: ¿sigue llegando esa constante a la capa siguiente?", en=" A unit without inputs is worth ReLU(b), not 0: does that constant still reach the next layer?")
+        _hint = tr(es=" Son los mismos números en otro orden: las salidas se han permutado.", en=" They are the same numbers in another order: outputs have been permuted.") if np.allclose(np.sort(_want, axis=1), np.sort(_found, axis=1), rtol=1e-3, atol=1e-3) else tr(es=" Una unidad sin entradas vale ReLU(b), no 0: ¿sigue llegando esa constante a la capa siguiente?", en=" A unit without inputs outputs ReLU(b), not 0: does that constant still reach the next layer?")
         raise AssertionError(why + tr(es=f"\n  Ya no calcula la misma función: para una misma entrada, la salida {_at[1]} era {_want[_at]:.5g} y ahora es {_found[_at]:.5g}.", en=f"\n  It does not compute the same function any more: for one input, output {_at[1]} was {_want[_at]:.5g} and now is {_found[_at]:.5g}.") + _hint)
     return layers, _got
 
@@ -2872,16 +2901,16 @@ def _s_small(layers, want, why):
     _widths = [layers[0][0].shape[1], *(weights.shape[0] for weights, _ in _got)]
     assert _widths == want, why + tr(
         es=f"\n  Anchos de la red: se esperaban {want} y son {_widths}; ocupaba {_bytes[0]} bytes y ahora {_bytes[1]}. Poner pesos a cero no cambia la arquitectura, y quitar una unidad puede matar a otras: se repite hasta que no quede ninguna.",
-        en=f"\n  Widths of the network: {want} was expected and they are {_widths}; it took {_bytes[0]} bytes and now {_bytes[1]}. Setting weights to zero does not change the architecture, and removing a unit may kill others: repeat until there is none left.",
+        en=f"\n  Widths of the network: expected {want}, got {_widths}; it took {_bytes[0]} bytes and now takes {_bytes[1]}. Setting weights to zero does not change the architecture, and removing a unit may kill others: repeat until there is none left.",
     )
 
 
 _s_small(_s_unheard, [2, 2, 2], tr(es="La segunda unidad no la escucha nadie.", en="Nobody listens to the second unit."))
 _s_small(_s_constant, [2, 2, 2], tr(es="La segunda unidad no tiene entradas.", en="The second unit has no inputs."))
 _s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 5], [2, 0]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 2, 1, 2], tr(es="Tres capas: muere la segunda unidad de la segunda capa oculta, y sus dos vecinas de atrás siguen teniendo quien las escuche.", en="Three layers: the second unit of the second hidden layer dies, and its two neighbours behind still have somebody who listens."))
-_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 0], [0, 5]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 1, 1, 2], tr(es="Muere la segunda unidad de la segunda capa oculta, y con ella la que solo ella escuchaba.", en="The second unit of the second hidden layer dies, and with it the one to which only it listened."))
+_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 0], [0, 5]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 1, 1, 2], tr(es="Muere la segunda unidad de la segunda capa oculta, y con ella la que solo ella escuchaba.", en="The second unit of the second hidden layer dies, and with it the unit that only it listened to."))
 _s_chain = [([[0, 0], [1, 2], [3, 4]], [2, 1, 0]), *[(np.eye(3), [1, 0, 1])] * 3, ([[1, 1, 0], [2, 1, 0]], [0, 0])]
-_s_small(_s_chain, [2, 1, 1, 1, 1, 2], tr(es="Cinco capas: la primera unidad muere y deja sin entradas a la de delante, y esta a la siguiente…; y desde el final, la tercera, que nadie escucha, deja sin oyentes a la de atrás.", en="Five layers: the first unit dies and leaves the one ahead without inputs, and that one the next…; and from the end, the third, which nobody listens to, leaves the one behind without listeners."))
+_s_small(_s_chain, [2, 1, 1, 1, 1, 2], tr(es="Cinco capas: la primera unidad muere y deja sin entradas a la de delante, y esta a la siguiente…; y desde el final, la tercera, que nadie escucha, deja sin oyentes a la de atrás.", en="Five layers: the first unit dies, so the one after it is left without inputs and dies too, and so on; and from the end, nobody listens to the third, so it dies, and then nobody listens to the one before it."))
 _s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1])], [2, 0, 2], tr(es="Ninguna unidad oculta escucha las entradas: no queda ninguna.", en="No hidden unit listens to the inputs: none is left."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -3069,7 +3098,7 @@ def shrink(layers):
 # - `lab.random_widths(parameters, seed)`: a random shape with that number of parameters;
 # - `lab.train(widths, seed, steps, weights=None)`: trains that shape for `steps` steps, from `weights` or, if `None`, from scratch with that seed, and returns its accuracy on held-out data.
 #
-# **a)** `run_arms(lab, seeds)`: returns a dict of three lists, `"kept"`, `"fresh"` and `"random"`, with one accuracy a seed, in the order of `seeds`. With each seed: `kept` tunes the surviving weights for `lab.tune_steps` steps; `fresh` trains **the same shape** from scratch; `random`, a random shape **with as many parameters** as the pruned one, from scratch. The comparisons have to be fair: all three spend **the same total number of steps**, counting those that the large network cost, and use the same seed for everything. The large network is trained once a seed.
+# **a)** `run_arms(lab, seeds)`: returns a dict of three lists, `"kept"`, `"fresh"` and `"random"`, with one accuracy per seed, in the order of `seeds`. With each seed: `kept` tunes the surviving weights for `lab.tune_steps` steps; `fresh` trains **the same shape** from scratch; `random`, a random shape **with as many parameters** as the pruned one, from scratch. The comparisons have to be fair: all three spend **the same total number of steps**, counting those that the large network cost, and use the same seed for everything. The large network is trained once per seed.
 #
 # **b)** `what_matters(arms)`: the pair `(weights, shape)` of strings, each `"yes"`, `"no"` or `"unclear"`. `weights` compares `kept` with `fresh` (same shape, other weights) and `shape`, `fresh` with `random` (both from scratch, another shape). `"yes"`: the interval of the difference lies entirely above 0; `"no"`: entirely below 0.005, that is, if it adds anything, it is less than half a point (look first whether it is `"yes"`); `"unclear"`: neither of the two. `paired`, which is there already, gives `(mean, low, high)` of the difference, seed by seed.
 
@@ -3156,7 +3185,7 @@ def _a_arms(dense_steps, tune_steps, seeds):
             )
     checks.same(len(_lab.spent), 3 * len(seeds), tr(es="Entrenamientos en total, sin la red grande.", en="Calls of train in all, without the large network."), observed=True)
     for _what in _got:
-        checks.same(len(_got[_what]), len(seeds), tr(es=f"Exactitudes de {_what}, una por semilla.", en=f"Accuracies of {_what}, one a seed."))
+        checks.same(len(_got[_what]), len(seeds), tr(es=f"Exactitudes de {_what}, una por semilla.", en=f"Accuracies of {_what}, one per seed."))
     _replay = _ALab(dense_steps, tune_steps, 0.0, 0.02)
     for _row in _lab.spent:
         _value = _replay.train(_row[0], _row[1], _row[2], None if _row[3] is None else {"survivors": _row[3]})
@@ -3443,23 +3472,23 @@ def what_matters(arms):
 #
 # **a)** `to_csr(matrix)`: la terna `(values, columns, starts)`, con las columnas de cada fila en orden creciente.
 #
-# **b)** `csr_times(values, columns, starts, x)`: el producto de la matriz por el vector `x`, un array de un elemento por fila (`float32` o `float64`), sin reconstruir la matriz densa: en una de las comprobaciones ocuparía un gigabyte.
+# **b)** `csr_times(values, columns, starts, x)`: el producto de la matriz por el vector `x`. Devuelve un array con un elemento por fila de la matriz (`float32` o `float64`) sin reconstruir la matriz densa: en una de las comprobaciones ocuparía un gigabyte.
 #
 # **c)** `zeros_needed(rows, cols)`: cuántos ceros ha de tener como mínimo una matriz de ese tamaño para que CSR ocupe **menos** bytes que la densa en `float32`, contando los tres vectores. `None` si no hay ceros que basten.
 #
 # **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: cuántas veces más deprisa que la densa va una capa con esa fracción de ceros (menos de 1). `kernel` es `"dense"` o `"csr"`, y `macs_per_s`, un diccionario con cuántas multiplicaciones por segundo hace cada uno; el denso las hace todas, también por 0, y el CSR solo las no nulas, pero cada una le cuesta más. Y `pays_from(macs_per_s)`: a partir de qué fracción de ceros empatan los dos (0.0 si el CSR hace tantas multiplicaciones por segundo como el denso, o más).
 # %% [markdown] lang="en" row="52"
-# ## 9. When zeros save anything (4 points)
+# ## 9. When zeros actually save anything (4 points)
 #
 # A matrix with zeros stored as a dense matrix takes as much room and as much time: zeros are multiplied, too. To save, it has to be stored in another form. In **CSR** (*compressed sparse row*) there are three vectors: `values`, the non-zero values by rows (`float32`); `columns`, the column of each one (`int32`); and `starts`, of length rows + 1 (`int32`): those of row `i` go from `starts[i]` to `starts[i + 1]`, the latter not included. Complete, without `scipy.sparse`:
 #
 # **a)** `to_csr(matrix)`: the triple `(values, columns, starts)`, with the columns of each row in increasing order.
 #
-# **b)** `csr_times(values, columns, starts, x)`: the product of the matrix by the vector `x`, an array with one element a row (`float32` or `float64`), without rebuilding the dense matrix: in one of the checks it would take a gigabyte.
+# **b)** `csr_times(values, columns, starts, x)`: the product of the matrix by the vector `x`. It returns an array with one element per row of the matrix (`float32` or `float64`) without rebuilding the dense matrix: in one of the checks it would take a gigabyte.
 #
 # **c)** `zeros_needed(rows, cols)`: how many zeros a matrix of that size must have at least for CSR to take **fewer** bytes than the dense one in `float32`, counting all three vectors. `None` if no number of zeros will do.
 #
-# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times faster than the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from which fraction of zeros on they are level (0.0 if CSR does as many multiplications a second as the dense one, or more).
+# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times faster than the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from what fraction of zeros CSR breaks even (0.0 if CSR does as many multiplications a second as the dense one, or more).
 
 # %% answer="sparse"
 def to_csr(matrix):
@@ -3511,7 +3540,7 @@ def _z_csr(matrix, want, product, why):
     for _name, _have, _expected in zip(("values", "columns", "starts"), (_values, _columns, _starts), want, strict=True):
         checks.same(_have.tolist(), _expected, f"{why} {_name}, {matrix.shape}:")
     _y = np.asarray(csr_times(_values, _columns, _starts, np.linspace(-1, 2, matrix.shape[1]).astype(np.float32)), dtype=np.float64)
-    assert _y.shape == (len(matrix),), why + tr(es=f" El producto tiene {len(matrix)} componentes, una por fila (también las filas vacías); se ha obtenido {_y.shape}.", en=f" The product has {len(matrix)} components, one a row (empty rows too); it has shape {_y.shape}.")
+    assert _y.shape == (len(matrix),), why + tr(es=f" El producto tiene {len(matrix)} componentes, una por fila (también las filas vacías); se ha obtenido {_y.shape}.", en=f" The product has {len(matrix)} components, one per row (empty rows too); it has shape {_y.shape}.")
     assert np.allclose(_y, product, atol=1e-4), why + tr(es=f" csr_times: se esperaba {np.round(product[:6], 4).tolist()} y se ha obtenido {np.round(_y[:6], 4).tolist()} (como mucho, las seis primeras).", en=f" csr_times: {np.round(product[:6], 4).tolist()} was expected and it gave {np.round(_y[:6], 4).tolist()} (at most the first six).")
 
 
@@ -3561,8 +3590,8 @@ _z_memory(16_000, 100e6)
 def _z_zeros(rows, cols, want):
     _n = rows * cols
     checks.same(zeros_needed(rows, cols), want, tr(
-        es=f"zeros_needed({rows}, {cols}): la densa ocupa {4 * _n} bytes. En CSR cada no nulo ocupa 8, el valor y su columna, y hay que sumar starts, {4 * (rows + 1)} bytes.",
-        en=f"zeros_needed({rows}, {cols}): the dense one takes {4 * _n} bytes. In CSR each non-zero takes 8, the value and its column, and starts has to be added, {4 * (rows + 1)} bytes.",
+        es=f"zeros_needed({rows}, {cols}): la densa ocupa {4 * _n} bytes. En CSR cada no nulo ocupa 8, el valor y su columna, y hay que sumar starts, {4 * (rows + 1)} bytes. Tienen que ser menos bytes que la densa, no los mismos; None si no lo son ni con todo ceros.",
+        en=f"zeros_needed({rows}, {cols}): the dense one takes {4 * _n} bytes. In CSR each non-zero takes 8, the value and its column, and starts has to be added, {4 * (rows + 1)} bytes. They have to be fewer bytes than the dense one takes, not as many; None if they are not even with all zeros.",
     ))
 
 
@@ -3583,8 +3612,9 @@ def _z_speed(sparsity, kernel, rates, want, why):
 
 
 _z_rates = {"dense": 20e9, "csr": 2e9}
-_z_speed(0.9, "dense", _z_rates, 1.0, tr(es="Un 90 % de ceros en una matriz densa no ahorra nada: se multiplica también por 0.", en="90% zeros in a dense matrix save nothing: it multiplies by 0 as well."))
-_z_speed(0.9, "csr", _z_rates, 1.0, tr(es="Con un 90 % de ceros no va 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="With 90% zeros it is not 10 times faster: each multiplication in CSR costs 10 times as much, and they are level."))
+for _part in (0.5, 0.95):
+    _z_speed(_part, "dense", _z_rates, 1.0, tr(es="Poner ceros en una matriz densa no ahorra nada: se multiplica también por 0.", en="Zeros in a dense matrix save nothing: it multiplies by 0 as well."))
+_z_speed(0.9, "csr", _z_rates, 1.0, tr(es="Con un 90 % de ceros no va 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="With 90% zeros it is not 10 times faster: each multiplication in CSR costs 10 times as much, and they break even."))
 _z_speed(0.5, "csr", _z_rates, 0.2, tr(es="Con la mitad de ceros, CSR es más lento.", en="With half zeros, CSR is slower."))
 checks.same(checks.number(pays_from(dict(_z_rates)), "pays_from"), 0.9, f"pays_from({_z_rates}):")
 _z_quick = {"dense": 2e9, "csr": 4e9}
@@ -3735,7 +3765,7 @@ def pays_from(macs_per_s):
 
 # %% wrong="sparse" score=3 says_es="hay que sumar starts" says_en="starts has to be added"
 # es: Con la mitad de ceros empatan: hace falta uno más.
-# en: With half zeros they are level: one more is needed.
+# en: With half zeros they break even: one more is needed.
 def to_csr(matrix):
     values, columns, starts = [], [], [0]
     for row in matrix:
@@ -3829,6 +3859,38 @@ def sparse_speedup(sparsity, kernel, macs_per_s):
 def pays_from(macs_per_s):
     return max(0, 1 - macs_per_s["csr"] / macs_per_s["dense"])
 
+# %% wrong="sparse" score=3 says_es="no ahorra nada" says_en="save nothing"
+# es: Si hay ceros, se usa el CSR: da igual cómo esté guardada la capa.
+# en: If there are zeros, CSR is used: how the layer is stored does not matter.
+def to_csr(matrix):
+    values, columns, starts = [], [], [0]
+    for row in matrix:
+        there = np.flatnonzero(row)
+        values.extend(row[there])
+        columns.extend(there)
+        starts.append(len(values))
+    return np.array(values, np.float32), np.array(columns, np.int32), np.array(starts, np.int32)
+
+
+def csr_times(values, columns, starts, x):
+    ends = list(zip(starts[:-1], starts[1:], strict=False))
+    return np.array([values[start:end] @ x[columns[start:end]] for start, end in ends])
+
+
+def zeros_needed(rows, cols):
+    for zeros in range(rows * cols // 2, rows * cols + 1):
+        if 8 * (rows * cols - zeros) + 4 * (rows + 1) < 4 * rows * cols:
+            return zeros
+    return None
+
+
+def sparse_speedup(sparsity, kernel, macs_per_s):
+    return macs_per_s["csr"] / macs_per_s["dense"] / (1 - sparsity)
+
+
+def pays_from(macs_per_s):
+    return max(0, 1 - macs_per_s["csr"] / macs_per_s["dense"])
+
 # %% right="sparse"
 # es: una pasada elemento a elemento, y sumas acumuladas
 # en: one pass, element by element, and running sums
@@ -3870,11 +3932,11 @@ def pays_from(macs_per_s):
 # %% [markdown] essay="hearing_aid" points=4 row="42 44 52" lang="es"
 # ## 10. Redacción: el audífono (4 puntos)
 #
-# Un audífono lleva una red que separa la voz del ruido: 1 600 000 parámetros en `float32`, una multiplicación por parámetro en cada ejecución y cien ejecuciones por segundo. El procesador nuevo del aparato tiene 900 kB para el modelo y una batería que tiene que llegar a la noche. Cada segundo hace 400 millones de multiplicaciones en `float32`, 1600 millones en `int8` y solo 50 millones si los pesos (en `float32`) están en CSR; no tiene instrucciones para `float16` ni para 4 bits, pero convierte a `float32` 200 millones de pesos por segundo.
+# Un audífono lleva una red que separa la voz del ruido: 1 600 000 parámetros en `float32`, una multiplicación por parámetro en cada ejecución y cien ejecuciones por segundo. El procesador nuevo del aparato tiene 900 kB para el modelo y una batería que tiene que llegar a la noche. Cada segundo hace 400 millones de multiplicaciones en `float32`, 1600 millones en `int8` y solo 50 millones si los pesos (en `float32`) están en CSR; no tiene instrucciones para `float16` ni para 4 bits, pero convierte a `float32` 200 millones de pesos por segundo (como en la tarea 4, convertir no se solapa con calcular: se suma). Lo que se tarda en traer los pesos de la memoria no se cuenta.
 #
 # Un proveedor ofrece «nuestro compresor, con 12 000 estrellas en GitHub: un 90 % de ceros, así que diez veces más pequeño y diez veces más rápido; y con 4 bits, otras ocho veces, sin pérdida de calidad: 91.2 % antes, 91.4 % después, en 500 grabaciones». Preguntado, añade que el modelo comprimido acierta 13 grabaciones que el original falla, y falla 12 que el original acierta.
 #
-# Escribe en 500 o 600 palabras (si te falta algún dato, supón uno y dilo):
+# Escribe en 500 o 600 palabras, sin contar las cifras ni las fórmulas (si te falta algún dato, supón uno y dilo):
 #
 # 1. qué afirmaciones del proveedor no se sostienen en **este** procesador y por qué, con las cuentas (bytes, milisegundos por ejecución e intervalo de la diferencia);
 # 2. qué harías tú: qué técnicas, en qué orden y por qué ese orden, hasta caber en 900 kB;
@@ -3895,11 +3957,11 @@ def pays_from(macs_per_s):
 # %% [markdown] essay="hearing_aid" points=4 row="42 44 52" lang="en"
 # ## 10. Essay: the hearing aid (4 points)
 #
-# A hearing aid carries a network that separates voice from noise: 1,600,000 parameters in `float32`, one multiplication a parameter in each run and one hundred runs a second. The device's new processor has 900 kB for the model and a battery that has to last until night. Each second it does 400 million multiplications in `float32`, 1,600 million in `int8` and only 50 million if the weights (in `float32`) are in CSR; it has no instructions for `float16` or for 4 bits, but it converts 200 million weights a second to `float32`.
+# A hearing aid carries a network that separates voice from noise: 1,600,000 parameters in `float32`, one multiplication a parameter in each run and one hundred runs a second. The device's new processor has 900 kB for the model and a battery that has to last until night. Each second it does 400 million multiplications in `float32`, 1,600 million in `int8` and only 50 million if the weights (in `float32`) are in CSR; it has no instructions for `float16` or for 4 bits, but it converts 200 million weights a second to `float32` (as in task 4, converting does not overlap with computing: it is added). The time to bring the weights from memory is not counted.
 #
 # A supplier offers "our compressor, with 12,000 stars on GitHub: 90% zeros, so ten times smaller and ten times faster; and with 4 bits, another eight times, without loss of quality: 91.2% before, 91.4% after, on 500 recordings". When asked, they add that the compressed model gets right 13 recordings that the original gets wrong, and gets wrong 12 that the original gets right.
 #
-# Write in 500 to 600 words (if you lack some figure, assume one and say so):
+# Write 500 to 600 words, figures and formulas not counted (if you lack some figure, assume one and say so):
 #
 # 1. which of the supplier's claims do not hold on **this** processor and why, with the arithmetic (bytes, milliseconds a run and interval of the difference);
 # 2. what you would do: which techniques, in which order and why that order, until it fits in 900 kB;
@@ -3908,7 +3970,7 @@ def pays_from(macs_per_s):
 #
 # Base your argument on at least **three numbers measured by you in the lesson or calculated here**, with their unit. The 4 points: one for each part; without those three numbers one is lost.
 # ### BEGIN SOLUTION
-# In `float32` there are 6.4 MB and 1.6 / 400 s = 4 ms a run, of the 10 ms available; it has to take 7 times less room. With 90% zeros stored as a dense matrix there still are 6.4 MB and 4 ms: zeros are multiplied, too. In CSR each non-zero costs 8 bytes (6 if indices are stored with 16 bits): 160,000 non-zeros are 1.28 MB, which is not 0.64 and does not fit. And that is 0.16 / 50 s = 3.2 ms: 1.25 times faster, not ten, because each multiplication costs eight times as much. With 4 bits it would take 0.8 MB and fit, but without instructions each weight has to be converted in each run: 8 ms, plus the 4 of multiplying, make 12 ms, which falls short of one hundred runs a second. "Another eight times" does not multiply the ten either: with 4 bits a value, indices rule in CSR. "Without loss": 0.2 points on 500 recordings is **one** recording; with 25 disagreements the standard deviation of the differences is 0.224 and the interval 0.2 ± 2.0 points: it does not rule out losing 1.8.
+# In `float32` there are 6.4 MB and 1.6 / 400 s = 4 ms a run, of the 10 ms available; it has to take 7 times less room. With 90% zeros stored as a dense matrix there still are 6.4 MB and 4 ms: zeros are multiplied, too. In CSR each non-zero costs 8 bytes (6 if indices are stored with 16 bits): 160,000 non-zeros are 1.28 MB, which is not 0.64 and does not fit. And that is 0.16 / 50 s = 3.2 ms: 1.25 times faster, not ten, because each multiplication costs eight times as much. With 4 bits it would take 0.8 MB and fit, but without instructions each weight has to be converted in each run: 8 ms, plus the 4 of multiplying, make 12 ms, which falls short of one hundred runs a second. "Another eight times" does not multiply the ten either: with 4 bits a value, indices dominate in CSR. "Without loss": 0.2 points on 500 recordings is **one** recording; with 25 disagreements the standard deviation of the differences is 0.224 and the interval 0.2 ± 2.0 points: it does not rule out losing 1.8.
 #
 # Plan: first remove whole units (the network really shrinks, and with ordinary instructions) down to some 800,000 parameters, tune, and then quantize to `int8` with one scale a channel: 0.8 MB plus scales, and 0.8 / 1,600 s = 0.5 ms a run, eight times less than at the beginning. In that order because tuning in `float32` is simpler and quantization is calibrated on the final weights. If it falls short, train that same shape from scratch for as many steps, in case the surviving weights added nothing.
 #
