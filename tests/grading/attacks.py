@@ -357,7 +357,7 @@ ATTACKS = [
     Attack("c_loop", "loop inside C code", "fails", 4, answer(C_LOOP), incidents=noted("hung")),
     Attack("memory", "memory bomb", UNTRIED, 4, answer(BOMB), incidents=noted("memory")),
     Attack("processes", "many processes, each below the limit", UNTRIED, 4, answer(PROCESSES), incidents=noted("memory")),
-    Attack("fork_bomb", "fork bomb", UNTRIED, 4, answer(FORK_BOMB), incidents=noted("processes"), instead=noted("hung")),
+    Attack("fork_bomb", "fork bomb", UNTRIED, 4, answer(FORK_BOMB), incidents=noted("processes"), instead=noted("hung", "too_long")),
     Attack("orphan", "a process that outlives its kernel", "7 of 7", 7, answer(ORPHAN)),
     Attack("sleeps", "sleeping child that is waited for", "4 of 7", 4,
            answer("import subprocess\n" + DOUBLE + "return subprocess.run(['sleep', '600'])"), incidents=noted("too_long")),

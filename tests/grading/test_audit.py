@@ -152,7 +152,7 @@ def test_variants_are_what_the_builder_would_make(new_course, lang):
     source = load(new_course() / "solutions" / "90_toy.py")
     cells = [cell for task in source.tasks.values() for cell in (*task.rights, *task.wrongs)]
     found = [v for v in variants(source, lang) if v.task and "stub" not in v.name and "plantilla" not in v.name]
-    assert len(found) == len(cells) == 8
+    assert len(found) == len(cells) == 9
     for variant, cell in zip(found, cells, strict=True):
         built = {c.id: c.source for c in render_variant(source, lang, {variant.task: cell.source}).cells}
         assert all(built[c.id] == c.source for c in variant.notebook.cells)
