@@ -136,7 +136,8 @@ def _bubblewrap(
         elif folder.is_dir():
             arguments += ["--ro-bind", str(folder), str(folder)]
     arguments += _folders([*seen, *empty, *written])
-    arguments += [word for folder in empty for word in _folder(folder)]
+    for folder in map(str, empty):  # mounts: those below /tmp are put back when a fork gets a /tmp of its own
+        arguments += ["--perms", "0755", "--tmpfs", folder, "--remount-ro", folder]
     arguments += [word for path in seen for word in ("--ro-bind", str(path), str(path))]
     arguments += [word for path in written for word in ("--bind", str(path), str(path))]
     return arguments + [word for pair in variables.items() for word in ("--setenv", *pair)]
