@@ -135,6 +135,7 @@ def test_attack(course, attack):
     assert (honest.score, honest.incidents) == (7, set()), "and the next one is graded as ever"
 
 
+@pytest.mark.slow
 @pytest.mark.stock
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.stock != attacks.UNTRIED], ids=lambda attack: attack.name)
 def test_stock(attack, tmp_path):
