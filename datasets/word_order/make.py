@@ -2,10 +2,12 @@
 
     python datasets/word_order/make.py              # all of it: some six minutes of one idle core
     python datasets/word_order/make.py teacher      # one stage: teacher, taught, half, alone
+    python datasets/word_order/make.py --check      # trains nothing: are the files there as good as metrics.json says?
 
 Seeded; on another machine the weights come out a little different, and the metrics close.
 """
 
+import argparse
 import json
 import sys
 from hashlib import sha256
@@ -25,6 +27,8 @@ TEACHER_EPOCHS, HALF_EPOCHS, SMALL_EPOCHS = 8, 2, 4
 PASSES = 3  # over the text, with other swaps each, that the teacher labels for its students
 SEEDS = 5
 ALPHA = 0.7
+STAGES = ("teacher", "taught", "half", "alone")
+STORED = {"teacher": "teacher", "half": "half/taught", "small": "small/taught"}  # file: its first run in metrics.json
 
 
 def right(model: Checker, vocabulary: Vocabulary) -> np.ndarray:
@@ -111,5 +115,25 @@ def main(stages: list[str]) -> None:
         print(file.name, file.stat().st_size, sha256(file.read_bytes()).hexdigest())
 
 
+def check() -> bool:
+    """Whether the stored models are right about as many test sentences as metrics.json says, within three of them."""
+    vocabulary, metrics, good = Vocabulary.load(), json.loads((FOLDER / "metrics.json").read_text()), True
+    for name, run in STORED.items():
+        hits = right(word_order_model.load(name), vocabulary)
+        said = metrics[run][0]
+        close = len(hits) == said["of"] and abs(int(hits.sum()) - said["right"]) <= 3
+        good = good and close
+        print(f"{name:12} {hits.sum()} of {len(hits)} {'ok' if close else f'DIFFERENT: {said}'}")
+    return good
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["teacher", "taught", "half", "alone"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; all without any")
+    parser.add_argument("--check", action="store_true", help="only look at the files that are there")
+    options = parser.parse_args()
+    if unknown := set(options.stages) - set(STAGES):
+        parser.error(f"no stage {', '.join(sorted(unknown))}: there are {', '.join(STAGES)}")
+    if options.check:
+        sys.exit(not check())
+    main(options.stages or list(STAGES))
