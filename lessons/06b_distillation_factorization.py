@@ -1858,7 +1858,7 @@ tables.show(
 # %% [markdown] lang="es" row="57" slide="subslide"
 # Dos cifras para el mismo trabajo. La que se publicaría es la primera; la que dice cuánto mejora tu servicio es la segunda, porque nadie sirve en serio la base ingenua. (El producto de los peldaños y lo medido de punta a punta no coinciden del todo: son medianas, y cada una tiene su ruido.) Y una tercera cosa, que no se ve en ninguna de las dos: si el alumno pierde exactitud. Míralo antes que el tiempo.
 #
-# De la exactitud, lo honrado es esto: el alumno que servimos es el segundo mejor de cinco semillas y queda en el mismo borde de un error típico, la media de las cinco no llega, y la receta se eligió viendo páginas que luego fueron de prueba; así que no podemos decir «sin perder más de un error típico», sino «se pierde alrededor de un punto, con un intervalo que aún incluye el cero».
+# De la exactitud, lo honrado es esto: el alumno que servimos es el mejor de cinco semillas, y eso lo favorece; la media de las cinco queda a más de un error típico del profesor, y la receta se eligió viendo páginas que luego fueron de prueba; así que no podemos decir «sin perder más de un error típico», sino «se pierde alrededor de un punto».
 #
 # Las 30 veces de Roblox no están aseguradas aquí, y conviene ver por qué: allí había 12 capas que adelgazar, y aquí el modelo acaba siendo tan pequeño que manda lo fijo, lo que cuesta preparar las palabras y llamar al motor. Mira el peldaño de int8: en el modelo pequeño, de una en una, puede no dar nada (los pesos ocupan la cuarta parte, pero ya cabían en la caché del procesador, y cuantizar las entradas cuesta); en el profesor suele notarse más.
 #
@@ -1872,7 +1872,7 @@ tables.show(
 # %% [markdown] lang="en" row="57" slide="subslide"
 # Two figures for the same work. The one that would be published is the first; the one that says how much your service improves is the second, because nobody seriously serves the naive baseline. (The product of the steps and what was measured end to end do not quite agree: they are medians, each with its noise.) And a third thing, which neither shows: whether the student loses accuracy. Look at that before the time.
 #
-# About accuracy, the honest account is this: the student that we serve is the second best of five seeds and lies on the very edge of one standard error, the mean of the five does not reach it, and the recipe was chosen while looking at pages that later became test pages; so we cannot say "losing no more than one standard error", but "about one point is lost, with an interval that still includes zero".
+# About accuracy, the honest account is this: the student that we serve is the best of five seeds, which flatters it; the mean of the five lies more than one standard error below the teacher, and the recipe was chosen while looking at pages that later became test pages; so we cannot say "losing no more than one standard error", but "about one point is lost".
 #
 # Roblox's 30 times are not assured here, and it is worth seeing why: they had 12 layers to thin out, and here the model ends up so small that the fixed costs dominate: preparing the words and calling the engine. Look at the step of int8: on the small model, one at a time, it may give nothing (the weights take a quarter of the room, but they fitted into the processor's cache already, and quantizing the inputs costs); on the teacher it usually shows more.
 #
