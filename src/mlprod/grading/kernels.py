@@ -205,15 +205,6 @@ def forked_kernels(
         shutil.rmtree(runtime, ignore_errors=True)
 
 
-def kernel_log(kernel_name: str) -> str:
-    """What forked kernels wrote outside their cells (a crash, a native library's complaint); "" for nothing."""
-    for folder in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
-        if Path(folder, "kernels", kernel_name).is_dir():
-            with contextlib.suppress(OSError):
-                return Path(folder, "parent.log").read_text(errors="replace").strip()
-    return ""
-
-
 def _can_fork() -> bool:
     return hasattr(os, "fork") and sys.platform != "darwin" and os.environ.get("MLPROD_FORKED_KERNELS") != "0"
 
