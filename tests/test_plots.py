@@ -54,6 +54,15 @@ def test_the_image_carries_its_text_and_is_twice_as_dense(shown):
     assert plt.get_fignums() == []
 
 
+def test_a_figure_that_is_drawn_again_stays_open(shown):
+    fig = bars(ylabel="ms")
+    first = plots.image(fig, "before", close=False)
+    fig.axes[0].bar(["c"], [90])
+    second = plots.image(fig, "after")
+    assert (first.text, second.text) != (first.text, first.text) and first.html != second.html
+    assert shown == [] and plt.get_fignums() == []
+
+
 def test_nbconvert_keeps_the_text(shown):
     plots.show(bars(ylabel="ms"), alt="b wins")
     output = new_output("display_data", data=shown[0]._repr_mimebundle_())

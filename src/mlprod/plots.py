@@ -85,10 +85,15 @@ def subplots(nrows: int = 1, ncols: int = 1, **kwargs: Any) -> tuple[Figure, Any
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Display `fig` as an image with the alternative text `alt`, and close it.
+    """Display `fig` as an image with the alternative text `alt`, and close it: see `image`."""
+    image(fig, alt).show()
+
+
+def image(fig: Figure, alt: str, close: bool = True) -> Shown:
+    """`fig` as something to display, with the alternative text `alt`; `close=False` leaves it open, to be drawn again.
 
     `alt` says what the figure shows to whoever cannot see it. Raises CourseError if it is empty, or if an axis that
-    shows numbers has no label; the figure is closed in any case.
+    shows numbers has no label; the figure is closed in any case, unless `close=False`.
     """
     import matplotlib.pyplot as plt
 
@@ -101,12 +106,13 @@ def show(fig: Figure, alt: str) -> None:
                 )
             )
         _check_labels(fig)
-        image = io.BytesIO()
-        fig.savefig(image, format="png", dpi=DPI * _RETINA)
+        drawn = io.BytesIO()
+        fig.savefig(drawn, format="png", dpi=DPI * _RETINA)
         width = round(fig.get_figwidth() * DPI)
     finally:
-        plt.close(fig)
-    Shown(_img(image.getvalue(), width, alt.strip()), tr(es=f"[figura: {alt}]", en=f"[figure: {alt}]")).show()
+        if close:
+            plt.close(fig)
+    return Shown(_img(drawn.getvalue(), width, alt.strip()), tr(es=f"[figura: {alt}]", en=f"[figure: {alt}]"))
 
 
 def _img(png: bytes, width: int, alt: str) -> str:

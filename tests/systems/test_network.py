@@ -185,6 +185,22 @@ def test_a_link_that_has_ended_says_so(echo, reader):
         link.cut()
 
 
+def test_a_link_follows_a_service_that_comes_back_elsewhere(echo):
+    with socket.create_server(("127.0.0.1", 0)) as silent, network.link(echo) as link:
+        with connect(link) as before:
+            round_trip(before)
+            link.point_to(f"http://127.0.0.1:{silent.getsockname()[1]}")
+            round_trip(before)  # it stays where it was
+            silent.settimeout(10)
+            with connect(link) as after:
+                after.sendall(b"hello")
+                other, _ = silent.accept()
+                with other:
+                    assert other.recv(5) == b"hello"
+        with pytest.raises(ValueError, match="host and port"):
+            link.point_to("http://127.0.0.1")
+
+
 @pytest.mark.parametrize(
     "figures",
     [

@@ -118,6 +118,14 @@ class Link:
         """End a `cut`."""
         self._ask(do="restore")
 
+    def point_to(self, target: str) -> None:
+        """From now on new connections go to `target`, as when a service comes back at another port.
+
+        Open connections stay as they are. Raises ValueError when `target` has no port.
+        """
+        host, port = _host_and_port(target)
+        self._ask(do="point", host=host, port=port)
+
     @property
     def counters(self) -> Counters:
         return Counters(**self._ask(do="count"))
@@ -159,10 +167,15 @@ def link(target: str, conditions: Conditions = Conditions(), seed: int = 0) -> I
     A new connection costs one round trip before its first byte (TCP's handshake), as on a real network. `seed` decides
     the jitter. Raises ValueError when `target` has no port.
     """
-    scheme, separator, rest = target.rpartition("://")
-    host, colon, port = rest.rstrip("/").rpartition(":")
+    host, port = _host_and_port(target)
+    scheme, separator, _ = target.rpartition("://")
+    control = workspace() / f"net-{uuid4().hex[:8]}"
+    with processes.start(serve, host, port, str(control), asdict(conditions), seed, name="network") as process:
+        yield Link(process, scheme + separator)
+
+
+def _host_and_port(target: str) -> tuple[str, int]:
+    host, colon, port = target.rpartition("://")[2].rstrip("/").rpartition(":")
     if not colon or not port.isdigit():
         raise ValueError(f"target must say host and port, such as http://127.0.0.1:8000, not {target!r}")
-    control = workspace() / f"net-{uuid4().hex[:8]}"
-    with processes.start(serve, host, int(port), str(control), asdict(conditions), seed, name="network") as process:
-        yield Link(process, scheme + separator)
+    return host, int(port)

@@ -141,6 +141,8 @@ class Proxy:
                 self.set_down(True)
             case "restore":
                 self.set_down(False)
+            case "point":
+                self.target = message["host"], message["port"]
             case "eavesdrop":
                 self.heard = {"up": [], "down": []}
             case "overheard":

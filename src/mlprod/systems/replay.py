@@ -101,19 +101,19 @@ def _ask_in_turn(
 async def _open(
     address: str, path: str, requests: list, connections: int, timeout: float, begin: float | None
 ) -> list[tuple]:
-    free: list[_Connection] = []
+    free: list[Connection] = []
     places = asyncio.Semaphore(connections)
 
     async def one(number: int, intended: float, packed: bytes) -> tuple:
         async with places:
-            connection = free.pop() if free else _Connection(address)
+            connection = free.pop() if free else Connection(address)
             sent = time.monotonic()
             status, body = await connection.ask(packed, timeout)
             free.append(connection)
             return number, intended, sent, time.monotonic(), status, body
 
     tasks = []
-    packed = [_pack(address, path, body) for _, body in requests]
+    packed = [pack(address, path, body) for _, body in requests]
     begin = time.monotonic() + LEAD_SECONDS if begin is None else begin
     for number, (at, _) in enumerate(requests):
         if (left := begin + at - time.monotonic()) > 0:
@@ -128,12 +128,12 @@ async def _open(
 async def _closed(
     address: str, path: str, bodies: list, concurrency: int, seconds: float, timeout: float
 ) -> list[tuple]:
-    packed = [_pack(address, path, body) for body in bodies]
+    packed = [pack(address, path, body) for body in bodies]
     answers: list[tuple] = []
     end = time.monotonic() + seconds
 
     async def client(first: int) -> None:
-        connection, number = _Connection(address), first
+        connection, number = Connection(address), first
         while time.monotonic() < end:
             sent = time.monotonic()
             status, body = await connection.ask(packed[number % len(packed)], timeout)
@@ -145,13 +145,14 @@ async def _closed(
     return answers
 
 
-def _pack(address: str, path: str, body: Any) -> bytes:
+def pack(address: str, path: str, body: Any) -> bytes:
+    """The bytes of a POST of `body` as JSON, for `Connection.ask`."""
     data = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\nContent-Type: application/json\r\n"
     return head.encode() + b"Content-Length: %d\r\n\r\n" % len(data) + data
 
 
-class _Connection:
+class Connection:
     """One keep-alive connection, opened at its first use and again after a failure."""
 
     def __init__(self, address: str):
@@ -161,6 +162,7 @@ class _Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, request: bytes, timeout: float) -> tuple[int, Any]:
+        """(HTTP status, JSON answer) of a request made by `pack`; (0, what happened) without one in `timeout` s."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._exchange(request)
