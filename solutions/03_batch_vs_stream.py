@@ -308,22 +308,7 @@ assert _lots < _few + 20_000, tr(
 ### END HIDDEN TESTS
 
 # %% test="tumbling/late" points=2 row="17" objective="3.4"
-_check_steps(
-    tr(es="Un aviso anterior a la marca de agua no es tardío mientras su ventana siga abierta.", en="A report older than the watermark is not late as long as its window is open."), 60, 10, "q",
-    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 20, 2), []), (("event", "q", "JFK", 70, 4), [(0, "JFK", 2, 3)]), (("finish",), [(60, "JFK", 1, 4)]), 0],
-)
-_check_steps(
-    tr(es="La ventana ya se dio: lo que llega después es tardío, no se suma y no se vuelve a dar.", en="The window was given already: what comes afterwards is late, is not added up, and it is not given again."), 60, 10, "q",
-    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 75, 2), [(0, "JFK", 1, 1)]), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 74, 8), []), (("finish",), [(60, "JFK", 2, 10)]), 1],
-)
-checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_steps(
-    tr(es="Un aeropuerto que no había mandado nada también llega tarde a una ventana cerrada.", en="An airport that had sent nothing is late for a closed window too."), 60, 0, "q",
-    [(("event", "q", "JFK", 200, 1), []), (("event", "q", "LGA", 119, 2), []), (("event", "q", "LGA", 179, 2), []), (("event", "q", "LGA", 180, 2), []), (("finish",), [(180, "JFK", 1, 1), (180, "LGA", 1, 2)]), 2],
-)
-
-
 class _Plain:
     """What Tumbling must do, worked out from the whole history each time."""
 
@@ -367,6 +352,22 @@ def _check_random(size_s, lateness_s, sources, seed, silences):
             steps.append(("event", chance.choice(sources), chance.choice(["JFK", "LGA"]), max(0, now - chance.randrange(3 * lateness_s + 1)), chance.randrange(50)))
     done = [(step, getattr(model, step[0])(*step[1:])) for step in (*steps, ("finish",))]
     _check_steps(tr(es="Una secuencia al azar, con avisos tardíos.", en="A random sequence, with late reports."), size_s, lateness_s, sources, [*done, model.late])
+### END HIDDEN TESTS
+
+_check_steps(
+    tr(es="Un aviso anterior a la marca de agua no es tardío mientras su ventana siga abierta.", en="A report older than the watermark is not late as long as its window is open."), 60, 10, "q",
+    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 20, 2), []), (("event", "q", "JFK", 70, 4), [(0, "JFK", 2, 3)]), (("finish",), [(60, "JFK", 1, 4)]), 0],
+)
+_check_steps(
+    tr(es="La ventana ya se dio: lo que llega después es tardío, no se suma y no se vuelve a dar.", en="The window was given already: what comes afterwards is late, is not added up, and it is not given again."), 60, 10, "q",
+    [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 75, 2), [(0, "JFK", 1, 1)]), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 74, 8), []), (("finish",), [(60, "JFK", 2, 10)]), 1],
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_check_steps(
+    tr(es="Un aeropuerto que no había mandado nada también llega tarde a una ventana cerrada.", en="An airport that had sent nothing is late for a closed window too."), 60, 0, "q",
+    [(("event", "q", "JFK", 200, 1), []), (("event", "q", "LGA", 119, 2), []), (("event", "q", "LGA", 179, 2), []), (("event", "q", "LGA", 180, 2), []), (("finish",), [(180, "JFK", 1, 1), (180, "LGA", 1, 2)]), 2],
+)
 
 
 for _seed in range(60):
@@ -3895,6 +3896,11 @@ from mlprod import checks
 from mlprod.systems import flights
 
 ### BEGIN HIDDEN TESTS
+_real = flights.events(days=("2013-07-01", "2013-07-02"), kinds=("departure",))
+_chance = random.Random(5)
+_day = [(row.origin, row.event_time.to_pydatetime().replace(tzinfo=None), None if _chance.random() < 0.05 else float(row.delay)) for row in _real.itertuples()]
+
+
 def _hours_wanted(departures):
     hours = {}
     for airport, at, delay in departures:
@@ -3960,9 +3966,6 @@ _by_hour = {("JFK", _clock("10:00")): [3, 1, 10.5], ("LGA", _clock("10:00")): [1
 _check_history(_morning, _by_hour, tr(es="Por lotes. Un cancelado es un vuelo, y su retraso no es 0: no se sabe.", en="In batch. A cancelled one is a flight, and its delay is not 0: it is not known."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_real = flights.events(days=("2013-07-01", "2013-07-02"), kinds=("departure",))
-_chance = random.Random(5)
-_day = [(row.origin, row.event_time.to_pydatetime().replace(tzinfo=None), None if _chance.random() < 0.05 else float(row.delay)) for row in _real.itertuples()]
 _chance.shuffle(_day)
 _check_history(_day, _hours_wanted(_day), tr(es="Por lotes, un día de verdad (con cancelaciones puestas al azar).", en="In batch, a real day (with cancellations put in at random)."))
 ### END HIDDEN TESTS

@@ -4764,30 +4764,6 @@ import random
 
 from mlprod import checks
 
-
-def _facts(case):
-    return ", ".join(f"{name}={value}" for name, value in case.items())
-
-
-def _check_blockers(case, want):
-    got = checks.plain(blockers(dict(case)), tr(es="Lo que devuelve blockers.", en="What blockers returns."))
-    assert isinstance(got, dict) and set(got) == {"batch", "online", "hybrid"}, tr(
-        es=f"blockers devuelve un diccionario con las claves batch, online y hybrid, y ha devuelto {got!r}.", en=f"blockers returns a dict with the keys batch, online and hybrid, and it returned {got!r}."
-    )
-    for mode, reasons in want.items():
-        checks.same(got[mode], reasons, tr(es=f"{_facts(case)}: razones contra {mode}:", en=f"{_facts(case)}: reasons against {mode}:"))
-
-
-_named = {case["name"]: case for case in CASES}
-_check_blockers(_named["hotel ranking"], {"batch": set(), "online": set(), "hybrid": set()})
-_check_blockers(_named["speech recognition"], {"batch": {"space"}, "online": set(), "hybrid": set()})
-_check_blockers(_named["feed recommendation"], {"batch": {"freshness"}, "online": set(), "hybrid": set()})
-_check_blockers({**_named["search suggestions"], "model_ms": 900}, {"batch": {"space"}, "online": {"latency"}, "hybrid": {"latency"}})
-_job = {**_named["hotel ranking"], "inputs": 200_000, "rows_per_s": 500}  # d is 400 s
-_check_blockers({**_job, "max_age_s": 600}, {"batch": {"freshness"}, "online": set(), "hybrid": set()})
-_check_blockers({**_job, "max_age_s": 800}, {"batch": set(), "online": set(), "hybrid": set()})
-_check_blockers({**_named["search suggestions"], "model_ms": 900, "head_share": 1.0}, {"batch": {"space"}, "online": {"latency"}, "hybrid": set()})
-checks.passed()
 ### BEGIN HIDDEN TESTS
 def _random_case(seed):
     chance = random.Random(seed)
@@ -4813,8 +4789,33 @@ def _reasons(case):
     if case["head"] > age:
         found["hybrid"].add("freshness")
     return found
+### END HIDDEN TESTS
 
 
+def _facts(case):
+    return ", ".join(f"{name}={value}" for name, value in case.items())
+
+
+def _check_blockers(case, want):
+    got = checks.plain(blockers(dict(case)), tr(es="Lo que devuelve blockers.", en="What blockers returns."))
+    assert isinstance(got, dict) and set(got) == {"batch", "online", "hybrid"}, tr(
+        es=f"blockers devuelve un diccionario con las claves batch, online y hybrid, y ha devuelto {got!r}.", en=f"blockers returns a dict with the keys batch, online and hybrid, and it returned {got!r}."
+    )
+    for mode, reasons in want.items():
+        checks.same(got[mode], reasons, tr(es=f"{_facts(case)}: razones contra {mode}:", en=f"{_facts(case)}: reasons against {mode}:"))
+
+
+_named = {case["name"]: case for case in CASES}
+_check_blockers(_named["hotel ranking"], {"batch": set(), "online": set(), "hybrid": set()})
+_check_blockers(_named["speech recognition"], {"batch": {"space"}, "online": set(), "hybrid": set()})
+_check_blockers(_named["feed recommendation"], {"batch": {"freshness"}, "online": set(), "hybrid": set()})
+_check_blockers({**_named["search suggestions"], "model_ms": 900}, {"batch": {"space"}, "online": {"latency"}, "hybrid": {"latency"}})
+_job = {**_named["hotel ranking"], "inputs": 200_000, "rows_per_s": 500}  # d is 400 s
+_check_blockers({**_job, "max_age_s": 600}, {"batch": {"freshness"}, "online": set(), "hybrid": set()})
+_check_blockers({**_job, "max_age_s": 800}, {"batch": set(), "online": set(), "hybrid": set()})
+_check_blockers({**_named["search suggestions"], "model_ms": 900, "head_share": 1.0}, {"batch": {"space"}, "online": {"latency"}, "hybrid": set()})
+checks.passed()
+### BEGIN HIDDEN TESTS
 for _seed in range(300):
     _check_blockers(_random_case(_seed), _reasons(_random_case(_seed)))
 _check_blockers({**_named["hotel ranking"], "inputs": 1000, "rows_per_s": 100, "max_age_s": 20, "head": 1001}, {"batch": set(), "online": set(), "hybrid": {"freshness"}})

@@ -2179,6 +2179,24 @@ import random
 
 from mlprod import checks
 
+### BEGIN HIDDEN TESTS
+def _years(design, risks, years=20_000):
+    """Mean and standard error of the exposed records in `years` simulated years."""
+    chance = np.random.default_rng(3)
+    readable = {None: 1.0, "beside": 1.0, "apart": risks["key_too"]}
+    breaches = chance.binomial(chance.poisson(risks["breaches_per_year"], years), readable[design["server_key"]])
+    thefts = chance.binomial(chance.poisson(risks["thefts_per_device_year"] * design["users"], years), readable[design["device_key"]])
+    exposed = breaches * float(design["users"] * design["server_records"]) + thefts * float(design["device_records"])
+    return exposed.mean(), exposed.std() / math.sqrt(years)
+
+
+def _check_simulated(design, risks):
+    mean, error = _years(design, risks)
+    about = tr(es=f"En 20 000 años simulados quedan expuestos {mean:.1f} registros al año (error típico {error:.1f}). ", en=f"In 20,000 simulated years {mean:.1f} records are exposed per year (standard error {error:.1f}). ") + f"\n  {design}\n  {risks}"
+    got = checks.number(expected_records(dict(design), dict(risks)), about)
+    assert abs(got - mean) <= 5 * error + 1e-9, about + tr(es=f"\n  y has devuelto {got:.1f}.", en=f"\n  and you returned {got:.1f}.")
+### END HIDDEN TESTS
+
 
 def _design(users=10_000, server_records=0, device_records=0, server_key=None, device_key=None):
     return dict(locals())
@@ -2200,23 +2218,6 @@ _check_expected(
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _years(design, risks, years=20_000):
-    """Mean and standard error of the exposed records in `years` simulated years."""
-    chance = np.random.default_rng(3)
-    readable = {None: 1.0, "beside": 1.0, "apart": risks["key_too"]}
-    breaches = chance.binomial(chance.poisson(risks["breaches_per_year"], years), readable[design["server_key"]])
-    thefts = chance.binomial(chance.poisson(risks["thefts_per_device_year"] * design["users"], years), readable[design["device_key"]])
-    exposed = breaches * float(design["users"] * design["server_records"]) + thefts * float(design["device_records"])
-    return exposed.mean(), exposed.std() / math.sqrt(years)
-
-
-def _check_simulated(design, risks):
-    mean, error = _years(design, risks)
-    about = tr(es=f"En 20 000 años simulados quedan expuestos {mean:.1f} registros al año (error típico {error:.1f}). ", en=f"In 20,000 simulated years {mean:.1f} records are exposed per year (standard error {error:.1f}). ") + f"\n  {design}\n  {risks}"
-    got = checks.number(expected_records(dict(design), dict(risks)), about)
-    assert abs(got - mean) <= 5 * error + 1e-9, about + tr(es=f"\n  y has devuelto {got:.1f}.", en=f"\n  and you returned {got:.1f}.")
-
-
 _chance = random.Random(8)
 for _ in range(12):
     _check_simulated(

@@ -112,6 +112,10 @@ def alive(projects, today):
 # %% test="frontier/gap" points=1 row="42" objective="6a.1"
 from mlprod import checks
 
+### BEGIN HIDDEN TESTS
+import statistics
+### END HIDDEN TESTS
+
 
 def _f_pair(n, both, only_first, only_second):
     """Answers of two models that agree on `both` right ones, and differ as said."""
@@ -132,8 +136,6 @@ _f_gap(
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import statistics
-
 _f_rng = np.random.default_rng(42)
 for _number in range(40):
     _a, _b = (_f_rng.random(2 + 7 * _number) < 0.8).tolist(), (_f_rng.random(2 + 7 * _number) < 0.7).tolist()

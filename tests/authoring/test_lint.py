@@ -190,6 +190,28 @@ def test_nothing_secret_may_be_in_an_exercise(tiny, line):
     assert [(finding.rule, finding.path) for finding in check(tiny.root)] == [("leak", path)]
 
 
+def test_what_later_tests_need_stands_above_the_first_check(tiny):
+    early = "def given():\n    return list(KNOWN)\n"
+    tiny.edit(tiny.exercise, "values = [3, 1, 2]\nmiddle(values)", "values = given()\nmiddle(values)")
+    tiny.edit(
+        tiny.exercise,
+        "### BEGIN HIDDEN TESTS\nfor values, expected",
+        f"### BEGIN HIDDEN TESTS\nKNOWN = [3, 1, 2]\n{early}for values, expected",
+    )
+    lines = [tiny.line_of(tiny.exercise, text) for text in ("KNOWN = ", "def given")]
+    assert [(found.rule, found.line) for found in check(tiny.root)] == [("late-helper", line) for line in lines]
+
+    text = tiny.exercise.read_text(encoding="utf-8").replace(f"KNOWN = [3, 1, 2]\n{early}", "")
+    first = 'checks.same(middle([3, 1, 2]), 2, "middle([3, 1, 2])")\n'
+    assert first in text
+    apart = f"### BEGIN HIDDEN TESTS\nKNOWN = [3, 1, 2]\n{early}### END HIDDEN TESTS\n"
+    tiny.exercise.write_text(text.replace(first, apart + first), encoding="utf-8")
+    assert check(tiny.root) == []
+    made = f"KNOWN = middle([3, 1, 2])\n{early}"  # what an answer is needed for may fail as well
+    tiny.exercise.write_text(text.replace(first, made + first), encoding="utf-8")
+    assert [found.rule for found in check(tiny.root)] == ["late-helper", "late-helper"]
+
+
 def test_a_stub_is_python(tiny):
     inside = "    ordered = sorted(\n        ### BEGIN SOLUTION\n        values\n        ### END SOLUTION\n    )\n"
     tiny.edit(

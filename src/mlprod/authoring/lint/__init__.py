@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mlprod.authoring.build import chosen
-from mlprod.authoring.lint import built, code, pairs, places, tasks, twins, words
+from mlprod.authoring.lint import built, code, helpers, pairs, places, tasks, twins, words
 from mlprod.authoring.lint.course import Course
 from mlprod.authoring.model import Source
 from mlprod.authoring.problems import SourceError
@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     code.tests_speak_at_run_time,
     tasks.complete,
     tasks.essay_present,
+    helpers.reach_later_tests,
     places.datasets,
     places.links,
     built.no_outputs,
