@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlprod.lab import bootstrap, web_runtime
+from mlprod.lab import bootstrap, npm_files, web_runtime
 
 FILES = {"a.mjs": b"export {}", "b.wasm": b"\0asm"}
 
@@ -94,7 +94,7 @@ def test_another_checksum_is_refused_loudly_and_nothing_is_kept(root, tmp_path, 
 @pytest.mark.parametrize("body", ["echo E404 >&2; exit 1", "exit 0", "echo nonsense >x.tgz"])
 def test_npm_fails_and_so_does_pip(root, tmp_path, monkeypatch, capsys, lang, body):
     npm(tmp_path, monkeypatch, body)
-    monkeypatch.setattr(web_runtime, "pip", offline)
+    monkeypatch.setattr(npm_files, "pip", offline)
     assert web_runtime.ensure(root, root / "venv") is False
     shown = capsys.readouterr()
     assert "make lab" in shown.out and "setup.log" in shown.out and shown.err == ""
@@ -132,7 +132,7 @@ def test_without_npm_pip_brings_one_for_the_occasion(root, tmp_path, monkeypatch
 
 def test_a_failed_fetch_does_not_fail_the_set_up(root, tmp_path, monkeypatch, capsys):
     npm(tmp_path, monkeypatch, "exit 1")
-    monkeypatch.setattr(web_runtime, "pip", offline)
+    monkeypatch.setattr(npm_files, "pip", offline)
     monkeypatch.setattr(bootstrap, "is_ready", lambda *_: True)
     monkeypatch.setattr(bootstrap.signal, "signal", lambda *_: None)
     assert bootstrap.main(["--venv", str(root / "venv")], root) == 0
@@ -155,6 +155,6 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(tmp_path, monkeypatch, l
 
 def test_no_registry_is_named_and_every_file_is_pinned():
     pinned = web_runtime.pins()
-    source = Path(web_runtime.__file__).read_text() + json.dumps(pinned)
+    source = Path(web_runtime.__file__).read_text() + Path(npm_files.__file__).read_text() + json.dumps(pinned)
     assert "://" not in source
     assert len(pinned["files"]) == 3 and all(len(digest) == 64 for digest in pinned["files"].values())

