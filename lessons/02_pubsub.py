@@ -1715,7 +1715,7 @@ compare(
 avro_percent_of_json = None
 
 # %% slide="skip"
-registry = open_until_the_end.enter_context(processes.start(schema_registry.serve, name="registry"))
+registry = open_until_the_end.enter_context(schema_registry.start())
 
 
 def avro(*more):

@@ -14,7 +14,7 @@ from mlprod.lab import doctor, machine, services
 from mlprod.lab.finding import Finding
 from mlprod.systems import java as javas
 
-KAFKA, POSTGRES, RABBITMQ, SPARK = services.SERVICES
+KAFKA, _, POSTGRES, RABBITMQ, SPARK = services.SERVICES
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlprod.errors import CourseError
 from mlprod.systems import processes, schema_registry, schema_rules
 
 
@@ -44,6 +45,24 @@ def client(address):
 
 def schema(value, kind="AVRO"):
     return Schema(json.dumps(value), kind)
+
+
+def test_the_real_one_is_used_when_it_is_named(address, monkeypatch):
+    monkeypatch.setenv(schema_registry.VARIABLE, f"{address}/")
+    with schema_registry.start() as registry:
+        assert registry.address == address
+        SchemaRegistryClient({"url": registry.address}).register_schema("named", schema(RIDE))
+    assert "named" in SchemaRegistryClient({"url": address}).get_subjects(), "leaving it closes nothing"
+    monkeypatch.delenv(schema_registry.VARIABLE)
+    with schema_registry.start() as registry:
+        assert SchemaRegistryClient({"url": registry.address}).get_subjects() == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:8081", "http://["])
+def test_a_real_one_that_does_not_answer(url, monkeypatch):
+    monkeypatch.setenv(schema_registry.VARIABLE, url)
+    with pytest.raises(CourseError, match=schema_registry.VARIABLE):
+        schema_registry.start()
 
 
 def test_two_clients_share_what_one_registered(address, client):

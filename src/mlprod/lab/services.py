@@ -26,6 +26,7 @@ SPARK = Service("Spark", "SPARK_MASTER", 7077, "local[2]")
 SPARK_CONNECT = Service("Spark Connect", "SPARK_REMOTE", 15002, "local[2]")
 SERVICES = (
     Service("Kafka", "KAFKA_BOOTSTRAP", 9092, "librdkafka (confluent-kafka)"),
+    Service("Schema Registry", "SCHEMA_REGISTRY_URL", 8081, "mlprod.systems.schema_registry"),
     Service("PostgreSQL", "DATABASE_URL", 5432, "pgserver"),
     Service("RabbitMQ", "AMQP_URL", 5672, "kombu memory://"),
     SPARK,

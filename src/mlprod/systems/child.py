@@ -7,6 +7,7 @@ Protocol: the parent sends one pickled `Job`; the child answers frames of one ki
 from __future__ import annotations
 
 import inspect
+import multiprocessing
 import os
 import pickle
 import signal
@@ -108,6 +109,7 @@ def _leave(code: int) -> None:
 def main() -> None:
     """Receive the job, call the function, report. Exit code 0: it returned; 1: it raised."""
     descriptor = int(sys.argv[1])
+    multiprocessing.current_process().name = sys.argv[2]
     os.set_inheritable(descriptor, False)
     connection = Connection(descriptor)
     parent = _Parent(connection)

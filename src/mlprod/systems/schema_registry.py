@@ -1,22 +1,28 @@
 """A small schema registry: the part of Confluent's REST API that its Python client and serializers use.
 
-    registry = processes.start(schema_registry.serve)
-    client = SchemaRegistryClient({"url": registry.address})
+    with schema_registry.start() as registry:
+        client = SchemaRegistryClient({"url": registry.address})
 
-Schemas live in memory as long as the process. Numbers, error codes and compatibility levels are those of the real one;
-modes, references between schemas and deletions are left out.
+Or the real one that SCHEMA_REGISTRY_URL names. In ours, schemas live in memory as long as the process; numbers, error
+codes and compatibility levels are those of the real one; modes, references between schemas and deletions are left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlprod.errors import CourseError
 from mlprod.language import tr
-from mlprod.systems import schema_rules, services
+from mlprod.systems import processes, schema_rules, services
+
+VARIABLE = "SCHEMA_REGISTRY_URL"
+ANSWER_SECONDS = 10.0
 
 LEVELS = {
     "NONE": "",
@@ -166,79 +172,45 @@ class Registry:
         return reasons
 
 
-def app(registry: Registry | None = None) -> Any:
-    """The REST API of a registry (an empty one by default), as a FastAPI application."""
-    from fastapi import FastAPI, Request
-    from fastapi.responses import JSONResponse
-    from starlette.exceptions import HTTPException
-
-    api, registry = FastAPI(), registry if registry is not None else Registry()
-
-    async def refuse(_request: Request, error: Refused) -> JSONResponse:
-        return JSONResponse({"error_code": error.code, "message": error.message}, error.status)
-
-    async def unknown(_request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error_code": error.status_code, "message": str(error.detail)}, error.status_code)
-
-    api.add_exception_handler(Refused, refuse)
-    api.add_exception_handler(HTTPException, unknown)
-
-    # All handlers are coroutines without awaits: they run one after another, so the registry needs no lock.
-
-    @api.get("/subjects")
-    async def subjects() -> list:
-        return registry.subjects
-
-    @api.post("/subjects/{subject}")
-    async def lookup(subject: str, body: dict) -> dict:
-        return registry.lookup(subject, *_schema(body))
-
-    @api.get("/subjects/{subject}/versions")
-    async def numbers(subject: str) -> list:
-        return registry.numbers(subject)
-
-    @api.post("/subjects/{subject}/versions")
-    async def register(subject: str, body: dict) -> dict:
-        return {"id": registry.register(subject, *_schema(body)).id}
-
-    @api.get("/subjects/{subject}/versions/{version}")
-    async def version(subject: str, version: str) -> dict:
-        return registry.version(subject, version)
-
-    @api.get("/schemas/ids/{id}")
-    async def by_id(id: int) -> dict:
-        return registry.by_id(id).public()
-
-    @api.post("/compatibility/subjects/{subject}/versions")
-    @api.post("/compatibility/subjects/{subject}/versions/{version}")
-    async def judge(subject: str, body: dict, version: str | None = None) -> dict:
-        reasons = registry.objections(subject, *_schema(body), version)
-        return {"is_compatible": not reasons, "messages": reasons}
-
-    @api.get("/config")
-    @api.get("/config/{subject}")
-    async def level(subject: str | None = None) -> dict:
-        return {"compatibilityLevel": registry.level(subject)}
-
-    @api.put("/config")
-    @api.put("/config/{subject}")
-    async def set_level(body: dict, subject: str | None = None) -> dict:
-        registry.set_level(str(body.get("compatibility")), subject)
-        return {"compatibility": registry.level(subject)}
-
-    return api
-
-
 def serve(ready: Callable[[str], None], stopping: threading.Event | None = None) -> None:
     """Run in a process: `processes.start(schema_registry.serve).address` is the URL of an empty registry."""
-    services.serve_http(app(), ready, stopping)
+    from mlprod.systems import schema_rest
+
+    services.serve_http(schema_rest.app(Registry()), ready, stopping)
 
 
-def _schema(body: dict) -> tuple[str, str]:
-    """(type, text) of the schema in a request's body."""
-    if body.get("references"):
-        raise Refused(422, 42201, tr(es="aquí no hay referencias", en="references are not supported here"))
-    text = body.get("schema")
-    if not isinstance(text, str):
-        raise Refused(422, 42201, tr(es="falta el esquema", en="the schema is missing"))
-    return str(body.get("schemaType") or "AVRO"), text
+class Real(contextlib.AbstractContextManager):
+    """The registry at SCHEMA_REGISTRY_URL. Leaving it closes nothing: what was registered there stays."""
+
+    def __init__(self, address: str):
+        self.address = address
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def start(name: str = "registry") -> processes.Process | Real:
+    """An empty registry in a process of its own; or the one that SCHEMA_REGISTRY_URL names. Its `address` is the URL.
+
+    Raises CourseError when SCHEMA_REGISTRY_URL does not answer as a registry does.
+    """
+    url = os.environ.get(VARIABLE)
+    if not url:
+        return processes.start(serve, name=name)
+    import httpx
+
+    try:
+        with services.http_client(url.rstrip("/"), ANSWER_SECONDS) as client:
+            known = client.get("/subjects").raise_for_status().json()
+            if not isinstance(known, list):
+                raise ValueError(f"/subjects: {known}")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise CourseError(
+            tr(
+                es=f"{VARIABLE}={url} no responde como un registro de esquemas ({error}). Arráncalo, o quita la "
+                "variable para usar el embebido.",
+                en=f"{VARIABLE}={url} does not answer as a schema registry does ({error}). Start it, or unset the "
+                "variable to use the embedded one.",
+            )
+        ) from None
+    return Real(url.rstrip("/"))

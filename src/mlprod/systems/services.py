@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mlprod.systems import scrape
 from mlprod.systems.protos import compile_proto
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def serve_http(app: Any, ready: Callable[[str], None], stopping: threading.Event
         quiet = {"log_level": "warning", "access_log": False, "ws": "none"}
         server = Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE_SECONDS, **(quiet | config)))
         stop_by(stopping, lambda: setattr(server, "should_exit", True))
-        server.run(sockets=[listener])
+        with scrape.announced(app, address):
+            server.run(sockets=[listener])
 
 
 def serve_grpc(server: grpc.Server, ready: Callable[[str], None], stopping: threading.Event | None = None) -> None:
