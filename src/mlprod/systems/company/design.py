@@ -30,7 +30,7 @@ class Costs:
     """
 
     large_ms: float = 14.0  # to answer one quote with the large model, HTTP included, nothing compiled
-    small_ms: float = 2.0  # with the small model, compressed and compiled
+    small_ms: float = 4.0  # with the small model, compressed and compiled
     table_ms: float = 0.4  # from a table of prices computed beforehand
     phone_ms: float = 8.0  # the small model on a phone
     patience_s: float = 0.6  # after so long without a price the rider goes away
@@ -42,7 +42,7 @@ class Costs:
     job_eur: float = 3.0  # a batch job of features
     large_eur: float = 0.2  # a prediction with the large model
     small_eur: float = 0.02  # a prediction with the small model
-    table_eur: float = 0.01  # a price computed beforehand, whether anybody asks for it or not
+    batch_discount: float = 0.25  # a prediction made beforehand, many at a time, costs so much of one made when asked
     sync_eur: float = 0.15  # telling all phones of a zone its features
     promise_eur: float = 2.0  # given back for a price promised as firm although its data were old
     doubt: float = 0.05  # of what an estimate would have earned, what is lost because it is one
@@ -71,8 +71,9 @@ class Design:
     """The choices of one system. Raises BadDesign (a CourseError) for one that does not exist or is out of range.
 
     features: "batch" (a job each refresh_s seconds) or "stream" (each event when it arrives).
-    prediction: "batch" (a table of all prices, each ttl_s seconds), "online" (when asked) or "hybrid" (a table of the
-    `head` most popular destinations, each ttl_s seconds, and the rest online).
+    prediction: "batch" (a table of all prices, each ttl_s seconds), "online" (when asked) or "hybrid": each ttl_s
+    seconds, a table of what the model says for the `head` most popular destinations, of which the price is finished
+    when asked, with the riders and drivers of that moment; the rest is online.
     placement: "cloud", "edge" (always on the phone, from what it last heard) or "cloud_with_fallback" (on the phone
     when the cloud has not answered within timeout_s seconds).
     model: "large" or "small", in the cloud; a phone always has the small one.

@@ -31,7 +31,7 @@ _QUOTES_PER_ZONE = 15.0  # a second, on average and without bursts
 _map = np.random.default_rng(_WORLD)
 KM: tuple[float, ...] = tuple(float(km) for km in np.round(_map.uniform(1.0, 18.0, DESTINATIONS), 1))
 """Kilometres to each destination; number 0 is the most popular one (Zipf's law with exponent 1)."""
-_BASE = _map.uniform(0.85, 1.25, ZONES)
+_BASE = (1.35, 0.8, 1.1, 0.75)  # of the zones: airport, university, centre, suburbs
 _WET = _map.uniform(0.2, 0.7, ZONES)
 _PHASE = _map.uniform(0, 2 * math.pi, ZONES)
 _POPULARITY = (1 / np.arange(1, DESTINATIONS + 1)) / (1 / np.arange(1, DESTINATIONS + 1)).sum()

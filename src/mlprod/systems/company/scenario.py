@@ -145,7 +145,7 @@ def _everything(calm: Scenario, chance: random.Random | None = None, version: Ve
     outages = []
     for zone in range(ZONES):
         begin = chance.uniform(0.1, 0.7) * s
-        outages.append(Outage(zone, begin, begin + chance.uniform(0.1, 0.25) * s))
+        outages.append(Outage(zone, begin, begin + chance.uniform(0.06, 0.15) * s))
     crashes = [Crash("features", chance.uniform(0.2, 0.8) * s, chance.uniform(0.03, 0.06) * s)]
     crashes.append(Crash("prices", chance.uniform(0.2, 0.8) * s, chance.uniform(0.02, 0.04) * s))
     burst = chance.uniform(0.2, 0.8) * s
@@ -157,7 +157,7 @@ def _everything(calm: Scenario, chance: random.Random | None = None, version: Ve
         outages=tuple(outages),
         crashes=tuple(sorted(crashes, key=lambda crash: crash.at)),
         release=Release(chance.uniform(0.1, 0.3) * s, version),
-        bursts=((burst, burst + 0.1 * s, chance.uniform(2.0, 4.0)),),
+        bursts=((burst, burst + 0.1 * s, chance.uniform(3.0, 5.0)),),
     )
 
 

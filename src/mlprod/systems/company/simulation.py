@@ -263,7 +263,10 @@ class _Run:
             self.failed(quote.t + self.limit, quote, version)
             return
         view = self.table[quote.zone] if ready else self.service.view(quote.zone, t)
-        waiting, drivers, rain, pressure = view.features
+        _, _, rain, pressure = view.features  # what the model was asked with
+        if self.design.prediction == "hybrid":
+            view = self.service.view(quote.zone, t)
+        waiting, drivers, _, _ = view.features
         most = model(self.design.model, version)(Ride(quote.zone, KM[quote.level], self.market.hour, rain, pressure))
         price, source = best_price(waiting, drivers, most), "table" if ready else "online"
         self.answered(Answer(quote, done + rtt / 2, source, price, False, view.as_of, self.design.model, version))
@@ -310,7 +313,8 @@ class _Run:
         self.accounts.pay(self.costs.server_eur * seconds * always_on)
         if design.placement != "edge" and design.prediction != "online":
             prices = ZONES * (design.head if design.prediction == "hybrid" else 60)
-            self.accounts.pay(self.costs.table_eur * prices * math.ceil(seconds / design.ttl_s))
+            each = self.costs.batch_discount * self.costs.predict_eur(design.model)
+            self.accounts.pay(each * prices * math.ceil(seconds / design.ttl_s))
 
 
 def _checked(offer: Any) -> Offer | None:
