@@ -95,6 +95,26 @@ def test_jitter_is_seeded_and_adds_its_mean():
     assert statistics.mean(many) == pytest.approx(30, rel=0.1)
 
 
+def test_what_is_sent_together_is_delayed_together(echo):
+    """A head and its body, 2 ms apart, as HTTP clients write them: one delay for both, another for the next."""
+    gaps, took = [], []
+    with network.link(echo, Conditions(jitter_ms=160), seed=3) as link, connect(link) as connection:
+        round_trip(connection)
+        for _ in range(20):
+            begin = time.perf_counter()
+            connection.sendall(b"h")
+            time.sleep(0.002)
+            connection.sendall(b"b")
+            first = len(connection.recv(2))
+            came = time.perf_counter()
+            took.append(came - begin)
+            if first == 1:
+                connection.recv(1)
+            gaps.append(time.perf_counter() - came)
+    assert sum(gap < 0.02 for gap in gaps) >= 17
+    assert max(took) > 2 * min(took), "each message has a delay of its own"
+
+
 @pytest.mark.parametrize("up, down", [(800, None), (None, 800)])
 def test_bandwidth_limits_each_way_by_itself(echo, up, down):
     """40 kB at 800 kbit/s take 0.4 s, whichever way they are slow."""
@@ -183,6 +203,23 @@ def test_a_link_that_has_ended_says_so(echo, reader):
         pass
     with pytest.raises(CourseError, match="ya no está en marcha" if reader == "es" else "not running"):
         link.cut()
+
+
+def test_a_silent_outage_holds_back_what_is_sent_and_resets_nothing(echo):
+    with network.link(echo, Conditions(silent=True)) as link, connect(link) as connection:
+        round_trip(connection)
+        link.cut()
+        with connect(link) as later:  # accepted: the client does not notice
+            for one in (connection, later):
+                one.sendall(b"hello")
+                one.settimeout(0.2)
+                with pytest.raises(TimeoutError):
+                    one.recv(5)
+            link.restore()
+            for one in (connection, later):
+                one.settimeout(10)
+                assert one.recv(5) == b"hello"
+        assert link.counters.resets == 0
 
 
 def test_a_link_follows_a_service_that_comes_back_elsewhere(echo):

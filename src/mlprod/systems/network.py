@@ -6,8 +6,9 @@ with network.link(service.address, network.PROFILES["4g"]) as link:
     link.cut()                                      # open connections are reset, new ones too, until link.restore()
 
 It carries bytes and understands none of them: HTTP, TLS and gRPC pass unchanged, and so do a browser's CORS headers.
-What it cannot do: lose or reorder packets (TCP would repair it, at the price of a wait: put that into the jitter), or
-be silent during an outage: a cut shows as a reset at once, where a phone would wait for its timeout.
+A cut shows as a reset at once; with `silent` conditions, as nothing at all: what is sent arrives when the cut ends, as
+on a phone that has lost coverage and only notices by its timeout.
+What it cannot do: lose or reorder packets (TCP would repair it, at the price of a wait: put that into the jitter).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Conditions:
     rtt_ms: the least round trip. jitter_ms: what a round trip takes on top, on average (exponential: a long tail).
     up_kbps, down_kbps: kilobits a second towards the service and back, shared by all connections; None: no limit.
     outages: ((begin, end), …) in seconds since these conditions came into force; begin < end, in order.
+    silent: during an outage or a `cut`, hold back what is sent until it ends; else connections are reset.
     source: where the figures come from. Raises ValueError for figures that make no sense.
     """
 
@@ -45,6 +47,7 @@ class Conditions:
     down_kbps: float | None = None
     outages: tuple[tuple[float, float], ...] = ()
     source: str = ""
+    silent: bool = False
 
     def __post_init__(self) -> None:
         if self.rtt_ms < 0 or self.jitter_ms < 0:
@@ -111,7 +114,7 @@ class Link:
         self._ask(do="change", conditions=asdict(conditions))
 
     def cut(self) -> None:
-        """Reset what is open and whatever tries to connect, until `restore` or `change`."""
+        """Reset what is open and what tries to connect (or be silent: see Conditions) until `restore` or `change`."""
         self._ask(do="cut")
 
     def restore(self) -> None:

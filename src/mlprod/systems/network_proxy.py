@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import random
 import socket
@@ -20,6 +21,7 @@ from typing import Any
 PIECE = 16 * 1024  # bytes read at a time: small enough for the bandwidth to be felt
 IN_FLIGHT = 64  # pieces held back for each connection and direction before reading stops
 KEPT = 4 * 1024 * 1024  # bytes that an eavesdropper keeps, each way
+SAME_QUEUE = 0.005  # seconds: pieces sent within them, such as a head and its body, wait in one queue, not in two
 _COARSE = 0.0015  # seconds: epoll sleeps whole milliseconds, so the rest is waited for by yielding
 _LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and not FIN
 
@@ -34,6 +36,7 @@ class Proxy:
         self.counters = Counter(up=0, down=0, connections=0, resets=0)
         self.heard: dict[str, list[bytes]] | None = None
         self.down = False
+        self.flowing = asyncio.Event()  # cleared while an outage is silent
         self._timers: list[asyncio.TimerHandle] = []
         self.change(conditions)
 
@@ -44,7 +47,8 @@ class Proxy:
         self.jitter = conditions["jitter_ms"] / 2000
         self.rates = {"up": conditions["up_kbps"], "down": conditions["down_kbps"]}
         self.free = {"up": 0.0, "down": 0.0}  # when the link has sent what it is sending
-        self.down = False
+        self.silent = conditions["silent"]
+        self.set_down(False)
         loop = asyncio.get_running_loop()
         self._timers = [
             loop.call_later(moment, self.set_down, down)
@@ -54,7 +58,11 @@ class Proxy:
 
     def set_down(self, down: bool) -> None:
         self.down = down
-        if down:
+        if not down:
+            self.flowing.set()
+        elif self.silent:
+            self.flowing.clear()
+        else:
             for writer in list(self.open):
                 self.reset(writer)
 
@@ -67,25 +75,28 @@ class Proxy:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         writer.transport.abort()
 
-    def arrival(self, way: str, size: int, not_before: float) -> float:
+    def draw_jitter(self) -> float:
+        """What one way takes on top this time, in seconds."""
+        return self.chance.expovariate(1 / self.jitter) if self.jitter else 0.0
+
+    def arrival(self, way: str, size: int, not_before: float, jitter: float) -> float:
         """When a piece sent now comes out at the other end: after what is being sent, and in order."""
         now = asyncio.get_running_loop().time()
         sent = now
         if rate := self.rates[way]:
             sent = self.free[way] = max(self.free[way], now) + size * 8 / (rate * 1000)
-        delay = self.one_way + (self.chance.expovariate(1 / self.jitter) if self.jitter else 0)
-        return max(not_before, sent + delay)
+        return max(not_before, sent + self.one_way + jitter)
 
     async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.counters["connections"] += 1
         self.open.add(writer)
-        if self.down:
+        if self.down and not self.silent:
             self.reset(writer)
             return
         server = None
         try:
             # the client believes to be connected at once: its first byte waits for the handshake's round trip instead
-            begin = self.arrival("up", 0, 0) + 2 * self.one_way
+            begin = self.arrival("up", 0, 0, self.draw_jitter()) + 2 * self.one_way
             from_server, server = await asyncio.open_connection(*self.target, family=socket.AF_INET)
             self.open.add(server)
             await asyncio.gather(
@@ -107,6 +118,7 @@ class Proxy:
             while True:
                 moment, piece = await pieces.get()
                 await until(moment)
+                await self.flowing.wait()
                 if not piece:
                     if writer.can_write_eof():
                         writer.write_eof()
@@ -116,13 +128,16 @@ class Proxy:
                 self.counters[way] += len(piece)
 
         delivery = asyncio.ensure_future(deliver())
+        now = asyncio.get_running_loop().time
         try:
-            moment = begin
+            moment, drawn, jitter = begin, -math.inf, 0.0
             while True:
                 piece = await reader.read(PIECE)
                 if piece and self.heard is not None and sum(map(len, self.heard[way])) < KEPT:
                     self.heard[way].append(piece)
-                moment = self.arrival(way, len(piece), moment)
+                if now() - drawn > SAME_QUEUE:
+                    drawn, jitter = now(), self.draw_jitter()
+                moment = self.arrival(way, len(piece), moment, jitter)
                 await pieces.put((moment, piece))
                 if not piece:
                     break
@@ -190,6 +205,7 @@ def serve(
         ):
             ready((listener.getsockname()[1], control))
             await asyncio.to_thread(stopping.wait)
+            proxy.flowing.set()
             for writer in list(proxy.open):
                 writer.transport.abort()
 
