@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -18,6 +19,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE = REPOSITORY / "docker/compose.yaml"
 LINES = re.sub(r"\\\n", " ", (REPOSITORY / "docker/Dockerfile").read_text()).splitlines()
 DOCKERFILE = [line.split(maxsplit=1) for line in LINES if line.strip() and not line.startswith("#")]
+
+
+KEEP = {
+    "apache/kafka": "/var/lib/kafka/data",
+    "postgres": "/var/lib/postgresql/data",
+    "rabbitmq": "/var/lib/rabbitmq",
+    "prom/prometheus": "/prometheus",
+    "grafana/grafana": "/var/lib/grafana",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +58,7 @@ def test_each_image_is_pinned_and_each_service_bounded_and_watched(compose):
     built = {service["image"] for service in compose["services"].values() if "build" in service}
     for name, service in compose["services"].items():
         tag = service["image"].rpartition(":")[2]
-        assert re.fullmatch(r"\d+\.\d+(\.\d+)?(-[\w.]+)?", tag), f"{name}: {service['image']} is not pinned"
+        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?(-[\w.]+)?", tag), f"{name}: {service['image']} is not pinned"
         assert "mem_limit" in service, f"{name} may take all the memory"
         # the image of the lab declares its own
         assert "healthcheck" in service or service["image"] in built, f"{name}: nothing tells when it is ready"
@@ -67,13 +77,50 @@ def test_ports_are_published_on_loopback_only_and_once(compose):
 
 def test_services_volumes_and_conditions_exist(compose):
     services = compose["services"]
+    built = {service["image"] for service in services.values() if "build" in service}  # its HEALTHCHECK is in the image
+    used = set()
     for name, service in services.items():
         for other, condition in service.get("depends_on", {}).items():
-            assert condition["condition"] == "service_healthy" and "healthcheck" in services[other]
+            assert condition["condition"] == "service_healthy"
+            assert "healthcheck" in services[other] or services[other]["image"] in built
             assert services[other]["profiles"] == service["profiles"]
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert source == ".." or source in compose["volumes"], f"{name}: {volume}"
+            if source.startswith("."):
+                assert (COMPOSE.parent / source).exists(), f"{name}: {volume}"
+            else:
+                assert source in compose["volumes"], f"{name}: {volume}"
+                used.add(source)
+    assert used == set(compose["volumes"])
+
+
+def test_what_keeps_data_keeps_it_in_a_named_volume(compose):
+    """Those that are stopped and started again find what they had; the lab and Spark have the clone."""
+    keeping = {name for name, service in compose["services"].items() if service["image"].split(":")[0] in KEEP}
+    assert len(keeping) == 7
+    for name in keeping:
+        folder = KEEP[compose["services"][name]["image"].split(":")[0]]
+        assert [v for v in compose["services"][name]["volumes"] if v.endswith(f":{folder}")], name
+    kafka = compose["services"]["kafka-1"]["environment"]
+    assert kafka["KAFKA_LOG_DIRS"] == KEEP["apache/kafka"]
+
+
+def test_the_memory_that_the_readme_says(compose):
+    gigabytes = 0.0
+    for service in compose["services"].values():
+        if service["profiles"] == ["cluster"]:
+            number, unit = re.fullmatch(r"(\d+)([gm])", service["mem_limit"]).groups()
+            each = int(number) / (1 if unit == "g" else 1024)
+            gigabytes += each * service.get("deploy", {}).get("replicas", 1)
+    for words in ("add up to {} GB", "suman {} GB"):
+        assert words.format(math.ceil(gigabytes)) in (COMPOSE.parent / "README.md").read_text()
+
+
+def test_each_service_is_in_the_readme(compose):
+    table = re.findall(r"^\| ([\w, ()-]+) \|", (COMPOSE.parent / "README.md").read_text(), re.MULTILINE)
+    told = set(re.split(r"[, ]+", " ".join(table)))
+    written = {re.sub(r"^kafka-(?=[23])", "-", name) for name in compose["services"]}
+    assert written <= told, written - told
 
 
 def test_the_lab_finds_every_system_of_the_cluster(compose):

@@ -46,3 +46,23 @@ def write(folder: Path, lang: Language, *, teach: bool) -> Path:
         json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}, indent=2)
     )
     return settings
+
+
+def install(prefix: Path) -> None:
+    """Make a student's view the default of every JupyterLab of the environment at `prefix`.
+
+    For Binder alone, which starts JupyterLab itself; `make lab` leaves the environment as it is.
+    """
+    etc = prefix / "etc/jupyter"
+    server = {
+        "ServerApp": {"jpserver_extensions": dict.fromkeys(HIDDEN_SERVERS, False)},
+        "ContentsManager": {"hide_globs": list(HIDDEN)},
+        "LabApp": {"extension_manager": "readonly"},
+    }
+    # read in the order of their names: after those of the packages
+    for file, content in (
+        (etc / "labconfig/page_config.json", {"disabledExtensions": dict.fromkeys((NEWS, *HIDDEN_PLUGINS), True)}),
+        (etc / "jupyter_server_config.d/zz-mlprod.json", server),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content, indent=2), encoding="utf-8")
