@@ -25,7 +25,8 @@ from mlprod.errors import CourseError
 from mlprod.grading import configuration, grade, sandbox
 from mlprod.grading.clone import TABLES, URL, open_clone, seed
 from mlprod.grading.executors import Pool
-from mlprod.grading.gradebook import WORK, Writer, work_folder
+from mlprod.grading.gradebook import Writer
+from mlprod.grading.work import WORK, work_folder
 from mlprod.grading.workers import Graded, Outcome, Setup, nbgrader_api
 
 REPOSITORY = Path(__file__).parents[2]

@@ -20,6 +20,7 @@ from mlprod.errors import CourseError
 from mlprod.grading import configuration, executors
 from mlprod.grading.kernels import forked_kernels
 from mlprod.grading.preload import needed
+from mlprod.grading.work import work_folder
 from mlprod.grading.workers import Graded, Outcome, Setup, grade_one, nbgrader_api
 from mlprod.language import LANGUAGES, tr
 from mlprod.systems import spark_archive
@@ -66,8 +67,6 @@ def grade(
     Dask cluster at that address. Raises CourseError when there is no sandbox on this machine, when the assignment
     cannot be recorded in the gradebook, when the cluster does not answer, or when somebody else is grading already.
     """
-    from mlprod.grading.gradebook import Writer, work_folder
-
     with contextlib.ExitStack() as stack:
         work = stack.enter_context(work_folder(root))
         kernel_name = None
@@ -75,10 +74,12 @@ def grade(
         if "pyspark.sql" in modules and len(students) >= SPARK_ARCHIVE_FROM:
             spark_archive.make()
         with ThreadPoolExecutor(1) as helper:
-            recording = helper.submit(_recorded, assignment, root)
+            recording = helper.submit(_recorded, assignment, root)  # and imports nbgrader
             if scheduler is None:  # meanwhile; in this thread, whose end would be that of the sandbox
                 kernel_name = stack.enter_context(forked_kernels(modules, sandboxed=sandboxed))
             api = recording.result()
+        from mlprod.grading.gradebook import Writer
+
         setup = Setup(root, assignment, work, sandboxed, kernel_name, modules)
         writer = Writer(api, setup)
         stack.callback(writer.close)
@@ -179,6 +180,8 @@ class Together:
 def _recorded(assignment: str, root: Path) -> NbGraderAPI:
     """nbgrader, with the gradebook's idea of the assignment brought up to date, without touching exercises/."""
     from nbgrader.utils import temp_attrs
+
+    from mlprod.grading import gradebook  # noqa: F401 (imported here, where there is time for it)
 
     api = nbgrader_api(configuration.load(root))
     with (

@@ -7,7 +7,6 @@ each folder at once. What is half done then looks as if it were not done, and is
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import uuid
@@ -17,19 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select, update
 
-from mlprod.errors import CourseError
 from mlprod.grading import incidents
 from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
+from mlprod.grading.work import STEPS
 from mlprod.grading.workers import Graded, Outcome, Setup
-from mlprod.language import tr
 
 if TYPE_CHECKING:
     from nbgrader.apps.api import NbGraderAPI
     from sqlalchemy import Connection
-
-STEPS = ("autograded", "feedback")
-WORK = "grading/.work"
-"""Where runs keep what is not finished: in grading/, so that a folder can be moved from there in one step."""
 
 
 class Writer:
@@ -123,45 +117,6 @@ class Writer:
             aside = self.setup.work / f"old-{uuid.uuid4().hex}"
             os.rename(folder, aside)  # gone at once, even if removing it takes a while
             shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def work_folder(root: Path) -> Any:
-    """A folder for one run, and the promise that no other run is grading the same course.
-
-    Also removes what a run that was killed has left. Raises CourseError when another one is running.
-    """
-    folder = root / WORK
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n")
-    with open(folder / "lock", "a") as lock:
-        try:
-            _lock(lock)
-        except OSError:
-            raise CourseError(
-                tr(
-                    es="Ya hay otra orden calificando las entregas de este curso: espera a que termine.",
-                    en="Another command is grading this course's submissions: wait until it has ended.",
-                )
-            ) from None
-        for left in folder.iterdir():
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-        run = folder / uuid.uuid4().hex[:8]
-        for step in STEPS:
-            (run / step).mkdir(parents=True)
-        try:
-            yield run
-        finally:
-            shutil.rmtree(run, ignore_errors=True)
-
-
-def _lock(file: Any) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock there
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _record(connection: Connection, rows: Rows) -> None:
