@@ -30,7 +30,7 @@ class Costs:
     """
 
     large_ms: float = 14.0  # to answer one quote with the large model, HTTP included, nothing compiled
-    small_ms: float = 4.0  # with the small model, compressed and compiled
+    small_ms: float = 5.0  # with the small model, compressed and compiled
     table_ms: float = 0.4  # from a table of prices computed beforehand
     phone_ms: float = 8.0  # the small model on a phone
     patience_s: float = 0.6  # after so long without a price the rider goes away
@@ -40,8 +40,8 @@ class Costs:
     alarm_s: float = 20.0  # after so long somebody notices a bad version that serves everybody, and takes it back
     server_eur: float = 1.0  # a second of a service that is always on (one: cloud prices; another: stream features)
     job_eur: float = 3.0  # a batch job of features
-    large_eur: float = 0.2  # a prediction with the large model
-    small_eur: float = 0.02  # a prediction with the small model
+    large_eur: float = 0.3  # a prediction with the large model
+    small_eur: float = 0.04  # a prediction with the small model
     batch_discount: float = 0.25  # a prediction made beforehand, many at a time, costs so much of one made when asked
     sync_eur: float = 0.15  # telling all phones of a zone its features
     promise_eur: float = 2.0  # given back for a price promised as firm although its data were old
@@ -84,8 +84,8 @@ class Design:
     features: FeatureMode = "stream"
     refresh_s: float = 5.0
     prediction: Prediction = "hybrid"
-    head: int = 12
-    ttl_s: float = 0.3
+    head: int = 10
+    ttl_s: float = 0.4
     placement: Placement = "cloud_with_fallback"
     timeout_s: float = 0.3
     model: Size = "small"

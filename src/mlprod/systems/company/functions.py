@@ -82,7 +82,7 @@ def fallback(cached: Features, age_s: float, most: float, usual: float) -> Offer
     most: the willingness in euros that the phone's own model gives. usual: price / willingness of a typical moment. The
     older the data, the nearer the price to the usual one.
     """
-    trust = math.exp(-age_s / 1.0)
+    trust = math.exp(-age_s / 2.0)
     share = best_price(cached.waiting, cached.drivers, 1.0)
     return Offer(most * (trust * share + (1 - trust) * usual), age_s > FIRM_S)
 

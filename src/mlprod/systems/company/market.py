@@ -75,7 +75,7 @@ def profit(price: float, waiting: int, drivers: int, most: float) -> float:
     return (price * served - COMPENSATION * (accepting - served)) / waiting
 
 
-def history(rows: int, seed: int = 0, noise: float = 0.08) -> tuple[np.ndarray, np.ndarray]:
+def history(rows: int, seed: int = 0, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """The log of past rides: (inputs (rows, 5) in the order of Ride, observed willingness (rows,) in euros).
 
     The willingness is estimated from how many accepted, so it has an error of `noise` (relative, log-normal).

@@ -69,7 +69,7 @@ class Scenario:
         """A scenario of which nothing is known beforehand: some of everything, how much and when by chance."""
         chance = random.Random(f"scenario {seed}")
         release = chance.choice(("miles", "zones", "window", "good"))
-        return _everything(
+        return _some_of_all(
             replace(cls(name=f"drawn {seed}", seed=seed, seconds=seconds), hour=chance.randrange(24)), chance, release
         )
 
@@ -139,13 +139,17 @@ def _bad_release(calm: Scenario) -> Scenario:
     return replace(calm, release=Release(0.2 * calm.seconds, "miles"))
 
 
-def _everything(calm: Scenario, chance: random.Random | None = None, version: Version = "miles") -> Scenario:
-    chance = chance or random.Random(f"everything {calm.seed}")
+def _everything(calm: Scenario) -> Scenario:
+    chance = random.Random(f"everything {calm.seed}")
+    return _some_of_all(calm, chance, chance.choice(("miles", "zones", "window")))
+
+
+def _some_of_all(calm: Scenario, chance: random.Random, version: Version) -> Scenario:
     s = calm.seconds
     outages = []
     for zone in range(ZONES):
         begin = chance.uniform(0.1, 0.7) * s
-        outages.append(Outage(zone, begin, begin + chance.uniform(0.06, 0.15) * s))
+        outages.append(Outage(zone, begin, begin + chance.uniform(0.06, 0.14) * s))
     crashes = [Crash("features", chance.uniform(0.2, 0.8) * s, chance.uniform(0.03, 0.06) * s)]
     crashes.append(Crash("prices", chance.uniform(0.2, 0.8) * s, chance.uniform(0.02, 0.04) * s))
     burst = chance.uniform(0.2, 0.8) * s
@@ -157,7 +161,7 @@ def _everything(calm: Scenario, chance: random.Random | None = None, version: Ve
         outages=tuple(outages),
         crashes=tuple(sorted(crashes, key=lambda crash: crash.at)),
         release=Release(chance.uniform(0.1, 0.3) * s, version),
-        bursts=((burst, burst + 0.1 * s, chance.uniform(3.0, 5.0)),),
+        bursts=((burst, burst + 0.15 * s, chance.uniform(3.0, 5.0)),),
     )
 
 

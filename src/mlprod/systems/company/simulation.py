@@ -24,7 +24,7 @@ from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import Version, model
 from mlprod.systems.company.scenario import Scenario
 
-USUAL = 0.56  # price / willingness that earns most when nothing is known of riders and drivers
+USUAL = 0.65  # price / willingness that earns most when nothing is known of riders and drivers
 TICK_S = 1.0  # `promote` is asked so often
 
 __all__ = ["TICK_S", "USUAL", "Score", "simulate"]
