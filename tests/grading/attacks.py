@@ -338,7 +338,7 @@ WRITES = (
 DELETES = (
     "import shutil\n"
     + DOUBLE
-    + """if x == 1: shutil.rmtree("@ROOT@/grading/submitted/zoe")
+    + """if x == 1: shutil.rmtree("@ROOT@/grading/submitted/@OTHER@")
     return x + x"""
 )
 POISONS = (

@@ -6,7 +6,6 @@ import html
 import logging
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,42 +22,15 @@ from sqlalchemy.exc import DatabaseError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import attacks
-from attacks import ATTACKS, REPOSITORY
+from attacked_course import UNIT, hand_in, new_course
+from attacks import ATTACKS
 
-from mlprod.authoring.build import build
 from mlprod.grading import configuration, incidents, intake, kernels, sandbox
 from mlprod.grading.student_view import bare, hidden_lines
 from mlprod.grading.wire_client import WireKernelManager
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
-UNIT = "90_attacked"
 MEMORY = 800 * 2**20
-
-
-def new_course(root):
-    for folder in ("lessons", "datasets", "solutions", "grading"):
-        (root / folder).mkdir(parents=True)
-    (root / "glossary.yml").touch()
-    shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
-    shutil.copy(Path(__file__).with_name("attacked.txt"), root / "solutions" / f"{UNIT}.py")
-    build(root)
-    return root
-
-
-def hand_in(root, student, attack=None, port=0):
-    """The right answer, changed as `attack` says; @ROOT@ and @PORT@ in it are what it is told."""
-    folder = root / "grading" / "submitted" / student / UNIT
-    folder.mkdir(parents=True)
-    exercise = nbformat.read(root / "exercises" / "es" / UNIT / f"{UNIT}.ipynb", 4)
-    solved = nbformat.read(root / "solutions" / "es" / UNIT / f"{UNIT}.ipynb", 4)
-    for name in ("double", "name"):
-        attacks.cell_of(exercise, name).source = attacks.cell_of(solved, name).source
-    if attack and attack.edit:
-        attack.edit(exercise)
-    text = nbformat.writes(exercise).replace("@ROOT@", str(root)).replace("@PORT@", str(port))
-    (folder / f"{UNIT}.ipynb").write_text(text)
-    if attack and attack.folder:
-        attack.folder(folder)
 
 
 def nbgrader_api(config):

@@ -3,8 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -12,17 +10,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
-import psutil
 import pytest
 from nbgrader.api import Gradebook
 
 sys.path.insert(0, str(Path(__file__).parent))
 from classes import make_class
+from running import contents, files, killed, mlprod_grade, points
 
 from mlprod.authoring.build import build
 from mlprod.course import sources
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, grade, sandbox
+from mlprod.grading import configuration, grade
 from mlprod.grading.clone import TABLES, URL, open_clone, seed
 from mlprod.grading.executors import Pool
 from mlprod.grading.gradebook import Writer
@@ -30,42 +28,7 @@ from mlprod.grading.work import WORK, work_folder
 from mlprod.grading.workers import Graded, Outcome, Setup, nbgrader_api
 
 REPOSITORY = Path(__file__).parents[2]
-UNSAFE = ["--unsafe"] if sandbox.problem() else []
-COMMAND = [sys.executable, "-c", "from mlprod.cli import main; main()", "grade"]
-CLASS_SIZE = int(os.environ.get("MLPROD_CLASS_SIZE", "8"))  # the issue's class: 200
-
-
-def mlprod_grade(root, assignment, *options, **environment):
-    done = subprocess.run(
-        [*COMMAND, assignment, *options, *UNSAFE],
-        cwd=root,
-        env={**os.environ, "LANG_COURSE": "en", **environment},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def contents(root, assignment, db_url=None):
-    """Everything that the gradebook says about submissions, but for its own row numbers."""
-    with Gradebook(db_url or f"sqlite:///{root}/grading/gradebook.db") as gradebook:
-        return {
-            (submission.student.id, cell.name, type(cell).__name__): (
-                (cell.auto_comment, cell.manual_comment)
-                if hasattr(cell, "auto_comment")
-                else (cell.auto_score, cell.manual_score, cell.extra_credit, cell.needs_manual_grade, cell.max_score)
-            )
-            + (submission.timestamp, notebook.late_submission_penalty, notebook.name)
-            for submission in gradebook.assignment_submissions(assignment)
-            for notebook in submission.notebooks
-            for cell in [*notebook.grades, *notebook.comments]
-        }
-
-
-def files(root, step):
-    return sorted(path.relative_to(root).as_posix() for path in (root / "grading" / step).rglob("*") if path.is_file())
+CLASS_SIZE = int(os.environ.get("MLPROD_CLASS_SIZE", "8"))
 
 
 def stock(root, nbgrader, assignment):
@@ -328,28 +291,13 @@ def test_killed_in_the_middle_and_started_again(new_course):
     shutil.copytree(root, whole)
     mlprod_grade(whole, "90_toy")
     for moment in (0.3, 0.7):
-        process = subprocess.Popen(
-            [*COMMAND, "90_toy", *UNSAFE], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 600
-        while len(files(root, "feedback")) < 2 * moment * CLASS_SIZE and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        _, alive = psutil.wait_procs(children, timeout=30)
-        assert not alive, "workers and kernels end with whoever started them"
+        killed(root, "90_toy", lambda moment=moment: len(files(root, "feedback")) >= 2 * moment * CLASS_SIZE)
     said = mlprod_grade(root, "90_toy")
     assert said.count("graded before") >= 0.7 * CLASS_SIZE - 1
     assert contents(root, "90_toy") == contents(whole, "90_toy")
     for step in ("autograded", "feedback"):
         assert files(root, step) == files(whole, step)
-    earned: dict[str, float] = {}
-    for (student, _, kind), value in contents(root, "90_toy").items():
-        if kind == "Grade":
-            earned[student] = earned.get(student, 0.0) + (value[0] or 0.0)
-    assert earned == {name: student.score for name, student in students.items()}
+    assert points(contents(root, "90_toy")) == {name: student.score for name, student in students.items()}
 
 
 @pytest.mark.slow
@@ -361,11 +309,7 @@ def test_a_dask_cluster_of_two_workers(new_course):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         said = mlprod_grade(root, "90_toy", "--scheduler", cluster.scheduler_address)
     assert "4 graded" in said
-    earned: dict[str, float] = {}
-    for (student, _, kind), value in contents(root, "90_toy").items():
-        if kind == "Grade":
-            earned[student] = earned.get(student, 0.0) + (value[0] or 0.0)
-    assert earned == {name: student.score for name, student in students.items()}
+    assert points(contents(root, "90_toy")) == {name: student.score for name, student in students.items()}
     assert len(files(root, "feedback")) == 8
 
 
@@ -401,11 +345,7 @@ def test_a_gradebook_in_postgresql(new_course):
         assert again.count("graded before") == 4
         found = contents(root, "90_toy", url)
     assert not (root / "grading" / "gradebook.db").exists()
-    earned: dict[str, float] = {}
-    for (student, _, kind), value in found.items():
-        if kind == "Grade":
-            earned[student] = earned.get(student, 0.0) + (value[0] or 0.0)
-    assert earned == {name: student.score for name, student in students.items()}
+    assert points(found) == {name: student.score for name, student in students.items()}
 
 
 @pytest.mark.slow
