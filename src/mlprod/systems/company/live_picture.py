@@ -1,0 +1,145 @@
+"""The live picture of the company: what happens in it, second by second, drawn again and again while it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlprod import plots
+from mlprod.display import Shown, number
+from mlprod.language import tr
+from mlprod.systems.company.accounts import SOURCES, Answer, Score
+from mlprod.systems.company.live_chaos import Downtime
+from mlprod.systems.company.scenario import Crash, Scenario
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Seen = Sequence[tuple[Answer, float]]
+"""(answer, euros that it lost against the oracle) of each quote."""
+_COLOURS = {"online": plots.BLUE, "table": plots.SKY, "phone": plots.ORANGE, "unanswered": plots.VERMILION}
+
+
+def source_name(source: str) -> str:
+    """One of accounts.SOURCES in the reader's language."""
+    return {
+        "online": tr(es="en línea", en="online"),
+        "table": tr(es="con la tabla", en="by the table"),
+        "phone": tr(es="en el móvil", en="on the phone"),
+        "unanswered": tr(es="sin precio", en="no price"),
+    }[source]
+
+
+class Picture:
+    """A figure in a cell's output that `draw` replaces. Outside a notebook it draws nothing."""
+
+    def __init__(self, scenario: Scenario):
+        self.scenario, self.market = scenario, scenario.market()
+        self._handle: Any = None
+
+    def draw(self, seen: Seen, downtimes: Sequence[Downtime] = (), score: Score | None = None) -> None:
+        """Draw what has been seen so far; with `score`, for the last time."""
+        from IPython import get_ipython
+        from IPython.display import display
+
+        if get_ipython() is None:
+            return
+        shown = self.image(seen, downtimes, score)
+        if self._handle is None:
+            self._handle = display(shown, display_id=True)
+        else:
+            self._handle.update(shown)
+
+    def image(self, seen: Seen, downtimes: Sequence[Downtime], score: Score | None = None) -> Shown:
+        """The picture itself."""
+        fig, axes = plots.subplots(5, 1, figsize=(8.6, 8.2), sharex=True)
+        seconds = [[] for _ in range(math.ceil(self.scenario.seconds))]
+        for answer, lost in seen:
+            seconds[min(len(seconds) - 1, int(answer.quote.t))].append((answer, lost))
+        middles = np.arange(len(seconds)) + 0.5
+        for ax, panel in zip(axes, (self._sources, self._wait, self._age, self._error, self._loss), strict=True):
+            self._mark(ax, downtimes, named=panel == self._sources)
+            panel(ax, middles, seconds)
+            ax.set_ylim(bottom=0)
+        axes[0].legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9, borderaxespad=0.2)
+        axes[1].legend(loc="upper left", fontsize=9, ncols=2)
+        axes[-1].set_xlim(0, self.scenario.seconds)
+        axes[-1].set_xlabel(tr(es="segundo (un minuto de la ciudad)", en="second (a minute of the city)"))
+        return plots.image(fig, self._alt(seen, score))
+
+    def _sources(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
+        bottom = np.zeros(len(middles))
+        for source in SOURCES:
+            height = np.array([sum(answer.source == source for answer, _ in each) for each in seconds])
+            ax.bar(middles, height, 0.92, bottom=bottom, color=_COLOURS[source], label=source_name(source))
+            bottom += height
+        ax.set_ylabel(tr(es="peticiones/s", en="quotes/s"))
+
+    def _wait(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
+        waits = _of_each(seconds, lambda answer: 1000 * (answer.t - answer.quote.t))
+        for percent, colour, style in ((50, plots.BLUE, "-"), (99, plots.VERMILION, "--")):
+            values = [np.percentile(each, percent) if each else np.nan for each in waits]
+            ax.plot(middles, values, style, color=colour, label=f"p{percent}")
+        ax.set_ylabel(tr(es="espera (ms)", en="wait (ms)"))
+
+    def _age(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
+        _line(ax, middles, _of_each(seconds, lambda answer: answer.t - answer.as_of), plots.GREEN)
+        ax.set_ylabel(tr(es="antigüedad\nmedia (s)", en="mean\nstaleness (s)"))
+
+    def _error(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
+        def error(answer: Answer) -> float:
+            return abs(answer.price - self.market.oracle(answer.t, answer.quote.zone, answer.quote.level))
+
+        _line(ax, middles, _of_each(seconds, error), plots.PURPLE)
+        ax.set_ylabel(tr(es="error del\nprecio (€)", en="price\nerror (€)"))
+
+    def _loss(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
+        ax.bar(middles, [sum(lost for _, lost in each) for each in seconds], 0.92, color=plots.FAINT)
+        ax.set_ylabel(tr(es="pérdida\n(€/s)", en="loss\n(€/s)"))
+
+    def _mark(self, ax: Axes, downtimes: Sequence[Downtime], named: bool) -> None:
+        """Shade what goes wrong: no coverage (the more zones, the darker), a service that is not there, a version."""
+        for outage in self.scenario.outages:
+            ax.axvspan(outage.begin, outage.end, color=plots.FAINT, alpha=0.13, lw=0)
+        for crash in self.scenario.crashes:
+            end = max((d.end for d in downtimes if _is(d, crash)), default=crash.at + crash.seconds)
+            ax.axvspan(crash.at, end, facecolor="none", edgecolor=plots.VERMILION, hatch="////", alpha=0.5, lw=0)
+            if named:
+                _name(ax, crash.at, f"kill -9 {crash.service}")
+        if release := self.scenario.release:
+            ax.axvline(release.at, color=plots.PURPLE, lw=1.5, ls=":")
+            if named:
+                _name(ax, release.at, tr(es="versión nueva", en="new version"))
+
+    def _alt(self, seen: Seen, score: Score | None) -> str:
+        if score is None:
+            return tr(es=f"La empresa, {len(seen)} peticiones.", en=f"The company, {len(seen)} quotes.")
+        p99, percent = number(score.p99_ms), number(score.percent)
+        return tr(
+            es="Cinco series por segundo: peticiones según de dónde salió su precio, espera (p50 y p99), antigüedad "
+            f"de los datos, error del precio y pérdida. En total, {len(seen)} peticiones, p99 de {p99} ms y {percent} "
+            "% perdido; las franjas marcan cortes y caídas.",
+            en="Five series by second: quotes by where their price came from, wait (p50 and p99), staleness, price "
+            f"error and loss. In all, {len(seen)} quotes, a p99 of {p99} ms and {percent} % lost; bands mark outages "
+            "and crashes.",
+        )
+
+
+def _of_each(seconds: list, value) -> list[list[float]]:
+    """`value` of the answers of each second that have a price."""
+    return [[value(answer) for answer, _ in each if answer.price is not None] for each in seconds]
+
+
+def _line(ax: Axes, middles: np.ndarray, values: list[list[float]], colour: str) -> None:
+    ax.plot(middles, [np.mean(each) if each else np.nan for each in values], color=colour)
+
+
+def _is(downtime: Downtime, crash: Crash) -> bool:
+    return downtime.service == crash.service and abs(downtime.begin - crash.at) < 1
+
+
+def _name(ax: Axes, t: float, text: str) -> None:
+    ax.text(t, 0.97, f" {text}", transform=ax.get_xaxis_transform(), va="top", fontsize=8.5, color=plots.INK)
