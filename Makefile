@@ -1,6 +1,6 @@
 # Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab teach test check build audit run coverage grade doctor models bench-compression bench-compiler bench-grading release lock clean
+.PHONY: help setup pages lab teach test check build audit run coverage grade doctor models bench-compression bench-compiler bench-grading release slides site lock clean
 unexport PYTHONPATH PYTHONHOME
 
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
@@ -26,6 +26,8 @@ help:
 	@echo "make bench-compiler      mide la unidad 07           measures unit 07: build/bench/compiler.json"
 	@echo "make bench-grading       mide la corrección          measures grading: build/bench/grading.json"
 	@echo "make release   lo que se reparte, en build/release   what is handed out, in build/release"
+	@echo "make slides    las clases, en build/slides           the lectures, in build/slides      [UNIT=02] [QUICK=yes]"
+	@echo "make site      el curso ejecutado, en build/site     the executed course, in build/site [UNIT=02] [QUICK=yes]"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 
 setup:
@@ -37,13 +39,17 @@ setup:
 	  exit 1; } >&2
 	@PYTHONPATH=src "$(PYTHON)" -m mlprod.lab.bootstrap --venv "$(VENV)"
 
+# what slides and site show in a browser comes once, from npm; without a network they say what is missing
+pages: setup
+	@"$(VENV)/bin/python" -m mlprod.lab.page_files
+
 lab: setup
 	@exec $(MLPROD) lab $(if $(PORT),--port $(PORT)) $(if $(filter no,$(BROWSER)),--no-browser)
 
 teach: setup
 	@exec $(MLPROD) lab --teach $(if $(PORT),--port $(PORT)) $(if $(filter no,$(BROWSER)),--no-browser)
 
-test: setup
+test: pages
 	@exec $(MLPROD) test
 
 check: setup
@@ -72,6 +78,9 @@ bench-grading: setup
 
 release: setup
 	@exec $(MLPROD) release
+
+slides site: pages
+	@exec $(MLPROD) $@ $(UNIT) $(if $(QUICK),--quick)
 
 lock:
 	@"$(VENV)/bin/python" -m mlprod.lab.lock

@@ -13,8 +13,9 @@ def _register() -> None:
     from mlprod.authoring import commands as authoring
     from mlprod.grading import commands as grading
     from mlprod.lab import commands as lab
+    from mlprod.publish import commands as publish
 
-    for part in (lab, authoring, grading):
+    for part in (lab, authoring, grading, publish):
         part.register(app)
 
 

@@ -1,0 +1,1 @@
+"""The course for reading away from JupyterLab: slides, a web site, PDF."""

@@ -1,0 +1,33 @@
+"""The commands of mlprod that write the course for reading away from JupyterLab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Units = Annotated[list[str] | None, typer.Argument(metavar="[UNIT]…", help="Como 02; todas si no dices. / Like 02.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="No ejecuta: solo lo que haya. / Executes nothing: with what there is.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this part's commands to `app`."""
+
+    @app.command()
+    def slides(
+        units: Units = None,
+        quick: Quick = False,
+        folder: Annotated[Path | None, typer.Option(help="Sin ella, build/slides. / Folder.")] = None,
+    ) -> None:
+        """Escribe las clases como diapositivas. / Writes the lectures as slides."""
+        from mlprod import course
+        from mlprod.publish import executed
+        from mlprod.publish import slides as writer
+
+        root = course.root()
+        place = folder or root / "build" / "slides"
+        writer.write(executed.lessons(units, root, quick=quick, say=typer.echo), place)
+        typer.echo((place / "index.html").as_posix())

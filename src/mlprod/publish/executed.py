@@ -1,0 +1,89 @@
+"""A lesson with its outputs: the notebook that its source gives now, and what an execution of those cells gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlprod import course
+from mlprod.authoring.model import Source
+from mlprod.authoring.notebooks import render
+from mlprod.authoring.run import EXECUTED, jobs_for, run
+from mlprod.authoring.source import load
+from mlprod.errors import CourseError
+from mlprod.language import LANGUAGES, Language, tr
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+SECONDS = 900  # a limit against what hangs: the longest lesson takes a fifth of it
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """`notebook` is in `lang`, with outputs; `complete` when every cell has those of its present code."""
+
+    source: Source
+    lang: Language
+    notebook: NotebookNode
+    complete: bool
+
+
+def lesson(source: Source, lang: Language, root: Path) -> Lesson:
+    """The lesson with the outputs that build/executed holds for cells of this same code."""
+    import nbformat
+
+    fresh = render(source, lang)
+    path = root / EXECUTED / course.notebook("lessons", source.name, lang, Path())
+    old: list[NotebookNode] = []
+    if path.is_file():
+        old = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    now = [cell for cell in fresh.cells if cell.cell_type == "code"]
+    complete = [cell.source for cell in old] == [cell.source for cell in now] and not any(map(_failed, old))
+    by_source = {cell.source: cell for cell in old if not _failed(cell)}
+    pairs = zip(now, old, strict=True) if complete else ((cell, by_source.get(cell.source)) for cell in now)
+    for cell, executed in pairs:
+        if executed is not None:
+            cell.outputs = [output for output in executed.outputs if not _is_widget(output)]
+            cell.execution_count = executed.execution_count
+    return Lesson(source, lang, fresh, complete)
+
+
+def lessons(units: Sequence[str] | None, root: Path, *, quick: bool, say: Callable[[str], None]) -> list[Lesson]:
+    """The lessons of `units` (all for none) in both languages, executed if need be.
+
+    With `quick` nothing is executed, and cells without a matching execution have no output. Raises CourseError when
+    an execution fails. `say` is told what is being done.
+    """
+    paths = chosen(units, root)
+    found = [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
+    missing = [one for one in found if not one.complete]
+    if quick or not missing:
+        return found
+    names = ", ".join(f"{one.source.name} ({one.lang})" for one in missing)
+    say(tr(es=f"Ejecuto {names}: unos minutos…", en=f"Executing {names}: some minutes…"))
+    for lang in LANGUAGES:
+        jobs = jobs_for([one.source.path for one in missing if one.lang == lang], root, [lang])
+        for outcome in run(jobs, root, timeout=SECONDS):
+            if not outcome.ok:
+                raise CourseError(f"{outcome.job.path.as_posix()}: {outcome.error}\n{outcome.output or ''}")
+    return [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
+
+
+def chosen(units: Sequence[str] | None, root: Path) -> list[Path]:
+    """The sources of the lessons of `units` ("01", "01_data_passing"); raises CourseError for an unknown one."""
+    from mlprod.authoring.build import chosen as sources
+
+    return [path for path in sources(root, units) if path.parent.name == "lessons"]
+
+
+def _is_widget(output: Any) -> bool:
+    """A progress bar or a slider: nothing to see once its kernel is gone."""
+    return WIDGET in output.get("data", {})
+
+
+def _failed(cell: Any) -> bool:
+    return any(output.output_type == "error" for output in cell.outputs)

@@ -1,0 +1,134 @@
+"""The site: no answers, search and twin pages without a network, links that lead somewhere, no barrier."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mlprod.errors import CourseError
+from mlprod.publish import browser as looking
+from mlprod.publish import links, site, stage
+from tests.publish.conftest import UNIT
+
+ANSWERS = ("zanahoria", "berenjena", "pepinilla", "gherkin", "la cola es una pila", "a queue is a stack")
+
+
+@pytest.fixture(scope="module")
+def written(lessons, tiny, fetched, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "site"
+    site.write(lessons, tiny, folder)
+    return folder
+
+
+@pytest.fixture
+def page(browser):
+    asked = []
+    tab = browser.new_page(viewport={"width": 1280, "height": 800})
+    tab.on("request", lambda request: asked.append(request.url))
+    yield tab
+    tab.close()
+    assert not [url for url in asked if url.startswith("http")], "a page that asks the network"
+
+
+def test_no_answer_in_any_page_and_the_scan_sees_one(written, lessons, tiny):
+    text = "".join(path.read_text() for path in written.rglob("*.html"))
+    text += "".join(path.read_text() for path in written.rglob("searchindex.js"))
+    assert [word for word in ANSWERS if word in text] == []
+    assert "The oldest task of" in text, "the exercise itself is there"
+    exercise, _ = site._exercise(tiny / "solutions" / f"{UNIT}.py", tiny)
+    assert site.secrets([exercise], written) == []
+    path = written / "en/exercises" / f"{UNIT}.html"
+    clean = path.read_text()
+    try:
+        path.write_text(
+            clean.replace("</article>", "<pre>    <b>return</b> queue.pop(0)  # zanahoria\n</pre></article>")
+        )
+        assert [message for message in site.secrets([exercise], written) if "zanahoria" in message]
+        path.write_text(clean.replace("</article>", "<p>Because the gherkin waits for its turn.</p></article>"))
+        assert site.secrets([exercise], written)
+    finally:
+        path.write_text(clean)
+
+
+def test_every_link_and_anchor_of_the_pages_leads_somewhere(written):
+    assert links.check_pages(written) == []
+    home = written / "en/index.html"
+    clean = home.read_text()
+    try:
+        home.write_text(
+            clean.replace("</article>", '<a href="nowhere.html">x</a><a href="start.html#no">x</a></article>')
+        )
+        assert len(links.check_pages(written)) == 2
+    finally:
+        home.write_text(clean)
+
+
+def test_languages_titles_and_alternative_texts(written):
+    for path in written.rglob("*.html"):
+        text = path.read_text()
+        lang = path.relative_to(written).parts[0]
+        if lang in ("es", "en"):
+            assert re.search(r"<html[^>]* lang=\"(\w+)\"", text)[1] == lang, path
+        for image in re.findall(r"<img[^>]*>", text):
+            assert re.search(r'alt="[^"]+"', image), f"{path}: {image[:80]}"
+
+
+def test_a_link_to_a_file_that_is_not_in_the_site_is_refused():
+    pages = {"lessons/es/01_a.ipynb": "lessons/01_a.ipynb", "datasets/x/README.md": "data/x.md"}
+    text = "[x](../../datasets/x/README.md#the-end) `[y](../z)` [w](https://example.org)"
+    shown = stage.relinked(text, "lessons/es/01_a.ipynb", pages)
+    assert shown == "[x](../data/x.md#the-end) `[y](../z)` [w](https://example.org)"
+    with pytest.raises(CourseError, match=r"01_a\.ipynb"):
+        stage.relinked("[x](../../src/a.py)", "lessons/es/01_a.ipynb", pages)
+
+
+@pytest.mark.browser
+def test_search_finds_a_lesson_without_a_server(written, page):
+    page.goto((written / "en/search.html").as_uri() + "?q=hummingbird")
+    page.wait_for_selector("ul.search li a")
+    assert f"lessons/{UNIT}.html" in page.locator("ul.search li a").first.get_attribute("href")
+    page.goto((written / "es/search.html").as_uri() + "?q=colas")
+    page.wait_for_selector("ul.search li a")
+
+
+@pytest.mark.browser
+def test_the_language_switch_goes_to_the_twin_at_the_same_section(written, page):
+    page.goto((written / "es/lessons" / f"{UNIT}.html").as_uri())
+    page.locator("h3").first.scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('h3').scrollIntoView()")
+    page.locator("a.twin:visible").first.click()
+    page.wait_for_url(re.compile(rf"/en/lessons/{UNIT}\.html#s-2$"))
+    assert page.locator("h1").first.inner_text().startswith("Small queues")
+    heading = page.locator("h3").first
+    assert heading.inner_text().startswith("Experiment: many rows")
+    assert abs(heading.bounding_box()["y"]) < 400
+
+
+@pytest.mark.browser
+def test_formulas_diagrams_and_keyboard(written, page):
+    page.goto((written / "es/lessons" / f"{UNIT}.html").as_uri())
+    page.wait_for_selector("mjx-container svg")
+    page.wait_for_selector(".diagram svg[role=img]")
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "document.activeElement.closest('.search-button-field, .twin, .bd-links, .nav-item')?.className ?? ''"
+            )
+        )
+    for part in ("search-button", "twin", "nav-item"):
+        assert any(part in name for name in reached), f"Tab does not reach {part}: {reached}"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_barrier(written, browser, scheme):
+    tab = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    for name in ("index", "start", "search", f"lessons/{UNIT}", f"exercises/{UNIT}"):
+        for lang in ("es", "en") if name.startswith("lessons") else ("es",):
+            tab.goto((written / lang / f"{name}.html").as_uri())
+            tab.wait_for_load_state("load")
+            assert not looking.violations(tab), (name, lang)
+    tab.close()
