@@ -64,7 +64,7 @@ def slowdown(before, after):
     return median(after) / median(before)
     ### END SOLUTION
 
-# %% test="slowdown" points=2
+# %% test="slowdown" points=2 objective="0.4"
 from mlprod import checks, tr
 
 before, after = [2.0, 1.0, 3.0], [9.0, 4.0, 6.0]
@@ -114,7 +114,7 @@ for before, after, expected, about in [
     checks.same(slowdown(list(before), list(after)), expected, f"slowdown({before}, {after}), {about}:")
 ### END HIDDEN TESTS
 
-# %% test="slowdown/outlier" points=1
+# %% test="slowdown/outlier" points=1 objective="0.4"
 before, after = [1.0, 1.1, 0.9, 1.0, 1.0], [2.0, 2.1, 1.9, 2.0, 500.0]
 got = checks.number(slowdown(before, after), f"slowdown({before}, {after})")
 assert got < 100, tr(
@@ -135,7 +135,7 @@ checks.same(
 checks.same(got, 2.0, tr(es="Con la medida de 500 entre las demás:", en="With the measurement of 500 among the others:"))
 ### END HIDDEN TESTS
 
-# %% test="slowdown/inputs" points=1
+# %% test="slowdown/inputs" points=1 objective="0.4"
 before, after = [3.0, 1.0, 2.0], [9.0, 3.0, 6.0]
 slowdown(before, after)
 unchanged = before == [3.0, 1.0, 2.0] and after == [9.0, 3.0, 6.0]

@@ -154,7 +154,7 @@ def who_goes_stale(needs, publishes, stopped):
         stale |= reached
     ### END SOLUTION
 
-# %% test="who_needs_what/matrix" points=1 row="1"
+# %% test="who_needs_what/matrix" points=1 row="1" objective="1.1"
 from mlprod import checks
 
 _needs = checks.plain(who_needs_what())
@@ -190,7 +190,7 @@ checks.same(
 )
 ### END HIDDEN TESTS
 
-# %% test="who_needs_what/stale" points=2 row="1"
+# %% test="who_needs_what/stale" points=2 row="1" objective="1.1"
 from mlprod import checks
 
 
@@ -435,7 +435,7 @@ def query_count(period_ms, horizon_ms):
     return -(-horizon_ms // period_ms)
     ### END SOLUTION
 
-# %% test="staleness/age" points=2 row="2"
+# %% test="staleness/age" points=2 row="2" objective="1.2"
 import math
 import time
 
@@ -497,7 +497,7 @@ for _period, _query, _arrivals in [
     _compare_ages(_period, _query, _arrivals, *_simulated(_period, _query, _arrivals))
 ### END HIDDEN TESTS
 
-# %% test="staleness/queries" points=1 row="2"
+# %% test="staleness/queries" points=1 row="2" objective="1.2"
 from mlprod import checks
 
 checks.same(query_count(1000, 60_000), 60, tr(es="query_count(1000, 60_000): una consulta por segundo durante un minuto.", en="query_count(1000, 60_000): one query a second for one minute."))
@@ -719,7 +719,7 @@ class PartnerDrivers:
         return zone in self.answers and now_s - self.answers[zone]["as_of_s"] <= self.max_age_s
         ### END SOLUTION
 
-# %% test="partner_availability/answers" points=2 row="3"
+# %% test="partner_availability/answers" points=2 row="3" objective="1.3"
 from mlprod import checks
 
 
@@ -783,7 +783,7 @@ _other = PartnerDrivers(FakePartner(centre=1), max_age_s=60)
 checks.same(_free(_other, "centre", 0.0), 1, tr(es="Dos objetos PartnerDrivers no comparten memoria.", en="Two PartnerDrivers objects do not share their memory."))
 ### END HIDDEN TESTS
 
-# %% test="partner_availability/refusals" points=2 row="3"
+# %% test="partner_availability/refusals" points=2 row="3" objective="1.3"
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
@@ -1066,7 +1066,7 @@ def slowest(parts):
     return max(parts, key=parts.get)
     ### END SOLUTION
 
-# %% test="where_time_goes/parts" points=2 row="4"
+# %% test="where_time_goes/parts" points=2 row="4" objective="1.4"
 import statistics
 
 from mlprod import checks
@@ -1141,7 +1141,7 @@ checks.same({part: _got.get(part) for part in ("sql", "engine", "file", "lock", 
 assert 3.03 - 1e-6 <= checks.number(_got.get("fsync"), _about) <= 3.032 + 1e-6, tr(es=f"{_about} A fsync le das {_got['fsync']:.4g} ms.", en=f"{_about} You give {_got['fsync']:.4g} ms to fsync.")
 ### END HIDDEN TESTS
 
-# %% test="where_time_goes/slowest" points=1 row="4"
+# %% test="where_time_goes/slowest" points=1 row="4" objective="1.4"
 from mlprod import checks
 
 checks.same(slowest({"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 2.0, "poll": 25.0}), "poll", tr(es="Con sondeos cada 50 ms pesa más la espera.", en="Polling every 50 ms, the wait weighs most."))
@@ -1381,7 +1381,7 @@ def requeue_expired(db, now_s):
     return db.execute(expired, (now_s,)).rowcount
     ### END SOLUTION
 
-# %% test="work_queue/lease" points=1 row="2"
+# %% test="work_queue/lease" points=1 row="2" objective="1.4"
 import contextlib
 import sqlite3
 import tempfile
@@ -1488,7 +1488,7 @@ with _queue_of(2) as _path, contextlib.closing(_connect(_path)) as _db:
     checks.same(_did(claim, _db, "carla", 50, 10), (1, "zone-1"), tr(es="Solo ha vuelto el trabajo cuyo préstamo venció.", en="Only the job whose lease ran out has come back."))
 ### END HIDDEN TESTS
 
-# %% test="work_queue/race" points=2 row="2 4"
+# %% test="work_queue/race" points=2 row="2 4" objective="1.4"
 from mlprod import checks
 
 
@@ -1585,7 +1585,7 @@ while _going_on and _step < 40:
     _step += 1
 ### END HIDDEN TESTS
 
-# %% test="work_queue/crash" points=2 row="4"
+# %% test="work_queue/crash" points=2 row="4" objective="1.4"
 from mlprod import checks
 
 
@@ -1657,7 +1657,7 @@ while _died and _point < 80:
     _point += 1
 ### END HIDDEN TESTS
 
-# %% test="work_queue/processes" points=1 row="4"
+# %% test="work_queue/processes" points=1 row="4" objective="1.4"
 from mlprod import checks
 from mlprod.systems import processes
 
@@ -1971,7 +1971,7 @@ def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0,
     raise BookingFailed(f"{attempts} attempts")
     ### END SOLUTION
 
-# %% test="book_ride/once" points=3 row="5"
+# %% test="book_ride/once" points=3 row="5" objective="1.5"
 import itertools
 import json
 import random
@@ -2082,7 +2082,7 @@ checks.same(
 )
 ### END HIDDEN TESTS
 
-# %% test="book_ride/limits" points=2 row="5"
+# %% test="book_ride/limits" points=2 row="5" objective="1.5"
 from mlprod import checks
 
 _server = BookingServer(400)
@@ -2106,7 +2106,7 @@ for _word in (503, "refused", "lost"):
         checks.same(_server.requests, _attempts, tr(es=f"Peticiones con attempts={_attempts} y siempre {_word}: los reintentos tienen fin.", en=f"Requests with attempts={_attempts} and always {_word}: retries have an end."))
 ### END HIDDEN TESTS
 
-# %% test="book_ride/backoff" points=1 row="5"
+# %% test="book_ride/backoff" points=1 row="5" objective="1.5"
 from mlprod import checks
 
 _server = BookingServer(503, 503, 503, "ok")
@@ -2427,7 +2427,7 @@ def p99_ms(samples_ms, parallel):
     return np.percentile(total_ms, 99)
     ### END SOLUTION
 
-# %% test="blow_up/formulas" points=2 row="6"
+# %% test="blow_up/formulas" points=2 row="6" objective="1.6"
 from mlprod import checks
 
 checks.same([links(1), links(2), links(4)], [0, 1, 6], tr(es="Enlaces entre 1, 2 y 4 servicios: uno por pareja, y ningún servicio se enlaza consigo mismo.", en="Links between 1, 2 and 4 services: one per pair, and no service is linked to itself."))
@@ -2467,7 +2467,7 @@ for _q, _n in [(0.01, 100), (0.001, 30), (0.2, 8)]:
 checks.same([availability(1.0, 50), availability(0.5, 1), any_slow(0.0, 50)], [1.0, 0.5, 0.0], tr(es="Casos extremos.", en="Extreme cases."))
 ### END HIDDEN TESTS
 
-# %% test="blow_up/latency" points=2 row="6"
+# %% test="blow_up/latency" points=2 row="6" objective="1.6"
 import numpy as np
 
 from mlprod import checks
@@ -2707,7 +2707,7 @@ def price_handler(state, update):
     return state, {"zone": zone, "price": fare(state["demand", zone][1], state["drivers", zone][1])}
     ### END SOLUTION
 
-# %% test="price_handler/pure" points=2 row="1"
+# %% test="price_handler/pure" points=2 row="1" objective="1.7"
 from mlprod import checks
 
 
@@ -2774,7 +2774,7 @@ _used = sorted(_names(price_handler.__code__) & _transports) if hasattr(price_ha
 assert not _used, tr(es=f"El cálculo usa {_used}: eso es del transporte.", en=f"The calculation uses {_used}: that belongs to the transport.")
 ### END HIDDEN TESTS
 
-# %% test="price_handler/broker" points=2 row="1 7"
+# %% test="price_handler/broker" points=2 row="1 7" objective="1.7"
 import random
 
 from mlprod import checks
@@ -2989,7 +2989,7 @@ def from_message(message, state, handler, publish):
     return state
     ### END SOLUTION
 
-# %% test="adapters/translate" points=1 row="7"
+# %% test="adapters/translate" points=1 row="7" objective="1.7"
 import contextlib
 import json
 import sqlite3
@@ -3068,7 +3068,7 @@ checks.same(_outbox.sent, [("prices", each["zone"], {"zone": each["zone"], "pric
 checks.same((_spy.seen, _state), (_many, 40), tr(es="from_message: cada mensaje, una vez al cálculo, con el estado que toca.", en="from_message: each message, once to the calculation, with the right state."))
 ### END HIDDEN TESTS
 
-# %% test="adapters/same_day" points=1 row="1 7"
+# %% test="adapters/same_day" points=1 row="1 7" objective="1.7"
 import random
 
 from mlprod import checks
@@ -3292,7 +3292,7 @@ class Topic:
         return records
         ### END SOLUTION
 
-# %% test="fan_out/readers" points=2 row="8"
+# %% test="fan_out/readers" points=2 row="8" objective="1.8"
 from mlprod import checks
 
 _topic = Topic()
@@ -3327,7 +3327,7 @@ checks.same(_read["drivers"], _all, tr(es="Lo que ha leído drivers, a trozos y 
 checks.same(_read["pricing"], _all[: len(_read["pricing"])], tr(es="Lo que ha leído pricing: sin huecos ni repeticiones.", en="What pricing has read: neither gaps nor repetitions."))
 ### END HIDDEN TESTS
 
-# %% test="fan_out/newcomer" points=1 row="7 8"
+# %% test="fan_out/newcomer" points=1 row="7 8" objective="1.8"
 from mlprod import checks
 
 _topic = Topic()

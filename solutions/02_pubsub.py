@@ -147,7 +147,7 @@ def publish(config, topic, predictions):
     return failed
     ### END SOLUTION
 
-# %% test="publish/arrive" points=2 row="9"
+# %% test="publish/arrive" points=2 row="9" objective="2.1"
 import secrets
 import time
 
@@ -263,7 +263,7 @@ checks.same(_undelivered(_got), set(), tr(es="Publicado desde un proceso que ter
 checks.same(_undelivered(publish(cluster.config(), _topic, [])), set(), tr(es="No había nada que publicar.", en="There was nothing to publish."))
 ### END HIDDEN TESTS
 
-# %% test="publish/failures" points=2 row="9"
+# %% test="publish/failures" points=2 row="9" objective="2.1"
 _topic = _new_topic()
 cluster.broker_down(1)
 try:
@@ -347,7 +347,7 @@ if len(_there) >= 15:
     )
 ### END HIDDEN TESTS
 
-# %% test="publish/full_queue" points=1 row="9"
+# %% test="publish/full_queue" points=1 row="9" objective="2.1"
 _topic = _new_topic()
 try:
     with checks.ends(
@@ -651,7 +651,7 @@ def earnings(db):
     return dict(db.execute("SELECT driver, SUM(eur) FROM rides GROUP BY driver"))
     ### END SOLUTION
 
-# %% test="earnings/once" points=1 row="11"
+# %% test="earnings/once" points=1 row="11" objective="2.4"
 import contextlib
 import pickle
 import secrets
@@ -787,7 +787,7 @@ with _Sink() as _sink:
     checks.same(_topic.lag(), 0, tr(es="Mensajes sin confirmar al final, repetidos incluidos.", en="Messages without a commit at the end, repetitions included."))
     ### END HIDDEN TESTS
 
-# %% test="earnings/lost" points=2 row="11"
+# %% test="earnings/lost" points=2 row="11" objective="2.4"
 _steps, _first = _first_message_steps()
 for _step in _first:
     _found, _, _ = _story(_RIDES, [_step])
@@ -808,7 +808,7 @@ for _crashes in [[step] for step in range(1, len(_steps) + 1)] + [[step, 5, 3] f
     )
 ### END HIDDEN TESTS
 
-# %% test="earnings/duplicated" points=2 row="11"
+# %% test="earnings/duplicated" points=2 row="11" objective="2.5"
 _steps, _first = _first_message_steps()
 for _step in _first:
     _found, _, _ = _story(_RIDES, [_step])
@@ -838,7 +838,7 @@ for _crashes in [[step] for step in range(1, len(_steps) + 1)] + [[step, 5, 3] f
     )
 ### END HIDDEN TESTS
 
-# %% test="earnings/killed" points=2 row="11"
+# %% test="earnings/killed" points=2 row="11" objective="2.5"
 from mlprod.systems import processes
 
 
@@ -1227,7 +1227,7 @@ def partitions_needed(events_per_s, consumer_per_s):
     return math.ceil(events_per_s / consumer_per_s)
     ### END SOLUTION
 
-# %% test="message_key/order" points=2 row="10"
+# %% test="message_key/order" points=2 row="10" objective="2.2"
 import random
 import secrets
 import time
@@ -1330,7 +1330,7 @@ _found = _history(_happened, _received)
 assert _found.ok, tr(es=f"En Kafka, con cuatro particiones leídas de la última a la primera.\n{_found}", en=f"On Kafka, with four partitions read from the last to the first.\n{_found}")
 ### END HIDDEN TESTS
 
-# %% test="message_key/stable" points=1 row="10"
+# %% test="message_key/stable" points=1 row="10" objective="2.2"
 import os
 import subprocess
 import sys
@@ -1376,7 +1376,7 @@ for _seed in (1, 2):
     )
 ### END HIDDEN TESTS
 
-# %% test="message_key/parallel" points=1 row="10"
+# %% test="message_key/parallel" points=1 row="10" objective="2.3"
 def _check_needed(arriving, each):
     got = checks.number(partitions_needed(arriving, each), tr(es="partitions_needed devuelve un número.", en="partitions_needed returns a number."))
     assert got * each >= arriving, tr(
@@ -1591,7 +1591,7 @@ def _invoices():
     return kombu.Queue("invoices", kombu.Exchange("invoices", type="direct"), routing_key="invoices")
     ### END SOLUTION
 
-# %% test="publish_job/once" points=1 row="12"
+# %% test="publish_job/once" points=1 row="12" objective="2.8"
 import pickle
 
 from mlprod import checks
@@ -1650,7 +1650,7 @@ _seen = _shift([], {"ana": 1})
 checks.same(dict(_seen.tries), {}, tr(es="Sin trabajos no se hace nada.", en="Without jobs nothing is done."))
 ### END HIDDEN TESTS
 
-# %% test="publish_job/slow" points=1 row="12"
+# %% test="publish_job/slow" points=1 row="12" objective="2.8"
 _seen = _shift(_jobs, {"ana": 1, "luis": 1, "eva": 30})
 if _seen.waited:
     _case = _seen.waited[0]
@@ -1674,7 +1674,7 @@ for _pace in ({"ana": 1, "luis": 40}, {"ana": 3, "luis": 2, "eva": 17, "juan": 1
     _check_all_done(_seen, _many, tr(es=f"Segundos por trabajo: {_pace}.", en=f"Seconds a job: {_pace}."))
 ### END HIDDEN TESTS
 
-# %% test="publish_job/poison" points=2 row="12"
+# %% test="publish_job/poison" points=2 row="12" objective="2.8"
 _seen = _shift(_jobs, {"ana": 1, "luis": 2}, failures={"j3": math.inf})
 assert not _seen.fallen, tr(
     es=f"j3 no se puede hacer, y el fallo ha tumbado a {sorted(_seen.fallen)}: quien no lo atrapa muere, y el mensaje vuelve a la cola a por el siguiente.",
@@ -1699,7 +1699,7 @@ _check_all_done(_seen, ["j2"], tr(es="Un solo trabajador; j1 no se puede hacer."
 checks.same([_seen.tries["j1"], len(_seen.dead)], [3, 1], tr(es="Un solo trabajador: intentos de j1 y mensajes fallidos.", en="A single worker: tries of j1 and dead letters."))
 ### END HIDDEN TESTS
 
-# %% test="publish_job/crash" points=2 row="12"
+# %% test="publish_job/crash" points=2 row="12" objective="2.8"
 _five = _jobs[:5]
 _one_fails = {"j2": math.inf}
 _steps = _shift(_five, {"ana": 1, "luis": 1}, failures=_one_fails).steps
@@ -2071,7 +2071,7 @@ class MiniLog:
         self.start += excess
         ### END SOLUTION
 
-# %% test="mini_log/read" points=1 row="11"
+# %% test="mini_log/read" points=1 row="11" objective="2.6"
 import random
 
 from mlprod import checks
@@ -2207,7 +2207,7 @@ except AttributeError:
 checks.same(_one.read(0, 10), [(0, "a")], tr(es="Quien recibe la lista la vacía: en el registro no cambia nada.", en="Whoever gets the list empties it: nothing changes in the log."))
 ### END HIDDEN TESTS
 
-# %% test="mini_log/groups" points=2 row="12"
+# %% test="mini_log/groups" points=2 row="12" objective="2.3"
 _check_example(
     (("append", "a"), 0), (("fetch", "prices", 5), [(0, "a")]), (("fetch", "prices", 5), [(0, "a")]), (("commit", "prices", 1), None), (("fetch", "prices", 5), []),
     (("commit", "prices", 0), None), (("fetch", "prices", 5), [(0, "a")]),
@@ -2223,7 +2223,7 @@ for _seed in range(400):
     _check_sequence(_at_random(["append", "append", "fetch", "commit", "lag", "read"], _seed))
 ### END HIDDEN TESTS
 
-# %% test="mini_log/retention" points=2 row="11"
+# %% test="mini_log/retention" points=2 row="11" objective="2.6"
 _check_example(
     (("append", "a"), 0), (("append", "b"), 1), (("retain", 1), None), (("read", 0, 10), [(1, "b")]), (("append", "c"), 2), (("read", 2, 10), [(2, "c")]),
 )
@@ -2623,7 +2623,7 @@ def supported():
     return {"A", "C", "E"}
     ### END SOLUTION
 
-# %% test="suitable/rule" points=1 row="12"
+# %% test="suitable/rule" points=1 row="12" objective="2.8"
 from mlprod import checks
 
 checks.same(suitable({"answer_now"}), {"service"}, tr(es="Quien envía no puede seguir sin el resultado.", en="The sender cannot go on without the result."))
@@ -2660,7 +2660,7 @@ for _size in range(8):
         checks.same(suitable(set(_needs)), _want, tr(es=f"Transportes que cubren a la vez {list(_needs)}.", en=f"Transports that cover all of {list(_needs)}."))
 ### END HIDDEN TESTS
 
-# %% test="suitable/cases" points=2 row="12"
+# %% test="suitable/cases" points=2 row="12" objective="2.8"
 _got = checks.plain(choices())
 assert isinstance(_got, dict), tr(es="choices() devuelve un diccionario.", en="choices() returns a dict.")
 checks.same(set(_got), set(range(1, 11)), tr(es="Los casos van del 1 al 10.", en="The cases go from 1 to 10."))
@@ -2681,7 +2681,7 @@ assert not _bad, tr(
 )
 ### END HIDDEN TESTS
 
-# %% test="suitable/numbers" points=1 row="12"
+# %% test="suitable/numbers" points=1 row="12" objective="2.3"
 checks.same(catch_up_s(10, 0.1, 2, 60), 60.0, tr(es="Llegan 10/s, dos trabajadores hacen 20/s entre los dos; en 60 s de parada se juntan 600, y siguen llegando.", en="10/s arrive, two workers do 20/s between them; in an outage of 60 s, 600 pile up, and they go on arriving."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
@@ -2701,7 +2701,7 @@ for _workers, _partitions in [(5, None), (4, None), (50, 5), (50, 2)]:
     )
 ### END HIDDEN TESTS
 
-# %% test="suitable/evidence" points=2 row="13"
+# %% test="suitable/evidence" points=2 row="13" objective="2.9"
 _letters = checks.plain(supported())
 assert isinstance(_letters, (set, list)), tr(es=f'supported() devuelve un conjunto de letras, como {{"X", "Y"}}; has devuelto {_letters!r}.', en=f'supported() returns a set of letters, like {{"X", "Y"}}; you returned {_letters!r}.')
 _letters = {str(letter) for letter in _letters}

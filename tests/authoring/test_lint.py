@@ -94,6 +94,7 @@ SPOILT = [
     ("start", "exercise", [("from mlprod import checks, start, tr", "from mlprod import checks, start")], None),
     ("row-unknown", "lesson", [("# %%\nrandom.seed", '# %% row="2-4"\nrandom.seed')], 'row="2-4"'),
     ("objective-unknown", "exercise", [('points=1 objective="3.1"', 'points=1 objective="3.10"')], "3.10"),
+    ("objective-missing", "exercise", [('points=1 objective="3.1"', "points=1")], "points=1"),
     (
         "objective-unknown",
         "lesson",

@@ -13,6 +13,9 @@ from mlprod.authoring.navigation import counterpart as counterpart_path
 from mlprod.authoring.problems import SourceError, shown
 from mlprod.language import LANGUAGES, tr
 
+OBJECTIVE = re.compile(r"\*\*\(\d+\.\d+\)\*\*")
+""""**(3.1)** …", as a lesson's opening lists what it promises."""
+
 
 def title(source: Source, course: Course) -> Iterator[SourceError]:
     """The first cell is prose that begins with the title of the front matter (rule title)."""
@@ -108,12 +111,24 @@ def rows_exist(source: Source, course: Course) -> Iterator[SourceError]:
 
 
 def objectives_exist(source: Source, course: Course) -> Iterator[SourceError]:
-    """What a test or essay says it grades is an objective of the lesson (rule objective-unknown)."""
+    """Each test says which objective of the lesson it grades (rule objective-missing), where the lesson has any with an
+    id: mastery is counted by them. What a test or essay says is one of them (rule objective-unknown).
+    """
     lesson = course.source("lessons", source.name)
     if lesson is None:
         return
     prose = "\n".join(pair["en"].source for pair in texts(lesson))
     for cell in source.cells:
+        if isinstance(cell, Test) and cell.objective is None and OBJECTIVE.search(prose):
+            yield SourceError(
+                source.path,
+                cell.line,
+                "objective-missing",
+                tr(
+                    es=f'¿qué objetivo de {shown(lesson.path)} corrige? objective="N.M"',
+                    en=f'which objective of {shown(lesson.path)} does it grade? objective="N.M"',
+                ),
+            )
         if isinstance(cell, Test | Essay) and cell.objective is not None:
             wanted = str(cell.objective)
             if not re.search(rf"(?<![\w.]){re.escape(wanted)}(?![\w]|\.\d)", prose):
