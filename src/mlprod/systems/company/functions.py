@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
+from mlprod.errors import CourseError
+from mlprod.language import tr
 from mlprod.systems.city import Event
 from mlprod.systems.company.market import WINDOW_S, best_price
 
@@ -18,6 +20,7 @@ State = dict[str, Any]
 Verdict = Literal["promote", "rollback", "wait"]
 LEVELS = {"supply": "drivers", "demand": "waiting", "rain": "rain"}  # kind of event -> feature that it sets
 FIRM_S = 1.0  # a price computed from data older than this may not be promised as firm: it is an estimate
+USUAL = 0.65  # price / willingness that earns most when nothing is known of riders and drivers
 MIN_QUOTES = 30  # of each version, before its earnings say anything
 
 
@@ -99,6 +102,35 @@ def promote(canary: dict[str, float], stable: dict[str, float]) -> Verdict:
     if difference < -2 * error:
         return "rollback"
     return "promote" if difference - 2 * error > -0.1 * stable["mean"] else "wait"
+
+
+def checked_offer(offer: Any) -> Offer | None:
+    """What a `fallback` returned, as an Offer; None where it offered nothing. Raises CourseError for anything else."""
+    if offer is None:
+        return None
+    try:
+        price, estimate = offer
+        if math.isfinite(price) and price >= 0:
+            return Offer(float(price), bool(estimate))
+    except (TypeError, ValueError):
+        pass
+    raise _impossible("fallback", offer)
+
+
+def checked_verdict(verdict: Any) -> Verdict:
+    """What a `promote` returned. Raises CourseError when it is no verdict."""
+    if not isinstance(verdict, str) or verdict not in get_args(Verdict):
+        raise _impossible("promote", verdict)
+    return verdict
+
+
+def _impossible(name: str, value: object) -> CourseError:
+    return CourseError(
+        tr(
+            es=f"{name} ha devuelto {value!r}, que no es ninguna de las respuestas posibles.",
+            en=f"{name} returned {value!r}, which is none of the possible answers.",
+        )
+    )
 
 
 @dataclass(frozen=True)

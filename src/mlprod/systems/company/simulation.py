@@ -12,20 +12,27 @@ import itertools
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from mlprod.errors import CourseError
-from mlprod.language import tr
 from mlprod.systems.company.accounts import Accounts, Answer, Score
 from mlprod.systems.company.design import COSTS, Costs, Design
-from mlprod.systems.company.functions import FUNCTIONS, Features, Functions, Offer, features, initial
+from mlprod.systems.company.functions import (
+    FUNCTIONS,
+    USUAL,
+    Functions,
+    checked_offer,
+    checked_verdict,
+    features,
+    initial,
+)
 from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import Version, model
+from mlprod.systems.company.parts import FeatureService, Releases, View
 from mlprod.systems.company.scenario import Scenario
 
-USUAL = 0.65  # price / willingness that earns most when nothing is known of riders and drivers
 TICK_S = 1.0  # `promote` is asked so often
+
+_checked = checked_offer  # the live phones check offers, too
 
 __all__ = ["TICK_S", "USUAL", "Score", "simulate"]
 
@@ -37,86 +44,15 @@ def simulate(design: Design, scenario: Scenario, functions: Functions = FUNCTION
     return run.accounts.score(design, scenario.name, tuple(run.release.verdicts))
 
 
-@dataclass(frozen=True)
-class _View:
-    """Features of a zone as somebody knows them, and the event time of the newest thing that they know."""
-
-    features: Features
-    as_of: float
-
-
-class _FeatureService:
-    """Folds the log into one state per zone; a snapshot and an offset survive a crash."""
-
-    def __init__(self, design: Design, functions: Functions):
-        self.design, self.update = design, functions.update
-        self.log: list[Event] = []
-        self.states, self.offset = [initial() for _ in range(ZONES)], 0
-        self.saved, self.committed = list(self.states), 0
-        self.frozen: list[_View] | None = None  # what is published, where it is not the state as it is now
-        if design.features == "batch":
-            self.freeze(0.0)
-        self.up = True
-
-    def consume(self) -> None:
-        """Fold what the log has that was not read yet."""
-        for event in self.log[self.offset :]:
-            self.states[event.zone] = self.update(self.states[event.zone], event)
-        self.offset = len(self.log)
-
-    def save(self) -> None:
-        self.saved, self.committed = list(self.states), self.offset
-
-    def crash(self, t: float) -> None:
-        if self.design.features == "stream":
-            self.freeze(t)
-        self.up = False
-
-    def restart(self) -> None:
-        """Go on from the snapshot. Offsets that were committed before are not read again, whatever became of them."""
-        resume = self.offset if self.design.commit == "before" else self.committed
-        self.states, self.offset, self.up = list(self.saved), resume, True
-        if self.design.features == "stream":
-            self.frozen = None
-            self.consume()
-
-    def freeze(self, t: float) -> None:
-        """What is published from now on, until something newer is."""
-        now = t if self.design.features == "batch" else None
-        self.frozen = [_View(features(s, t), s["newest"] if now is None else now) for s in self.states]
-
-    def view(self, zone: int, t: float) -> _View:
-        if self.frozen is not None:
-            return self.frozen[zone]
-        return _View(features(self.states[zone], t), self.states[zone]["newest"])
-
-
-@dataclass
-class _Release:
-    """Which version prices a quote, and what each version has earned since the new one came."""
-
-    stable: Version = "first"
-    canary: Version | None = None
-    earned: dict[str, list[float]] = field(default_factory=lambda: {"canary": [], "stable": []})
-    verdicts: list[tuple[float, str]] = field(default_factory=list)
-
-    def metrics(self, group: str) -> dict[str, float]:
-        values = self.earned[group]
-        n = len(values)
-        mean = math.fsum(values) / n if n else 0.0
-        std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
-        return {"quotes": n, "mean": mean, "std": std}
-
-
 class _Run:
     def __init__(self, design: Design, scenario: Scenario, functions: Functions, costs: Costs):
         self.design, self.scenario, self.functions, self.costs = design, scenario, functions, costs
         self.market = scenario.market()
         self.accounts = Accounts(self.market, costs)
-        self.service = _FeatureService(design, functions)
-        self.release = _Release()
-        self.cache = [_View(features(initial(), 0), 0)] * ZONES
-        self.table: list[_View] = list(self.cache)
+        self.service = FeatureService(design, functions)
+        self.release = Releases()
+        self.cache = [View(features(initial(), 0), 0)] * ZONES
+        self.table: list[View] = list(self.cache)
         self.free_at = 0.0
         self._heap: list[tuple[float, int, Callable, tuple]] = []
         self._order = itertools.count()
@@ -204,9 +140,9 @@ class _Run:
         self.release.stable = "first"
 
     def decide(self, t: float) -> None:
-        verdict = self.functions.promote(self.release.metrics("canary"), self.release.metrics("stable"))
-        if verdict not in ("promote", "rollback", "wait"):
-            raise _impossible("promote", verdict)
+        verdict = checked_verdict(
+            self.functions.promote(self.release.metrics("canary"), self.release.metrics("stable"))
+        )
         self.release.verdicts.append((t, verdict))
         if verdict == "promote":
             self.promoted(t, self.release.canary)
@@ -283,7 +219,7 @@ class _Run:
         view = self.cache[quote.zone]
         _, _, rain, pressure = view.features
         most = model("small", version)(Ride(quote.zone, KM[quote.level], self.market.hour, rain, pressure))
-        offer = _checked(self.functions.fallback(view.features, t - view.as_of, most, USUAL))
+        offer = checked_offer(self.functions.fallback(view.features, t - view.as_of, most, USUAL))
         if offer is None or t - quote.t > self.costs.patience_s:
             self.answered(Answer(quote, t, "unanswered"))
         else:
@@ -315,24 +251,3 @@ class _Run:
             prices = ZONES * (design.head if design.prediction == "hybrid" else 60)
             each = self.costs.batch_discount * self.costs.predict_eur(design.model)
             self.accounts.pay(each * prices * math.ceil(seconds / design.ttl_s))
-
-
-def _checked(offer: Any) -> Offer | None:
-    if offer is None:
-        return None
-    try:
-        price, estimate = offer
-        if math.isfinite(price) and price >= 0:
-            return Offer(float(price), bool(estimate))
-    except (TypeError, ValueError):
-        pass
-    raise _impossible("fallback", offer)
-
-
-def _impossible(name: str, value: object) -> CourseError:
-    return CourseError(
-        tr(
-            es=f"{name} ha devuelto {value!r}, que no es ninguna de las respuestas posibles.",
-            en=f"{name} returned {value!r}, which is none of the possible answers.",
-        )
-    )
