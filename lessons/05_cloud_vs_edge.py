@@ -182,9 +182,11 @@ times_slower_in_the_browser = None
 
 # %% slide="fragment"
 SLOWDOWN = 8
-# es: un procesador ocho veces más lento, emulado: tras cada inferencia, espera
-# en: a processor eight times slower, emulated: after each inference it waits
-slow_device = device.LimitedModel("main", slowdown=SLOWDOWN)
+# es: un procesador ocho veces más lento, emulado: otro proceso, en un solo núcleo, que espera tras cada inferencia
+# en: a processor eight times slower, emulated: another process, on a single core, that waits after each inference
+slow_device = open_until_the_end.enter_context(
+    processes.start(device.limited_service, slowdown=SLOWDOWN)
+)
 page = open_until_the_end.enter_context(device.open_page(lang=LANG))
 
 
@@ -200,13 +202,21 @@ def time_of(model, texts):
     return times
 
 
+def time_of_slow_device(texts):
+    """The same in the slow process, which times itself: what it takes to ask it does not count."""
+    with services.http_client(slow_device.address) as client:
+        for text in texts:
+            device.ask_cloud(client, text, LANG)
+        return [device.ask_cloud(client, text, LANG)[1] for text in texts]
+
+
 in_browser = page.measure(keystrokes, texts=typed)
 device_times = {
     tr(es="servidor (Python, nativo)", en="server (Python, native)"): time_of(main_model, typed),
     tr(
         es="dispositivo lento (emulado)",
         en="slow device (emulated)",
-    ): time_of(slow_device, typed),
+    ): time_of_slow_device(typed),
 }
 if in_browser:
     device_times[tr(es="navegador (WebAssembly)", en="browser (WebAssembly)")] = in_browser.device
@@ -253,12 +263,12 @@ device_name, at_the_edge = list(device_times.items())[-1]
 
 # %% [markdown] lang="es" row="33" slide="subslide"
 # Cuenta de qué se compone cada cifra: las dos incluyen partir el texto en palabras, la inferencia y ordenar las candidatas, así que comparan dos programas enteros y no solo dos maneras de ejecutar la red. El navegador es un entorno de verdad, con su arranque, que se paga una vez; pero corre sobre **tu** procesador: en un móvil barato tardaría varias veces más.
-# El «dispositivo lento» es tu procesador con pausas: tras cada inferencia espera siete veces la CPU que ha gastado. La última columna dice cuántas veces más lento sale de verdad.
+# El «dispositivo lento» es otro proceso de tu máquina, con la CPU limitada: tras cada inferencia espera siete veces la que ha gastado. La última columna dice cuántas veces más lento sale de verdad.
 #
 # Escribe tú en la página: cada pulsación pregunta al modelo de tu navegador y, además, a la nube, a través de una red 4G simulada. Fíjate en cuál de las dos respuestas llega antes de que pulses la letra siguiente.
 # %% [markdown] lang="en" row="33" slide="subslide"
 # Mind what each figure contains: both include splitting the text into words, the inference, and ranking the candidates, so they compare two whole programs and not just two ways of running the network. The browser is a real environment, with a start-up that is paid once; but it runs on **your** processor: on a cheap phone it would take several times as long.
-# The "slow device" is your processor with pauses: after each inference it waits for seven times the CPU that it has used. The last column says how many times slower it really comes out.
+# The "slow device" is another process of your machine, with limited CPU: after each inference it waits for seven times what it has used. The last column says how many times slower it really comes out.
 #
 # Type in the page yourself: each keystroke asks the model in your browser and also the cloud, over a simulated 4G network. Watch which of the two answers arrives before you press the next letter.
 
@@ -304,11 +314,11 @@ tables.show(
 )
 
 # %% [markdown] lang="es" row="35" slide="subslide"
-# Hacemos pasar las mismas pulsaciones por cada red y separamos tres partes: la **inferencia** (la mide el servidor), los **programas** (HTTP, JSON y Python a los dos lados, y el propio emulador: lo que se tarda por un enlace que no retrasa nada) y la **red** (el resto).
+# Hacemos pasar las mismas pulsaciones por cada red y separamos tres partes: la **inferencia** (la mide el servidor), los **programas** (HTTP, JSON y Python a los dos lados, y el propio emulador: lo que se tarda por un enlace que no retrasa nada) y la **red** (el resto). Mientras, otro teclado viaja en tren: una 4G con túneles que la cortan (supuestos; para no esperar, el tren va cuatro veces más deprisa).
 #
 # **Predice:** con 4G, ¿qué porcentaje de la espera es inferencia?
 # %% [markdown] lang="en" row="35" slide="subslide"
-# We send the same keystrokes over each network and tell three parts apart: the **inference** (the server measures it), the **software** (HTTP, JSON and Python on both sides, and the emulator itself: what it takes over a link that delays nothing) and the **network** (the rest).
+# We send the same keystrokes over each network and tell three parts apart: the **inference** (the server measures it), the **software** (HTTP, JSON and Python on both sides, and the emulator itself: what it takes over a link that delays nothing) and the **network** (the rest). Meanwhile another keyboard travels by train: a 4G with tunnels that cut it (assumed; so as not to wait, the train goes four times as fast).
 #
 # **Predict:** on 4G, which percentage of the wait is inference?
 
@@ -326,22 +336,40 @@ def keystrokes_over(address, texts):
         return [ask(client, text)[1:] for text in texts]
 
 
+def keystrokes_on_a_train(address, texts, every_s=0.15):
+    """A text each `every_s` seconds, with a network or without: seconds in all, infinite where no answer came."""
+    times = []
+    with services.http_client(address, timeout=2) as client:
+        for text in texts:
+            begin, total = monotonic(), math.inf
+            with suppress(httpx.TransportError):
+                total = ask(client, text)[2]
+            times.append(total)
+            sleep(max(0.0, begin + every_s - monotonic()))
+    return times
+
+
+rails = network.PROFILES["train"]
+rails = rails.with_outages(tuple((begin / 4, end / 4) for begin, end in rails.outages))
 # es: primero en caliente y por un enlace sin retraso: lo que cuesta todo lo que no es red
 # en: first warm, and over a link without delay: what everything costs that is not network
 keystrokes_over(cloud.address, typed)
 with network.link(cloud.address) as link:
     measured = {"": keystrokes_over(link.address, typed)}
-for name, profile in tqdm(PROFILES.items(), desc=tr(es="redes", en="networks"), leave=False):
-    # es: en las lentas, varios teclados a la vez, para no esperar tanto: casi todo es esperar
-    # en: on the slow ones several keyboards at once, so as not to wait as long: nearly all of it is waiting
-    at_once = 1 + (profile.rtt_ms > 20) + 2 * (profile.rtt_ms > 200)
-    with (
-        network.link(cloud.address, profile, seed=5) as link,
-        ThreadPoolExecutor(at_once) as keyboards,
-    ):
-        shares = [typed[start::at_once] for start in range(at_once)]
-        answers = keyboards.map(keystrokes_over, [link.address] * at_once, shares)
-        measured[name] = [each for answer in answers for each in answer]
+with network.link(cloud.address, rails, seed=6) as train, ThreadPoolExecutor(1) as passenger:
+    journey = passenger.submit(keystrokes_on_a_train, train.address, (typed + typed)[:60])
+    for name, profile in tqdm(PROFILES.items(), desc=tr(es="redes", en="networks"), leave=False):
+        # es: en las lentas, varios teclados a la vez, para no esperar tanto: casi todo es esperar
+        # en: on the slow ones several keyboards at once, so as not to wait as long: nearly all of it is waiting
+        at_once = 1 + (profile.rtt_ms > 20) + 2 * (profile.rtt_ms > 200)
+        with (
+            network.link(cloud.address, profile, seed=5) as link,
+            ThreadPoolExecutor(at_once) as keyboards,
+        ):
+            shares = [typed[start::at_once] for start in range(at_once)]
+            answers = keyboards.map(keystrokes_over, [link.address] * at_once, shares)
+            measured[name] = [each for answer in answers for each in answer]
+    on_the_train = journey.result()
 
 software = statistics.median(total - inference for inference, total in measured[""])
 parts = {}
@@ -445,11 +473,16 @@ def within(times):
 
 
 rows, gains = [], {}
-for name in PROFILES:
-    totals = [total for _, total in measured[name]]
+totals_of = {name: [total for _, total in measured[name]] for name in PROFILES}
+totals_of["train"] = on_the_train
+LABELS["train"] = tr(es="4G en un tren", en="4G on a train")
+for name, totals in totals_of.items():
     chance = random.Random(35)
-    only_network = [PROFILES[name].draw_rtt(chance) / 1000 for _ in range(5000)]
-    gains[name] = within(only_network) - within(totals)
+    only_network = [network.PROFILES[name].draw_rtt(chance) / 1000 for _ in range(5000)]
+    # es: dentro de un túnel tampoco contesta la nube infinitamente rápida
+    # en: inside a tunnel the infinitely fast cloud does not answer either
+    fastest = within(only_network) * float(np.isfinite(totals).mean())
+    gains[name] = fastest - within(totals)
     # es: cada ida y vuelta contra cada sugerencia del dispositivo: ¿quién llega antes?
     # en: each round trip against each suggestion of the device: who comes first?
     edge_first = np.mean(np.array(at_the_edge)[:, None] < np.array(totals)[None, :])
@@ -457,9 +490,7 @@ for name in PROFILES:
         {
             tr(es="red", en="network"): LABELS[name],
             tr(es="nube: en plazo (%)", en="cloud: in time (%)"): within(totals),
-            tr(es="nube infinitamente rápida (%)", en="infinitely fast cloud (%)"): within(
-                only_network
-            ),
+            tr(es="nube infinitamente rápida (%)", en="infinitely fast cloud (%)"): fastest,
             tr(es="dispositivo (%)", en="device (%)"): within(at_the_edge),
             tr(es="gana el dispositivo (%)", en="the device wins (%)"): 100 * float(edge_first),
         }
@@ -515,7 +546,7 @@ plots.show(
 )
 
 # %% [markdown] lang="es" row="35" slide="subslide"
-# Con 3G ninguna nube llega a tiempo: la ida y vuelta mínima ya es el triple del presupuesto. Con 4G llegan o no según la suerte de cada ida y vuelta: **la parte que puedes acelerar es la pequeña**, y ni una nube de tiempo cero las salva todas. Con fibra o en una red local la nube llega después, pero **a tiempo**: ahí la velocidad no basta para preferir el borde, y deciden otras cosas.
+# Con 3G ninguna nube llega a tiempo: la ida y vuelta mínima ya es el triple del presupuesto. Con 4G llegan o no según la suerte de cada ida y vuelta: **la parte que puedes acelerar es la pequeña**, y ni una nube de tiempo cero las salva todas. En el tren se pierden además las que caen en un túnel, y esas no las salva ningún servidor. Con fibra o en una red local la nube llega después, pero **a tiempo**: ahí la velocidad no basta para preferir el borde, y deciden otras cosas.
 #
 # Hay una cuenta que lo resume. Si el modelo tarda $t$ en el servidor, la red y los programas $w$, y el dispositivo es $s$ veces más lento, el borde gana cuando $s \cdot t < t + w$, o sea, cuando
 #
@@ -523,7 +554,7 @@ plots.show(
 #
 # Un modelo que tarde más que eso en el servidor llega antes desde la nube.
 # %% [markdown] lang="en" row="35" slide="subslide"
-# On 3G no cloud arrives in time: the least round trip is already three times the budget. On 4G they arrive or not by the luck of each round trip: **the part that you can speed up is the small one**, and not even a cloud that takes no time saves them all. On fibre or in a local network the cloud arrives later, but **in time**: there speed is no reason to prefer the edge, and other things decide.
+# On 3G no cloud arrives in time: the least round trip is already three times the budget. On 4G they arrive or not by the luck of each round trip: **the part that you can speed up is the small one**, and not even a cloud that takes no time saves them all. On the train those that fall into a tunnel are lost as well, and no server saves them. On fibre or in a local network the cloud arrives later, but **in time**: there speed is no reason to prefer the edge, and other things decide.
 #
 # One inequality sums it up. If the model takes $t$ on the server, network and software take $w$, and the device is $s$ times slower, the edge wins when $s \cdot t < t + w$, that is, when
 #
@@ -698,12 +729,12 @@ ax.plot(
     label=tr(es="lo que se tarda", en="what it takes"),
 )
 old = np.array([answer.age > 2 for _, answer, _ in answers])
-bottom = ax.get_ylim()[0]
 ax.fill_between(
     clock,
-    bottom,
-    ax.get_ylim()[1],
+    0,
+    1,
     where=old,
+    transform=ax.get_xaxis_transform(),
     color=plots.GRID,
     alpha=0.6,
     linewidth=0,
@@ -1219,10 +1250,34 @@ compare(
     measured=float(beside.mean() / next(iter(exposed.values())).mean()),
     unit="×",
 )
+fig, ax = plots.subplots(figsize=(8.4, 3.4))
+at_least = np.unique(np.logspace(0, math.log10(people), 300).round())
+for style, (where, counts) in zip(("-", "--", ":"), exposed.items(), strict=True):
+    share = np.array([100 * float((counts >= n).mean()) for n in at_least])
+    ax.plot(at_least, np.where(share > 0, share, np.nan), style, label=where)
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel=tr(
+        es="tantas personas o más en un año (escala log.)",
+        en="so many people or more in a year (log scale)",
+    ),
+    ylabel=tr(es="% de los años (esc. log.)", en="% of the years (log scale)"),
+)
+ax.xaxis.set_major_formatter("{x:g}")
+ax.yaxis.set_major_formatter("{x:g}")
+ax.legend(fontsize=9, loc="lower center")
+plots.show(
+    fig,
+    alt=tr(
+        es="En qué porcentaje de los años quedan expuestas tantas personas o más. El de la nube es bajo y no cambia hasta el total; el del borde con la clave al lado es de todos los años y cae de golpe; el del borde con chip cae enseguida.",
+        en="In which percentage of the years so many people or more are exposed. That of the cloud is low and does not change up to the total; that of the edge with the key beside is every year and drops at once; that of the edge with a chip drops right away.",
+    ),
+)
 
 # %% [markdown] lang="es" row="36" slide="subslide"
-# «En el dispositivo, luego privado» no se sostiene: con la clave al lado, el borde puede exponer de media a **más** gente. Con la clave bien guardada la cuenta se da la vuelta, y por mucho. Y fíjate en la **forma**: la nube son muchos años sin nada y uno con todos a la vez; el borde, un goteo. Dos promedios iguales no son el mismo riesgo. (El goteo supone robos independientes: una actualización maliciosa expone todos los aparatos a la vez, y convierte el borde en lo que era la nube.)
-# La fórmula cuenta personas; si te importan los registros, multiplica por los que guardes de cada una: **conservar menos** mejora los dos lados.
+# «En el dispositivo, luego privado» no se sostiene: con la clave al lado, el borde puede exponer de media a **más** gente. Con la clave bien guardada la cuenta se da la vuelta, y por mucho. Y fíjate en la **forma** de las curvas: la nube son muchos años sin nada y uno con todos a la vez; el borde, un goteo. Dos promedios iguales no son el mismo riesgo. (El goteo supone robos independientes: una actualización maliciosa expone todos los aparatos a la vez, y convierte el borde en lo que era la nube.)
+# La fórmula cuenta personas; si te importan los registros, multiplica por los que guardes de cada una: **conservar menos** mejora los dos lados. **A mil veces más escala**, las dos medias crecen mil veces y la forma se separa aún más: en la nube caen mil veces más personas el mismo día; en el borde, cada robo sigue siendo de una.
 #
 # ### Lo que exige el RGPD
 #
@@ -1244,8 +1299,8 @@ compare(
 #
 # El borde hace **más fácil** cumplir, no exime: en cuanto la aplicación envía estadísticas, copias de seguridad o ejemplos para reentrenar, vuelves a la columna de en medio.
 # %% [markdown] lang="en" row="36" slide="subslide"
-# "On the device, hence private" does not hold: with the key beside the data the edge may expose **more** people on average. With the key well kept the balance tips, and by a lot. And mind the **shape**: the cloud is many years with nothing and one with everybody at once; the edge is a trickle. Two equal averages are not the same risk. (The trickle takes thefts to be independent: a malicious update exposes all devices at once, and makes the edge what the cloud was.)
-# The formula counts people; if records are what matters to you, multiply by those you keep of each: **keeping less** improves both sides.
+# "On the device, hence private" does not hold: with the key beside the data the edge may expose **more** people on average. With the key well kept the balance tips, and by a lot. And mind the **shape** of the curves: the cloud is many years with nothing and one with everybody at once; the edge is a trickle. Two equal averages are not the same risk. (The trickle takes thefts to be independent: a malicious update exposes all devices at once, and makes the edge what the cloud was.)
+# The formula counts people; if records are what matters to you, multiply by those you keep of each: **keeping less** improves both sides. **At a thousand times the scale**, both averages grow a thousandfold and the shapes drift further apart: in the cloud a thousand times as many people fall on the same day; at the edge each theft is still of one.
 #
 # ### What the GDPR demands
 #
@@ -1270,15 +1325,15 @@ compare(
 # %% [markdown] lang="es" row="37" slide="slide"
 # ## La factura
 #
-# «Cuanto más calculas en el borde, menos pagas de servidores.» Cierto; falta saber cuánto. Y la otra mitad de la diapositiva: un error en la nube puede arruinar una empresa. En 2020, la *startup* Milkie Way gastó [72 000 dólares en unas horas](https://blog.tomilkieway.com/72k-1/) de pruebas, con un presupuesto avisado de 7: su programa se llamaba a sí mismo, y la nube crecía para atenderlo.
+# «Cuanto más calculas en el borde, menos pagas de servidores.» Cierto; falta saber cuánto. Y la otra mitad de la diapositiva: un error en la nube puede arruinar una empresa. En 2020, la *startup* Milkie Way gastó [72 000 dólares en unas horas](https://blog.tomilkieway.com/72k-1/) de pruebas, con un presupuesto avisado de 7: su programa se llamaba a sí mismo, y la nube crecía para atenderlo. Sin error ninguno también suben: la diapositiva cita a *The Information*, que obtuvo cifras internas de AWS; según [otro artículo suyo](https://www.theinformation.com/articles/aws-customers-rack-up-hefty-bills-for-moving-data) (2019), en siete de diez grandes clientes solo lo pagado por mover datos creció al menos un 50 % en un año.
 #
-# Nuestro contador cobra lo que cobran las nubes: **cómputo** (GB de memoria por segundo), **peticiones**, **bytes que salen** y **horas de máquinas encendidas**. Los precios son supuestos con fuente y fecha (los de hoy, en [su página](https://aws.amazon.com/lambda/pricing/)); los bytes y la duración de cada petición los medimos: se cobra lo que tarda **el servidor**, no lo que espera quien pregunta.
+# Nuestro contador cobra lo que cobran las nubes: **cómputo** (GB de memoria por segundo), **peticiones**, **bytes que salen**, **bytes guardados** (aquel registro de peticiones) y **horas de máquinas encendidas**. Los precios son supuestos con fuente y fecha (los de hoy, en [su página](https://aws.amazon.com/lambda/pricing/)); los bytes y la duración de cada petición los medimos: se cobra lo que tarda **el servidor**, no lo que espera quien pregunta.
 # %% [markdown] lang="en" row="37" slide="slide"
 # ## The bill
 #
-# "The more you compute at the edge, the less you pay for servers." True; how much is the question. And the other half of the slide: a mistake in the cloud can ruin a company. In 2020 the startup Milkie Way spent [72 000 dollars in a few hours](https://blog.tomilkieway.com/72k-1/) of testing, with a budget alert set at 7: its program called itself, and the cloud grew in order to serve it.
+# "The more you compute at the edge, the less you pay for servers." True; how much is the question. And the other half of the slide: a mistake in the cloud can ruin a company. In 2020 the startup Milkie Way spent [72 000 dollars in a few hours](https://blog.tomilkieway.com/72k-1/) of testing, with a budget alert set at 7: its program called itself, and the cloud grew in order to serve it. Without any mistake they climb too: the slide cites *The Information*, which got hold of internal figures of AWS; by [another of its articles](https://www.theinformation.com/articles/aws-customers-rack-up-hefty-bills-for-moving-data) (2019), for seven out of ten large customers what they paid for moving data alone grew by at least 50 % in a year.
 #
-# Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out** and **hours of machines switched on**. The prices are assumptions with a source and a date (today's, on [their page](https://aws.amazon.com/lambda/pricing/)); the bytes and the duration of each request we measure: what is charged is the **server's** time, not that of whoever asks.
+# Our meter charges what clouds charge: **compute** (GB of memory per second), **requests**, **bytes that go out**, **bytes kept** (that log of requests) and **hours of machines switched on**. The prices are assumptions with a source and a date (today's, on [their page](https://aws.amazon.com/lambda/pricing/)); the bytes and the duration of each request we measure: what is charged is the **server's** time, not that of whoever asks.
 
 # %% slide="subslide"
 # es: dólares; precios de lista de AWS en us-east-1, tomados en noviembre de 2026 de páginas de terceros, sin descuentos ni capa gratuita: compruébalos
@@ -1292,6 +1347,9 @@ PRICES = {
     # en: per byte out to the Internet; per hour of a machine with a GPU (g5.xlarge)
     "traffic": 0.09 / 1e9,
     "machines": 1.006,
+    # es: por byte guardado un mes (S3)
+    # en: per byte kept for a month (S3)
+    "storage": 0.023 / 1e9,
 }
 
 
@@ -1299,6 +1357,7 @@ LINES = {
     "compute": tr(es="cómputo ($)", en="compute ($)"),
     "requests": tr(es="peticiones ($)", en="requests ($)"),
     "traffic": tr(es="tráfico ($)", en="traffic ($)"),
+    "storage": tr(es="almacenamiento ($)", en="storage ($)"),
     "machines": tr(es="máquinas ($)", en="machines ($)"),
 }
 
@@ -1317,8 +1376,8 @@ class Meter:
         return sum(self.lines.values())
 
 
-# es: lo medido: segundos de inferencia (se cobra por milisegundo entero) y bytes que salen
-# en: what was measured: seconds of inference (charged by the whole millisecond) and bytes that go out
+# es: lo medido: segundos de inferencia (se cobra por milisegundo entero), bytes que salen y bytes de cada línea del registro
+# en: what was measured: seconds of inference (charged by the whole millisecond), bytes that go out and bytes of each line of the log
 inference_s = statistics.median(inference for inference, _ in measured[""])
 request_s = math.ceil(1000 * inference_s) / 1000
 with network.link(cloud.address) as link, services.http_client(link.address) as client:
@@ -1328,19 +1387,23 @@ with network.link(cloud.address) as link, services.http_client(link.address) as 
         link.counters.up_bytes / len(typed),
         link.counters.down_bytes / len(typed),
     )
+record_bytes = statistics.mean(len(json.dumps(each).encode()) for each in kept)
 MEMORY_GB = 1.0
 per_million = Meter()
 per_million.add("compute", 1e6 * request_s * MEMORY_GB)
 per_million.add("requests", 1e6)
 per_million.add("traffic", 1e6 * down_bytes)
+# es: el registro se guarda un mes
+# en: the log is kept for a month
+per_million.add("storage", 1e6 * record_bytes)
 tables.show(
     [
         {LINES[line]: dollars for line, dollars in per_million.lines.items()}
         | {tr(es="total ($)", en="total ($)"): per_million.total}
     ],
     caption=tr(
-        es=f"Un millón de pulsaciones: {1000 * request_s:.0f} ms y {down_bytes:.0f} bytes de respuesta cada una",
-        en=f"A million keystrokes: {1000 * request_s:.0f} ms and {down_bytes:.0f} bytes of answer each",
+        es=f"Un millón de pulsaciones: {1000 * request_s:.0f} ms y {down_bytes:.0f} bytes de respuesta cada una, y {record_bytes:.0f} que se guardan",
+        en=f"A million keystrokes: {1000 * request_s:.0f} ms and {down_bytes:.0f} bytes of answer each, and {record_bytes:.0f} that are kept",
     ),
 )
 
@@ -1384,7 +1447,7 @@ def demand(step):
 def month(mishaps=(), guard=None, most_at_once=None, storm=10.3):
     """A month's bill, line by line, what has been spent after each step, and the requests {kind: (asked, answered)}."""
     meter, spent, tried, idle = Meter(), [], [], []
-    asked, answered = Counter(), Counter()
+    asked, answered, stored = Counter(), Counter(), 0.0
     for step in range(STEPS):
         day = step * STEP_S / 86_400
         requests_of = dict(zip(("free", "paying"), demand(step), strict=True))
@@ -1405,6 +1468,10 @@ def month(mishaps=(), guard=None, most_at_once=None, storm=10.3):
         attempts *= fits
         meter.add("compute", attempts * seconds * MEMORY_GB)
         meter.add("requests", attempts)
+        # es: el registro apunta todos los intentos, y nadie lo borra
+        # en: the log takes down every attempt, and nobody deletes it
+        stored += attempts * record_bytes
+        meter.add("storage", stored / STEPS)
         if not hangs:
             meter.add("traffic", attempts * down_bytes)
             answered.update({crowd.get(kind, kind): fits * n for kind, n in requests_of.items()})
@@ -1450,8 +1517,20 @@ compare(
     ),
 )
 
+# %% slide="fragment"
+a_month = A_DAY * DAYS * record_bytes
+at_first, later = a_month / 2 * PRICES["storage"], 23.5 * a_month * PRICES["storage"]
+print(
+    tr(
+        es=f"El registro de un mes tranquilo ocupa {a_month / 1e9:.0f} GB, y guardarlos cuesta ese mes {at_first:.2f} $. "
+        f"Si nadie borra nada, dos años después se pagan al mes {later:.2f} $ por lo mismo.",
+        en=f"The log of a quiet month takes {a_month / 1e9:.0f} GB, and keeping them costs ${at_first:.2f} that month. "
+        f"If nobody deletes anything, two years later one pays ${later:.2f} a month for the same.",
+    )
+)
+
 # %% [markdown] lang="es" row="37" slide="subslide"
-# Mira la línea que ha crecido. No son las peticiones (veintisiete veces más durante seis horas no es tanto en un mes): son los **segundos** que cada una ocupa esperando a nada. Quien vigila el número de peticiones no ve venir esta factura. Y «escala solo» no pone techo: **es** lo que la hace crecer. El techo es otra cosa, un máximo de ejecuciones a la vez.
+# Mira la línea que ha crecido. No son las peticiones (veintisiete veces más durante seis horas no es tanto en un mes): son los **segundos** que cada una ocupa esperando a nada. Quien vigila el número de peticiones no ve venir esta factura. Y «escala solo» no pone techo: **es** lo que la hace crecer. El techo es otra cosa, un máximo de ejecuciones a la vez. El **almacenamiento** es la línea callada: calderilla el primer mes, y sube todos los meses sin que nadie haga nada (y es, además, lo que se lleva quien entra en el servidor).
 #
 # ### Un tope de gasto
 #
@@ -1463,7 +1542,7 @@ compare(
 #
 # Y una pregunta de diseño: ¿qué mira? La factura del proveedor llega con horas de retraso; un contador propio, al momento. Quien mira tarde tiene además que **esperar a ver el efecto** de lo último que hizo antes de volver a actuar.
 # %% [markdown] lang="en" row="37" slide="subslide"
-# Look at the line that has grown. It is not the requests (twenty-seven times as many for six hours is not that much in a month): it is the **seconds** that each one spends waiting for nothing. Whoever watches the number of requests does not see this bill coming. Nor does "it scales by itself" put a ceiling on it: that **is** what makes it grow. The ceiling is something else, a maximum of executions at a time.
+# Look at the line that has grown. It is not the requests (twenty-seven times as many for six hours is not that much in a month): it is the **seconds** that each one spends waiting for nothing. Whoever watches the number of requests does not see this bill coming. Nor does "it scales by itself" put a ceiling on it: that **is** what makes it grow. The ceiling is something else, a maximum of executions at a time. **Storage** is the quiet line: small change in the first month, and it climbs every month without anybody doing anything (and it is what whoever breaks into the server takes away, too).
 #
 # ### A budget guard
 #
@@ -1621,10 +1700,14 @@ def cloud_month(a_day, times_heavier=1):
     seconds = math.ceil(1000 * inference_s * times_heavier) / 1000
     meter.add("compute", n * seconds * MEMORY_GB)
     meter.add("traffic", n * down_bytes)
+    meter.add("storage", n * record_bytes)
     return meter.total
 
 
 crossing = {times: edge_month(times) / cloud_month(1, times) for times in (1, 100)}
+# es: con mil veces más aparatos, lo que se envía crece y las personas son las mismas
+# en: with a thousand times the devices, what is sent grows and the people are the same
+crossing_at_scale = (upkeep + 1000 * send) / (1000 * cloud_month(1))
 fig, ax = plots.subplots(figsize=(8.4, 3.7))
 volumes = np.logspace(1, 4.5, 100)
 for style, times in zip(("-", "--"), crossing, strict=True):
@@ -1665,8 +1748,8 @@ compare(
     measured=crossing[1],
     unit="",
     note=tr(
-        es=f"Con un modelo 100 veces más pesado: {crossing[100]:.0f}. Enviar las versiones: {send:.0f} $ al mes, y {100 * send:.0f} las del pesado.",
-        en=f"With a model 100 times heavier: {crossing[100]:.0f}. Sending the versions: ${send:.0f} a month, and ${100 * send:.0f} for the heavy one.",
+        es=f"Con un modelo 100 veces más pesado: {crossing[100]:.0f}. Enviar las versiones: {send:.0f} $ al mes, y {100 * send:.0f} las del pesado. Con mil veces más aparatos y nuestro modelo, se cruzan en {crossing_at_scale:.0f}.",
+        en=f"With a model 100 times heavier: {crossing[100]:.0f}. Sending the versions: ${send:.0f} a month, and ${100 * send:.0f} for the heavy one. With a thousand times the devices and our model, the crossing is at {crossing_at_scale:.0f}.",
     ),
 )
 
@@ -1979,6 +2062,8 @@ compare(
 #
 # Si dos almacenes cambiasen **el mismo** dato durante un corte, la bandeja no bastaría: habría que decidir quién gana, y «el que llega el último» premia al que estuvo más tiempo desconectado.
 #
+# **Con mil almacenes** y un corte en la central, al volver llegan mil bandejas llenas a la vez: hacen falta lotes, espera aleatoria y una central que pueda decir «ahora no». Y la lista de números conocidos no tiene por qué crecer para siempre: como cada almacén envía en orden, basta con recordar **el último** de cada uno.
+#
 # ### Lo de la nube, guardado en el aparato
 #
 # Ahora el aparato pregunta a la nube y **guarda** lo que le responde. A mitad de la traza, la nube cambia de modelo (por el pequeño, que acierta menos: aquí solo importa que responde otra cosa). Volvemos a reproducir las peticiones del texto, ya sin red. Cuatro políticas, con sitio para 300 respuestas:
@@ -1987,10 +2072,14 @@ compare(
 # - **para siempre**: lo guardado vale hasta que no cabe;
 # - **TTL**: caduca a las 200 peticiones;
 # - **por versión**: cada respuesta de la nube trae la versión del modelo; si cambia, se vacía la caché.
+#
+# **Predice:** la caché empieza vacía. ¿Qué porcentaje de las peticiones se ahorra con la política «para siempre»?
 # %% [markdown] lang="en" row="38" slide="subslide"
 # The suggestion comes from the local server, link or no link, and all notes are accepted. For headquarters the recipe is that of unit 02: **at least once** (the outbox, which is deleted on acknowledgement and not before) plus an **idempotent sink** (the key) is, in practice, just once. The repetitions without a key come from sendings that **did arrive** and whose acknowledgement the network cut: from the warehouse they cannot be told from those that did not arrive.
 #
 # If two warehouses changed **the same** piece of data during a cut, the outbox would not be enough: somebody would have to decide who wins, and "the last one to arrive" rewards the one that was disconnected the longest.
+#
+# **With a thousand warehouses** and a cut at headquarters, a thousand full outboxes come at once when it is back: it takes batches, a random wait and a headquarters that can say "not now". And the list of known numbers need not grow for ever: as each warehouse sends in order, it is enough to remember **the last one** of each.
 #
 # ### From the cloud, kept on the device
 #
@@ -2000,6 +2089,11 @@ compare(
 # - **for ever**: what is kept is good until there is no room for it;
 # - **TTL**: it expires after 200 requests;
 # - **by version**: each answer of the cloud brings the version of the model; when it changes, the cache is emptied.
+#
+# **Predict:** the cache starts empty. Which percentage of the requests does the policy "for ever" save?
+
+# %%
+percent_saved_by_the_cache = None
 
 # %% slide="fragment"
 from collections import OrderedDict
@@ -2041,7 +2135,7 @@ def on_the_device(policy, ttl=200, room=300):
     return sent, stale
 
 
-rows = []
+rows, saved = [], {}
 for policy, name in {
     "none": tr(es="sin caché", en="no cache"),
     "forever": tr(es="para siempre", en="for ever"),
@@ -2049,10 +2143,11 @@ for policy, name in {
     "version": tr(es="por versión", en="by version"),
 }.items():
     sent, stale = on_the_device(policy)
+    saved[policy] = 100 * (1 - sent / len(asked))
     rows.append(
         {
             "": name,
-            tr(es="aciertos (%)", en="hits (%)"): 100 * (1 - sent / len(asked)),
+            tr(es="aciertos (%)", en="hits (%)"): saved[policy],
             tr(es="kB por la red", en="kB on the network"): sent * (up_bytes + down_bytes) / 1000,
             tr(es="respuestas del modelo viejo", en="answers of the old model"): stale,
         }
@@ -2064,6 +2159,12 @@ tables.show(
         es=f"{len(asked)} peticiones; el modelo nuevo cambia {100 * changed / len(distinct):.0f} % de las respuestas",
         en=f"{len(asked)} requests; the new model changes {100 * changed / len(distinct):.0f} % of the answers",
     ),
+)
+compare(
+    tr(es="peticiones que ahorra «para siempre»", en='requests that "for ever" saves'),
+    predicted=percent_saved_by_the_cache,
+    measured=saved["forever"],
+    unit="%",
 )
 
 # %% [markdown] lang="es" row="38" slide="subslide"
@@ -2694,7 +2795,7 @@ compare(
     measured=rows[0][tr(es="a la nube (%)", en="to the cloud (%)")],
     unit="%",
 )
-fig, axes = plots.subplots(1, 2, figsize=(9.8, 3.9))
+fig, axes = plots.subplots(1, 2, figsize=(9.8, 4.1))
 for ax, (name, (_, test)) in zip(axes, TASKS.items(), strict=True):
     sure, small_right, big_right = test
     curve = [cascade(*test, t) for t in [0.0, *np.unique(sure), 1.01]]
@@ -2724,7 +2825,13 @@ for ax, (name, (_, test)) in zip(axes, TASKS.items(), strict=True):
         linewidth=1,
         label=tr(es="un punto menos que el grande", en="one point below the big one"),
     )
-    ax.set(title=name, xlabel=tr(es="% enviado a la nube", en="% sent to the cloud"))
+    ax.set(
+        title=name,
+        xlabel=tr(
+            es="coste: % enviado a la nube\n(= % de la factura de enviarlo todo)",
+            en="cost: % sent to the cloud\n(= % of the bill of sending everything)",
+        ),
+    )
 axes[0].set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
 axes[1].set_ylabel(tr(es="entre las tres primeras (%)", en="among the first three (%)"))
 axes[0].legend(fontsize=9, loc="lower right", frameon=True, framealpha=1, edgecolor="none")
@@ -2752,14 +2859,14 @@ plots.show(
 # %% [markdown] lang="es" row="40 33" slide="slide"
 # ## La tabla de la diapositiva, con tus números
 #
-# El mismo teclado en cinco sitios. Los tiempos y los aciertos son los medidos arriba (acierta: la palabra está entre las tres sugerencias, tras una letra). No es medido: el tiempo de la red pequeña en el aparato (el de aquí, en proporción al grande), los túneles del tren (los supuestos del perfil `train`) y los precios. El servidor local se paga aparte: su máquina y su luz.
+# El mismo teclado en cinco sitios. Los tiempos y los aciertos son los medidos arriba (acierta: la palabra está entre las tres sugerencias, tras una letra). No es medido: el tiempo de la red pequeña en el aparato (el de aquí, en proporción al grande) y los precios; y los túneles del tren son los supuestos del perfil `train`. El servidor local se paga aparte: su máquina y su luz.
 # %% [markdown] lang="en" row="40 33" slide="slide"
 # ## The slide's table, with your numbers
 #
-# The same keyboard in five places. The times and the hits are those measured above (right: the word is among the three suggestions, after one letter). Not measured: the small network's time on the device (the time here, in proportion to the big one's), the train's tunnels (those assumed in the profile `train`) and the prices. The local server is paid for apart: its machine and its electricity.
+# The same keyboard in five places. The times and the hits are those measured above (right: the word is among the three suggestions, after one letter). Not measured: the small network's time on the device (the time here, in proportion to the big one's) and the prices; and the train's tunnels are those assumed in the profile `train`. The local server is paid for apart: its machine and its electricity.
 
 # %% slide="fragment"
-train_up = 1 - sum(end - begin for begin, end in network.PROFILES["train"].outages) / 3600
+train_up = float(np.isfinite(on_the_train).mean())
 _, (sure, small_right, big_right) = list(TASKS.values())[1]
 sent, cascade_right = cascade(sure, small_right, big_right, list(thresholds.values())[1])
 on_4g = np.array([total for _, total in measured["4g"]])
@@ -2979,7 +3086,7 @@ compare(
 #
 # - **Los asistentes se han movido en los dos sentidos.** Amazon quitó el 28 de marzo de 2025 la opción de [no enviar la voz a la nube](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) en los pocos Echo que la tenían, para servir Alexa+ con modelos grandes. Al revés, Apple abrió a las aplicaciones, con iOS 26 (2025), [un modelo de lenguaje de unos 3000 millones de parámetros](https://machinelearning.apple.com/research/apple-foundation-models-2025-updates) que corre en el teléfono.
 # - **El navegador es ya un dispositivo serio.** WebAssembly (lo que has usado) está en todos; WebGPU, que llega a la tarjeta gráfica, está en Chrome desde la versión 113 (2023), en Firefox desde la 141 y en Safari desde la 26 (2025), [según la plataforma](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), que llega también a los procesadores de redes neuronales, es candidata a recomendación del W3C, y aún no está en todos. Chrome trae modelos propios para [traducir y resumir](https://developer.chrome.com/docs/ai/built-in-apis) desde la 138 (2025).
-# - **Los chips de la diapositiva.** El que Google preparaba en 2020 salió en 2021 con el Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Hoy un portátil necesita una NPU (un procesador para redes neuronales) de [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) para llamarse Copilot+ (2024); ya sabes qué preguntar a esa cifra: ¿con qué memoria?
+# - **Los chips de la diapositiva.** El de Tesla (2019) hacía, según la empresa, [72 TOPS y leía 68 GB/s](https://www.guru3d.com/news-story/tesla-develops-own-self-driving-ai-chip-removes-nvidia.html) de su memoria: para llegar a su techo necesita más de mil operaciones por byte; los coches sin conductor anunciados para 2020 no llegaron ese año. El que Google preparaba en 2020 salió en 2021 con el Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). Hoy un portátil necesita una NPU (un procesador para redes neuronales) de [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) para llamarse Copilot+ (2024); ya sabes qué preguntar a esa cifra: ¿con qué memoria?
 # - **«En línea y en el dispositivo»**, el futuro según la diapositiva, se ha cumplido a medias: los asistentes más conocidos responden con modelos enormes que viven en la nube, y los pequeños han bajado al aparato. Lo que más se ve es la mezcla.
 # %% [markdown] lang="en" row="33 40" slide="subslide"
 # No row says "phone" or "server" out of habit: the deadline, the bytes, the size, the network and the battery say it. Change one fact (the rare pair's model to 50 MB) and the task moves; give the dictation a deadline of 0.2 s and it fits nowhere. Look at the margins before you rely on a row: the dictation stays in the cloud by a little, and the video goes to the edge if sending takes 4 W instead of 2. And one product appears in several rows: a speaker is edge for its wake word and cloud for your question.
@@ -2990,7 +3097,7 @@ compare(
 #
 # - **The assistants have moved both ways.** On 28 March 2025 Amazon removed the option of [not sending one's voice to the cloud](https://www.thebridgechronicle.com/amp/story/tech/amazon-echo-cloud-processing) from the few Echos that had it, to serve Alexa+ by large models. The other way round, Apple opened to apps, with iOS 26 (2025), [a language model of some 3000 million parameters](https://machinelearning.apple.com/research/apple-foundation-models-2025-updates) that runs on the phone.
 # - **The browser is a serious device by now.** WebAssembly (what you have used) is in all of them; WebGPU, which reaches the graphics card, is in Chrome since version 113 (2023), in Firefox since 141 and in Safari since 26 (2025), [depending on the platform](https://github.com/gpuweb/gpuweb/wiki/Implementation-Status); [WebNN](https://www.w3.org/TR/webnn/), which also reaches processors for neural networks, is a W3C candidate recommendation, and not in all of them yet. Chrome brings models of its own to [translate and summarise](https://developer.chrome.com/docs/ai/built-in-apis) since 138 (2025).
-# - **The chips of the slide.** The one that Google was preparing in 2020 came out in 2021 with the Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). A laptop needs an NPU (a processor for neural networks) of [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) to be called Copilot+ (2024); you know by now what to ask that figure: with which memory?
+# - **The chips of the slide.** Tesla's (2019) did, by the company's account, [72 TOPS and read 68 GB/s](https://www.guru3d.com/news-story/tesla-develops-own-self-driving-ai-chip-removes-nvidia.html) from its memory: to reach its roof it needs over a thousand operations per byte; the driverless cars announced for 2020 did not come that year. The one that Google was preparing in 2020 came out in 2021 with the Pixel 6 ([Tensor](https://blog.google/products/pixel/introducing-google-tensor/)). A laptop needs an NPU (a processor for neural networks) of [40 TOPS](https://blogs.microsoft.com/blog/2024/05/20/introducing-copilot-pcs/) to be called Copilot+ (2024); you know by now what to ask that figure: with which memory?
 # - **"Online and on-device"**, the future according to the slide, has come half true: the best-known assistants answer by huge models that live in the cloud, and the small ones have come down to the device. What you see most is the mixture.
 
 # %% [markdown] lang="es" slide="skip"
@@ -3007,18 +3114,23 @@ mine = page.typed()
 here = [each.device for each in mine if each.device is not None]
 if len(here) > 5:
     answered = [each.cloud for each in mine if each.cloud is not None]
+    # es: las que la nube no respondió no llegaron en plazo
+    # en: those that the cloud did not answer were not in time
+    lost = len(mine) - len(answered)
     tables.show(
         [
             {
                 "": tr(es="tu navegador", en="your browser"),
                 tr(es="mediana (ms)", en="median (ms)"): 1000 * statistics.median(here),
-                tr(es="pulsaciones respondidas", en="keystrokes answered"): len(mine),
+                tr(es="en 100 ms (%)", en="in 100 ms (%)"): within(here),
+                tr(es="pulsaciones respondidas", en="keystrokes answered"): len(here),
             },
             {
                 "": tr(es="la nube, por 4G", en="the cloud, over 4G"),
                 tr(es="mediana (ms)", en="median (ms)"): 1000 * statistics.median(answered)
                 if answered
                 else None,
+                tr(es="en 100 ms (%)", en="in 100 ms (%)"): within(answered + [math.inf] * lost),
                 tr(es="pulsaciones respondidas", en="keystrokes answered"): len(answered),
             },
         ],

@@ -11,7 +11,7 @@ const SAY = {
     silent: "no responde", unset: "sin nube", failed: "sin motor de modelos",
     placeholder: "Por ejemplo: para instalar el paquete",
     noRuntime: "Faltan los ficheros que ejecutan el modelo en el navegador. Con red, `make lab` los trae.",
-    about: (mb, s) => `Descargó ${mb} MB y estuvo lista en ${s} s; desde entonces no necesita red.`.replaceAll(".", ",").slice(0, -1) + ".",
+    about: (mb, s) => `Descargó ${mb} MB y estuvo lista en ${s} s; desde entonces no necesita red.`,
     gone: "El servidor local se ha parado: la página sigue prediciendo con lo que ya tiene.",
     chart: (who, n, m) => `${who}: histograma de ${n} latencias, mediana ${m}`,
   },
