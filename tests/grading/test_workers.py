@@ -277,10 +277,15 @@ def test_gradebook_and_files_are_stock_nbgraders(new_course, nbgrader, submit):
         assert (root / path).read_text() == page, path
     for path, mine in notebooks.items():
         theirs = nbformat.read(root / path, 4)
-        assert [(c.source, c.get("outputs")) for c in mine.cells] == [
-            (c.source, c.get("outputs")) for c in theirs.cells
-        ]
+        assert [(c.source, outputs(c)) for c in mine.cells] == [(c.source, outputs(c)) for c in theirs.cells]
         assert mine.metadata == theirs.metadata
+
+
+def outputs(cell):
+    """A cell's outputs; where something failed, without the traceback: ours is Python's, which takes no time."""
+    return [
+        {name: value for name, value in output.items() if name != "traceback"} for output in cell.get("outputs", ())
+    ]
 
 
 @pytest.mark.slow
