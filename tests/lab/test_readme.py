@@ -1,10 +1,8 @@
-"""What the READMEs say can be done can be done: commands, options, variables, links; and both say the same."""
+"""The READMEs agree with each other, with the units and with what the program says (commands: test_documentation.py)."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,33 +14,6 @@ MAKEFILE = (REPOSITORY / "Makefile").read_text()
 
 def text(name: str) -> str:
     return (REPOSITORY / name).read_text()
-
-
-def commands(name: str, program: str) -> list[str]:
-    """What follows `program` wherever the file shows a command."""
-    code = "\n".join(re.findall(r"```bash\n(.*?)```", text(name), re.DOTALL) + re.findall(r"`([^`\n]+)`", text(name)))
-    return [line.split("#")[0].strip() for line in re.findall(rf"(?:^|&& |/){program} ([^&\n]*)", code, re.MULTILINE)]
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_each_make_command_exists(name: str):
-    targets = set(re.search(r"\.PHONY: (.*)", MAKEFILE)[1].split())
-    shown = commands(name, "make")
-    assert shown or name == "docker/README.md"
-    for command in shown:
-        target, *options = command.split()
-        assert target in targets, f"{name}: make {command}"
-        for option in options:
-            assert f"$({option.split('=')[0]})" in MAKEFILE or option.startswith("LANG_COURSE="), f"{name}: {command}"
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_each_mlprod_command_exists(name: str):
-    for command in commands(name, "mlprod"):
-        if "=" in command or command.startswith("|"):
-            continue
-        asked = [Path(sys.prefix, "bin/mlprod"), command.split()[0], "--help"]
-        assert subprocess.run(asked, capture_output=True, timeout=60).returncode == 0, f"{name}: mlprod {command}"
 
 
 @pytest.mark.parametrize("name", READMES)
