@@ -27,7 +27,7 @@
 # %% [markdown] lang="en" slide="slide"
 # # Smaller models: quantizing and pruning
 #
-# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. **Compressing** it is exchanging it for another that takes less room or less time and is right nearly as often. Here nearly all figures are measured by you; the few that are not say where they come from.
+# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. To **compress** it is to exchange it for another that takes less room or less time and is right nearly as often. You measure nearly all the numbers here yourself; the few that you do not say where they come from.
 #
 # When you finish you will be able to:
 #
@@ -128,7 +128,7 @@ metrics = json.loads((store / "metrics.json").read_text())["networks"]
 # | pruning | units disappear (or some weights are set to zero) | the structure of the rest; its weights are fine-tuned |
 # | factorization | a big matrix (here, the hidden layer's) becomes the product of two small ones, which meet at a short side: the *rank*, 16 | the shape of the layer's input and output |
 #
-# Three rows deserve attention: the **pruned** network, the **distilled** one and the one that was **just trained** have *exactly* the same architecture (half of the channels and units). All that differs is how the weights came about. Without that third row, which is the **control**, you would not know whether the merit is the technique's or the size's. The table also counts **MACs** (multiply-accumulates): multiplications with their addition, which nearly all of a network's computation is made of.
+# Three rows deserve attention: the **pruned** network, the **distilled** one and the one that was **simply trained** have *exactly* the same architecture (half of the channels and units). All that differs is how the weights came about. Without that third row, which is the **control**, you would not know whether the merit is the technique's or the size's. The table also counts **MACs** (multiply-accumulates): multiplications with their addition, which nearly all of a network's computation is made of.
 
 
 # %% slide="subslide"
@@ -214,9 +214,9 @@ paths["pruned+int8"] = to_int8(paths["pruned"], "static")
 sessions = {name: open_session(path) for name, path in paths.items()}
 
 # %% [markdown] lang="es" row="42" slide="subslide"
-# **Predice:** de las seis redes comprimidas (int8, podada, destilada, factorizada, con el 90 % de los pesos a cero, y podada más int8), ¿cuántas cumplen **las tres cosas**: el archivo ocupa la mitad o menos, responde al menos 1.5 veces más deprisa a una imagen suelta, y no se puede afirmar que acierte menos que la original?
+# **Predice:** de las seis redes comprimidas (int8, podada, destilada, factorizada, con el 90 % de los pesos a cero, y podada más int8), ¿cuántas cumplen **las tres cosas**: el archivo ocupa la mitad o menos, responde al menos 1.5 veces más deprisa a una imagen suelta, y no se puede afirmar que acierte menos que la original (el intervalo del 95 % de la diferencia no queda entero por debajo de cero)?
 # %% [markdown] lang="en" row="42" slide="subslide"
-# **Predict:** of the six compressed networks (int8, pruned, distilled, factored, with 90 % of its weights at zero, and pruned plus int8), how many do **all three**: the file takes half the room or less, a single image is answered at least 1.5 times as fast, and one cannot claim that it is right less often than the original?
+# **Predict:** of the six compressed networks (int8, pruned, distilled, factored, with 90 % of its weights at zero, and pruned plus int8), how many do **all three**: the file takes half the room or less, a single image is answered at least 1.5 times as fast, and its accuracy is not measurably lower than the original's (the 95 % interval of the difference does not lie wholly below zero)?
 
 # %%
 how_many_do_all_three = None
@@ -232,7 +232,7 @@ FAMILIES = {
     "sparse": (tr(es="90 % de ceros", en="90 % zeros"), tr(es="poda", en="pruning")),
     "distilled": (tr(es="destilada", en="distilled"), tr(es="destilación", en="distillation")),
     "alone": (
-        tr(es="entrenada sin más", en="just trained"),
+        tr(es="entrenada sin más", en="simply trained"),
         tr(es="ninguna: control", en="none: control"),
     ),
     "factored": (tr(es="rango 16", en="rank 16"), tr(es="factorización", en="factorization")),
@@ -270,7 +270,10 @@ columns = {
     "mmacs": tr(es="millones de MAC", en="million MACs"),
     "accuracy": tr(es="exactitud (%)", en="accuracy (%)"),
     "gap": tr(es="diferencia (puntos, 95 %)", en="difference (points, 95 %)"),
-    "train_s": tr(es="entrenar, lo que añade (s de CPU)", en="training it adds (CPU s)"),
+    "train_s": tr(
+        es="entrenar, lo que añade (s de CPU, cuando se hizo)",
+        en="training it adds (CPU s, when it was made)",
+    ),
 }
 rows = []
 for name, (shown, family) in FAMILIES.items():
@@ -410,25 +413,25 @@ plots.show(
 #
 # - **La diferencia va por parejas.** Las dos redes miran las mismas fotos, así que se resta foto a foto; el intervalo sale bastante más estrecho que si comparases dos exactitudes con sus errores por separado. Si el intervalo contiene el cero, no puedes decir que una sea mejor. Tampoco que sean iguales: con diez veces más fotos quizá las separarías.
 # - **Con ocho filas, mirar la mejor es hacer trampa.** Cada intervalo falla una vez de cada veinte; con siete comparaciones, alguna puede fallar hasta una vez de cada tres, y si falla hacia arriba parece una «mejora».
-# - **Los intervalos hablan de las fotos, no de la semilla.** Son estos pesos y no otros. Al hacer los modelos, casi todas se entrenaron con varias semillas: mira la tabla siguiente, y no atribuyas a la técnica una diferencia menor que lo que cambia con la semilla.
+# - **Los intervalos hablan de las fotos, no de la semilla.** Son estos pesos y no otros. Al hacer los modelos, casi todas se entrenaron con varias semillas: mira la tabla siguiente, y no atribuyas a la técnica una diferencia menor que lo que cambia con la semilla. Y cuidado al compararlas: en las que salen de la original (podada, rango 16 y ceros) la semilla solo cambia el orden de las fotos al reentrenar, porque la original es una y siempre la misma; en las demás cambia también los pesos del principio, y por eso bailan más.
 # - **Los tiempos son de CPU, por turnos.** Con un solo hilo y la máquina libre, el tiempo de CPU es el del reloj; pero si otros programas se cuelan, el del reloj crece y el de CPU apenas. El cociente se calcula ronda a ronda, y el intervalo es de esos cocientes.
 # - **90 % de ceros, y ni un byte menos:** el archivo guarda los ceros como cualquier otro número. Lo verás con calma más abajo.
 # - Una red está **dominada** si otra ocupa y tarda menos (sin duda) y no se puede afirmar que acierte menos. En principio no hay razón para desplegarla, salvo que te importe una diferencia que estas fotos no llegan a distinguir.
-# - **Los factores de tamaño y los de tiempo son distintos:** compara las dos tablas fila a fila. Bytes, MAC y milisegundos son tres monedas. Y dos técnicas juntas no multiplican sus factores de tiempo: compara la última fila con las dos que la componen, y mira si sale siquiera más rápida que la mejor de ellas.
+# - **Los factores de tamaño y los de tiempo son distintos:** compara las dos tablas fila a fila. Bytes, MAC y milisegundos son tres monedas. Y dos técnicas juntas no tienen por qué multiplicar sus factores de tiempo: compara la última fila con las dos que la componen, y mira si sale siquiera más rápida que la mejor de ellas.
 # - **Si la destilada no gana al control**, no has hecho nada mal: una profesora no siempre ayuda, y aquí no se han buscado los ajustes que más convienen. La lección siguiente busca cuándo ayuda.
-# - **El entrenamiento no es gratis:** la podada, la factorizada y la de los ceros parten de la original, y la destilada la necesita de profesora; su columna cuenta solo lo que se añade. Tampoco es igual para todas: la podada suma cuatro épocas a las diez de la original, y el control tiene diez en total. Por eso la tabla siguiente lleva otro control: la original con esas cuatro épocas de más.
+# - **El entrenamiento no es gratis:** la podada, la factorizada y la de los ceros parten de la original, y la destilada la necesita de profesora; su columna cuenta solo lo que se añade, medido al hacer los modelos y no en tu máquina. Tampoco es igual para todas: la podada suma cuatro épocas a las diez de la original, y el control tiene diez en total. Por eso la tabla siguiente lleva otro control: la original con esas cuatro épocas de más.
 # %% [markdown] lang="en" row="42" slide="subslide"
 # How to read such a table:
 #
 # - **The difference is paired.** Both networks look at the same photos, so one subtracts photo by photo; the interval comes out a good deal narrower than by comparing two accuracies with their separate errors. If the interval contains zero, you cannot say that one is better. Nor that they are equal: with ten times as many photos you might separate them.
 # - **With eight rows, looking at the best one is cheating.** Each interval fails one time in twenty; with seven comparisons, one of them may fail up to one time in three, and if it fails upwards it looks like an "improvement".
-# - **The intervals are about the photos, not about the seed.** It is these weights and no others. When the models were made, nearly all were trained with several seeds: see the next table, and do not credit the technique with a difference smaller than what the seed changes.
-# - **Times are CPU times, in turns.** With a single thread on an idle machine, CPU time is wall-clock time; but if other programs cut in, wall-clock time grows and CPU time hardly does. The ratio is taken round by round, and the interval is of those ratios.
+# - **The intervals are about the photos, not about the seed.** It is these weights and no others. When the models were made, nearly all were trained with several seeds: see the next table, and do not credit the technique with a difference smaller than what the seed changes. Be careful when comparing them: for those that come from the original (pruned, rank 16 and zeros) the seed changes only the order of the photos when retraining, because there is one original and it is always the same; for the others it changes the initial weights as well, so they vary more.
+# - **Times are CPU times, in turns.** With a single thread on an idle machine, CPU time is wall-clock time; but if other programs take turns on the core, wall-clock time grows and CPU time hardly does. The ratio is taken round by round, and the interval is of those ratios.
 # - **90 % zeros, and not a byte less:** the file keeps zeros like any other number. You will look at that closely further down.
 # - A network is **dominated** if another is smaller and faster (beyond doubt) and cannot be claimed to be right less often. In principle there is no reason to deploy it, unless you care about a difference that these photos cannot resolve.
-# - **Size factors and time factors differ:** compare the two tables row by row. Bytes, MACs and milliseconds are three currencies. And two techniques together do not multiply their speedups: compare the last row with the two that it combines, and see whether it is even faster than the better one.
+# - **Size factors and time factors differ:** compare the two tables row by row. Bytes, MACs and milliseconds are three currencies. And the speedups of two techniques need not multiply when they are combined: compare the last row with the two that it combines, and see whether it is even faster than the better one.
 # - **If the distilled one does not beat the control**, you did nothing wrong: a teacher does not always help, and no search was made here for the settings that suit it best. The next lesson looks for when it helps.
-# - **Training is not free:** the pruned network, the factored one and the one with the zeros start from the original, and the distilled one needs it as a teacher; their column counts only what is added. Nor is it the same for all: the pruned one adds four epochs to the original's ten, and the control has ten in all. That is why the next table has another control: the original with those four epochs more.
+# - **Training is not free:** the pruned network, the factored one and the one with the zeros start from the original, and the distilled one needs it as a teacher; their column counts only what is added, measured when the models were made and not on your machine. Nor is it the same for all: the pruned one adds four epochs to the original's ten, and the control has ten in all. That is why the next table has another control: the original with those four epochs more.
 
 # %% slide="fragment"
 more = {
@@ -740,19 +743,19 @@ compare(
 )
 
 # %% [markdown] lang="es" row="43 45" slide="subslide"
-# El punto cero de [5, 6] con escala 1/255 sería −1403: no cabe en un `int8`. Recortarlo desplaza **todos** los valores. Incluir el cero cuesta resolución (la escala pasa de 1/255 a 6/255) y a cambio nada se rompe. Si de verdad tus datos viven en [5, 6], resta antes 5.5 y cuantiza lo que queda.
+# El punto cero de [5, 6] con escala 1/255 sería −1403: no cabe en un `int8`. Recortado a −128, los códigos solo llegan de 0 a 1, y **todos** los valores saturan en 1. Incluir el cero cuesta resolución (la escala pasa de 1/255 a 6/255) y a cambio nada se rompe. Si de verdad tus datos viven en [5, 6], resta antes 5.5 y cuantiza lo que queda.
 #
 # ### ¿Hasta cuántos bits se puede bajar?
 #
-# Los enteros de menos de 8 bits no existen en tu procesador: aquí los guardamos en un `int8`, **contamos** los bits que harían falta, y redondeamos solo los pesos. Dos maneras: una escala para toda la matriz, o una por canal de salida.
+# Una CPU corriente no calcula con enteros de menos de 8 bits: aquí los guardamos en un `int8`, **contamos** los bits que harían falta, y redondeamos solo los pesos. Dos maneras: una escala para toda la matriz, o una por canal de salida.
 #
 # **Predice:** con una escala por canal, ¿con cuántos bits empieza a perder la red más de un punto de exactitud?
 # %% [markdown] lang="en" row="43 45" slide="subslide"
-# The zero point of [5, 6] with a scale of 1/255 would be −1403: it does not fit in an `int8`. Clipping it shifts **all** values. Including zero costs resolution (the scale goes from 1/255 to 6/255), and in exchange nothing breaks. If your data really live in [5, 6], subtract 5.5 first and quantize what is left.
+# The zero point of [5, 6] with a scale of 1/255 would be −1403: it does not fit in an `int8`. With it clipped to −128 the codes only reach from 0 to 1, and **all** values saturate at 1. Including zero costs resolution (the scale goes from 1/255 to 6/255), and in exchange nothing breaks. If your data really live in [5, 6], subtract 5.5 first and quantize what is left.
 #
 # ### How few bits will do?
 #
-# Integers of fewer than 8 bits do not exist in your processor: here we keep them in an `int8`, **count** the bits that they would take, and round only the weights. Two ways: one scale for the whole matrix, or one for each output channel.
+# An ordinary CPU does no arithmetic with integers of fewer than 8 bits: here we keep them in an `int8`, **count** the bits that they would take, and round only the weights. Two ways: one scale for the whole matrix, or one for each output channel.
 #
 # **Predict:** with one scale per channel, at how many bits does the network begin to lose more than one point of accuracy?
 
@@ -801,8 +804,15 @@ for kind, text in (
 left.set_yscale("symlog", linthresh=2)
 left.set_yticks([0, -1, -3, -10, -30], ["0", "−1", "−3", "−10", "−30"])
 left.set_xlabel(tr(es="bits por peso", en="bits per weight"))
-left.set_ylabel(tr(es="cambio de la exactitud (puntos)", en="change in accuracy (points)"))
-left.set_title(tr(es="Aguanta hasta que se hunde", en="It holds until it sinks"))
+# es: el eje es lineal entre −2 y 2 y logarítmico fuera: caben las décimas y el hundimiento
+# en: the axis is linear from −2 to 2 and logarithmic beyond: there is room for tenths and for the collapse
+left.set_ylabel(
+    tr(
+        es="cambio de la exactitud\n(puntos; desde −2, en logaritmo)",
+        en="change in accuracy\n(points; below −2, logarithmic)",
+    )
+)
+left.set_title(tr(es="Aguanta hasta que se hunde", en="It holds, and then it collapses"))
 right_ax.set_xlabel(tr(es="bits por peso", en="bits per weight"))
 right_ax.set_ylabel(tr(es="pesos redondeados a cero (%)", en="weights rounded to zero (%)"))
 right_ax.set_title(tr(es="Capa oculta", en="Hidden layer"))
@@ -811,7 +821,7 @@ plots.show(
     fig,
     alt=tr(
         es="A la izquierda, la exactitud apenas cambia hasta 5 o 4 bits y se hunde con 2; por canal aguanta más. A la derecha, la parte de los pesos que se redondea a cero crece al bajar los bits, más con una sola escala",
-        en="On the left, accuracy hardly changes down to 5 or 4 bits and sinks at 2; per channel it holds longer. On the right, the share of weights rounded to zero grows as bits go down, more so with a single scale",
+        en="On the left, accuracy hardly changes down to 5 or 4 bits and collapses at 2; per channel it holds longer. On the right, the share of weights rounded to zero grows as bits go down, more so with a single scale",
     ),
 )
 lost = [row["bits"] for row in rows if row["scales"] == "channel" and row["gap"] < -1]
@@ -864,8 +874,8 @@ wraps = numbers[0].astype(np.int8) @ numbers[1].astype(np.int8)
 exact = numbers[0] @ numbers[1]
 print(
     tr(
-        es=f"Además, el resultado en int8 se desborda: {(wraps != exact).mean():.0%} de los números están mal.",
-        en=f"Besides, the result in int8 overflows: {(wraps != exact).mean():.0%} of the numbers are wrong.",
+        es=f"Además, el resultado en int8 se desborda: {(wraps != exact).mean():.1%} de los números están mal.",
+        en=f"Besides, the result in int8 overflows: {(wraps != exact).mean():.1%} of the numbers are wrong.",
     )
 )
 compare(
@@ -888,7 +898,7 @@ compare(
 #
 # Dos modelos: nuestra red convolucional y un perceptrón muy ancho (capas de 2048, casi todo pesos). **Predice:** la red convolucional con cuantización **dinámica** y una sola foto, ¿cuántas veces más rápida es que la original?
 # %% [markdown] lang="en" row="44" slide="subslide"
-# For `float32` NumPy calls BLAS, a library tuned for decades that uses the vector instructions and the cache. For `int8` there is no BLAS: NumPy runs three plain loops, and the accumulated products do not even fit. And for `float16` it converts each number to `float32` and back. **Fewer bits are not faster: what is faster is having a good kernel for that type on that processor.**
+# For `float32` NumPy calls BLAS, a library tuned for decades that uses the vector instructions and the cache. For `int8` there is no BLAS: NumPy runs three plain loops, and the accumulated products do not even fit. And for `float16` it converts each number to `float32` and back. **Speed does not come from having fewer bits, but from a good *kernel* (the routine that does the operation) for that type on that processor.**
 #
 # ONNX Runtime does have them, and accumulates in 32 bits. Two ways of quantizing:
 #
@@ -898,7 +908,7 @@ compare(
 # | it needs | data like those of production | nothing |
 # | in the graph | Q and DQ nodes (*quantize*, *dequantize*) around each operation, which the engine fuses | `MatMulInteger`, `ConvInteger` |
 #
-# Two models: our convolutional network and a very wide perceptron (layers of 2048, nearly all of it weights). **Predict:** the convolutional network with **dynamic** quantization and a single photo, how many times as fast as the original is it?
+# Two models: our convolutional network and a very wide perceptron (layers of 2048, nearly all of it weights). **Predict:** with **dynamic** quantization and a single photo, how many times as fast as the original is the convolutional network?
 
 # %%
 dynamic_convolution_times_as_fast = None
@@ -1021,23 +1031,23 @@ tables.show(
 )
 
 # %% [markdown] lang="es" row="44" slide="subslide"
-# Casi todo es `ConvInteger`, la convolución entera que acumula en 32 bits y devuelve enteros. Ni está fusionada con lo que la rodea ni tan optimizada como `Conv` y `QLinearConv`: quienes mantienen ONNX Runtime lo [dicen así desde 2022](https://github.com/microsoft/onnxruntime/issues/12854) («no tenemos optimizaciones especiales para ConvInteger») y recomiendan la estática en redes convolucionales; con la versión que tienes, las medidas de arriba dicen si sigue siendo verdad. El perceptrón ancho es el caso contrario: con una foto, el tiempo se va en **traer los pesos de la memoria**, y con un byte por peso en vez de cuatro hay que traer la cuarta parte. Si además así caben en una caché más rápida (aquí pasan de 23 MB a 6), la ventaja puede pasar de cuatro. Con lotes de 64, cada peso que llega se usa 64 veces, manda el cálculo y la ventaja cambia.
+# En la versión dinámica casi todo el tiempo es de `ConvInteger`, la convolución entera que acumula en 32 bits y devuelve enteros. Ni está fusionada con lo que la rodea ni tan optimizada como `Conv` y `QLinearConv`: quienes mantienen ONNX Runtime lo [dicen así desde 2022](https://github.com/microsoft/onnxruntime/issues/12854) («no tenemos optimizaciones especiales para ConvInteger») y recomiendan la estática en redes convolucionales; con la versión que tienes, las medidas de arriba dicen si sigue siendo verdad. El perceptrón ancho es el caso contrario: con una foto, el tiempo se va en **traer los pesos de la memoria**, y con un byte por peso en vez de cuatro hay que traer la cuarta parte. Si además así caben en una caché más rápida (aquí pasan de 23 MB a 6), la ventaja puede pasar de cuatro. Con lotes de 64, cada peso que llega se usa 64 veces, manda el cálculo y la ventaja cambia.
 #
 # La regla, entonces, no es «menos bits, más deprisa», sino tres preguntas: ¿qué limita, la memoria o el cálculo? ¿Hay *kernel* para esa operación y ese tipo? ¿Qué sabe hacer el procesador? La tercera también se puede medir.
 #
 # ### Qué cambia el procesador: VNNI
 #
-# Las instrucciones VNNI (y las equivalentes de ARM) multiplican cuatro pares de enteros de 8 bits y suman los productos a un acumulador de 32, con una sola instrucción. Sin ellas hacen falta tres, y la suma intermedia, de 16 bits, puede saturarse: la misma red int8 puede acertar menos en un procesador viejo. Para esos, [la guía de ONNX Runtime](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) aconseja `reduce_range=True`, que deja los pesos en 7 bits. oneDNN, la biblioteca que usa PyTorch en la CPU, acepta una variable de entorno con la que finge que el procesador es más viejo. Al fingirlo se pierde también lo que llegó después (las instrucciones de `bfloat16`, y AMX, que multiplica bloques enteros): si tu procesador tiene AMX, la diferencia que midas es de las dos. Si el tuyo no tiene VNNI, la tabla de abajo será más corta: `mlprod doctor` dice lo que hay.
+# Las instrucciones VNNI (y las equivalentes de ARM) multiplican, en cada casilla de 32 bits del registro, cuatro pares de enteros de 8 bits y suman los productos a un acumulador de 32, con una sola instrucción. En un procesador x86 sin ellas hacen falta tres, y la suma intermedia, de 16 bits, puede saturarse: la misma red int8 puede acertar menos en uno viejo. Para esos, [la guía de ONNX Runtime](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) aconseja `reduce_range=True`, que deja los pesos en 7 bits. A oneDNN, la biblioteca que usa PyTorch en la CPU, se le puede hacer creer con una variable de entorno (`ONEDNN_MAX_CPU_ISA`) que el procesador es más viejo. Al fingirlo se pierde también lo que llegó después (las instrucciones de `bfloat16`, y AMX, que multiplica bloques enteros): si tu procesador tiene AMX, la diferencia que midas es de las dos. Si el tuyo no tiene VNNI, la tabla de abajo será más corta: `mlprod doctor` dice lo que hay.
 #
 # **Predice:** si tu procesador tiene VNNI, ¿cuántas veces más rápido multiplica matrices `int8` con esas instrucciones que sin ellas?
 # %% [markdown] lang="en" row="44" slide="subslide"
-# Nearly all of it is `ConvInteger`, the integer convolution that accumulates in 32 bits and returns integers. It is neither fused with what surrounds it nor as well optimised as `Conv` and `QLinearConv`: ONNX Runtime's maintainers [have said so since 2022](https://github.com/microsoft/onnxruntime/issues/12854) ("we don't have special performance optimization on ConvInteger yet") and recommend the static way for convolutional networks; the measurements above tell you whether it is still true in your version. The wide perceptron is the opposite case: with one photo the time goes into **fetching the weights from memory**, and with one byte per weight instead of four there is a quarter to fetch. If they then also fit in a faster cache (here they go from 23 MB to 6), the advantage can exceed four. In batches of 64 each weight that arrives is used 64 times, computation dominates, and the advantage changes.
+# In the dynamic version nearly all the time goes to `ConvInteger`, the integer convolution that accumulates in 32 bits and returns integers. It is neither fused with what surrounds it nor as well optimised as `Conv` and `QLinearConv`: ONNX Runtime's maintainers [have said so since 2022](https://github.com/microsoft/onnxruntime/issues/12854) ("we don't have special performance optimization on ConvInteger yet") and recommend the static way for convolutional networks; the measurements above tell you whether it is still true in your version. The wide perceptron is the opposite case: with one photo the time goes into **fetching the weights from memory**, and with one byte per weight instead of four there is a quarter to fetch. If they then also fit in a faster cache (here they go from 23 MB to 6), the advantage can exceed four. In batches of 64 each weight that arrives is used 64 times, computation dominates, and the advantage changes.
 #
 # So the rule is not "fewer bits, faster" but three questions: what is the limit, memory or computing? Is there a kernel for that operation and that type? What can the processor do? The third one can be measured, too.
 #
 # ### What the processor changes: VNNI
 #
-# VNNI instructions (and their ARM equivalents) multiply four pairs of 8-bit integers and add the products to a 32-bit accumulator, in a single instruction. Without them it takes three, and the intermediate sum, of 16 bits, may saturate: the same int8 network may be right less often on an old processor. For those, [ONNX Runtime's guide](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) recommends `reduce_range=True`, which leaves the weights in 7 bits. oneDNN, the library that PyTorch uses on the CPU, takes an environment variable by which it pretends that the processor is older. Pretending also takes away whatever came later (the `bfloat16` instructions, and AMX, which multiplies whole tiles): if your processor has AMX, the difference that you measure is due to both. If yours lacks VNNI, the table below will be shorter: `mlprod doctor` says what there is.
+# VNNI instructions (and their ARM equivalents) multiply, in each 32-bit lane of the register, four pairs of 8-bit integers and add the products to a 32-bit accumulator, in a single instruction. On an x86 processor without them it takes three, and the intermediate sum, of 16 bits, may saturate: the same int8 network may be right less often on an old one. For those, [ONNX Runtime's guide](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md) recommends `reduce_range=True`, which leaves the weights in 7 bits. An environment variable (`ONEDNN_MAX_CPU_ISA`) can make oneDNN, the library that PyTorch uses on the CPU, behave as if the processor were older. That also takes away whatever came later (the `bfloat16` instructions, and AMX, which multiplies whole tiles): if your processor has AMX, the difference that you measure is due to both. If yours lacks VNNI, the table below will be shorter: `mlprod doctor` says what there is.
 #
 # **Predict:** if your processor has VNNI, how many times as fast does it multiply `int8` matrices with those instructions as without them?
 
@@ -1114,7 +1124,7 @@ if len(by_processor) == 2:
 # %% [markdown] lang="en" row="44" slide="subslide"
 # Look at the `bfloat16` rows, too: on a processor with instructions for that type 16 bits are faster than 32; without them they are **slower**, because they have to be emulated. "16 bits are faster than 32", as the slide says, is a property of the hardware.
 #
-# **And the bigger batches?** With the weights at a quarter of their size more photos fit in the same memory, but few more unless the **activations**, which are what grows with the batch, shrink too. Static quantization keeps them in 8 bits between layers; one that quantizes only the weights does not. Do the arithmetic with this network: each photo leaves behind the numbers that the next cell counts.
+# **And the bigger batches?** With the weights at a quarter of their size more photos fit in the same memory, but few more unless the **activations**, which are what grows with the batch, shrink too. Static quantization keeps them in 8 bits between layers; one that quantizes only the weights does not. Do the arithmetic with this network: the next cell counts how many numbers each photo needs in memory.
 
 # %% slide="fragment"
 with torch.no_grad():
@@ -1245,11 +1255,11 @@ plots.show(
 # %% [markdown] lang="es" row="45" slide="subslide"
 # `bfloat16` **no es más preciso** que `float16`: tiene más rango y menos precisión. Es «el secreto» de las TPU de la diapositiva porque al entrenar lo que suele faltar es rango. Compruébalo con los gradientes de nuestra red: una parte de ellos es más pequeña que el menor `float16`.
 #
-# **Predice:** ¿qué porcentaje de los gradientes se convierte en cero al pasarlos a `float16`?
+# **Predice:** ¿qué porcentaje de los gradientes que no son cero se convierte en cero al pasarlos a `float16`?
 # %% [markdown] lang="en" row="45" slide="subslide"
 # `bfloat16` is **not more precise** than `float16`: it has more range and less precision. It is "the secret" of the slide's TPUs because what usually runs short in training is range. Check it with the gradients of our network: some of them are smaller than the smallest `float16`.
 #
-# **Predict:** what percentage of the gradients turns into zero when converted to `float16`?
+# **Predict:** what percentage of the non-zero gradients becomes zero when converted to `float16`?
 
 # %%
 percent_of_gradients_lost = None
@@ -1301,14 +1311,14 @@ tables.show(
     ),
 )
 compare(
-    tr(es="gradientes que float16 convierte en cero", en="gradients that float16 turns into zero"),
+    tr(es="gradientes que float16 convierte en cero", en="gradients that become zero in float16"),
     predicted=percent_of_gradients_lost,
     measured=rows[0]["lost"],
     unit="%",
 )
 
 # %% [markdown] lang="es" row="45" slide="subslide"
-# Los que pasan a cero no son los únicos dañados: por debajo de $6 \times 10^{-5}$, `float16` va perdiendo cifras (números *subnormales*). Multiplicar la pérdida por 1024 antes de derivar, y dividir el gradiente después ya en `float32`, desplaza todos los gradientes hacia donde `float16` tiene números. Se llama **escalado de la pérdida**, y es una de las «técnicas eficientes de escala y redondeo» que pide la diapositiva.
+# Los que pasan a cero no son los únicos dañados: por debajo de $6 \times 10^{-5}$, `float16` va perdiendo cifras (números *subnormales*). Multiplicar la pérdida por 1024 antes de derivar, y dividir el gradiente después ya en `float32`, desplaza casi todos los gradientes hacia donde `float16` tiene cifras de sobra: compara las dos primeras filas. Se llama **escalado de la pérdida**, y es una de las «técnicas eficientes de escala y redondeo» que pide la diapositiva.
 #
 # ### Un valor atípico
 #
@@ -1316,7 +1326,7 @@ compare(
 #
 # **Predice:** ¿por cuánto se multiplica el error RMS (la raíz de la media de sus cuadrados) de los **demás** pesos, si hay una escala para toda la matriz?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` goes on losing digits (*subnormal* numbers). Multiplying the loss by 1024 before differentiating, and dividing the gradient afterwards in `float32`, moves all gradients to where `float16` has numbers. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
+# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` goes on losing digits (*subnormal* numbers). Multiplying the loss by 1024 before differentiating, and dividing the gradient afterwards in `float32`, moves nearly all gradients to where `float16` has all its digits: compare the first two rows. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
 #
 # ### An outlier
 #
@@ -1373,7 +1383,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="45" slide="subslide"
-# Con una escala por canal, el daño se queda en una fila. Recortar también salva a los demás, a costa de equivocarse mucho en uno; si ese uno importa (en los modelos de lenguaje, importan), es una mala idea.
+# Con una sola escala el error no crece 40 veces, sino alrededor de la mitad: el rango iba de un lado a otro del cero, y el atípico estira solo uno de los dos lados. Con una escala por canal, el daño se queda en una fila. Recortar también salva a los demás, a costa de equivocarse mucho en uno; si ese uno importa (en los modelos de lenguaje, valores así importan: [Dettmers y otros, 2022](https://arxiv.org/abs/2208.07339)), es una mala idea.
 #
 # ### ¿Dónde recortar?
 #
@@ -1381,11 +1391,11 @@ compare(
 #
 # **Predice:** con **4 bits**, ¿a qué porcentaje del máximo está el mejor umbral?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# With one scale per channel the damage stays in one row. Clipping saves the others, too, at the price of being far off in one; if that one matters (in language models they do), it is a bad idea.
+# With a single scale the error does not grow 40 times but about half of that: the range reached to both sides of zero, and the outlier stretches only one of them. With one scale per channel the damage stays in one row. Clipping saves the others, too, at the price of being far off in one; if that one matters (in language models such values do: [Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)), it is a bad idea.
 #
 # ### Where to clip?
 #
-# Clipping more narrows the steps (less rounding error) and saturates more values (more clipping error). There is a sweet spot, and one searches for it: many thresholds are tried, and the one with the least error is kept. The numbers quantized here have long tails (a Student's *t* of three degrees of freedom), as many activations do.
+# Clipping more narrows the steps (less rounding error) and saturates more values (more clipping error). There is a sweet spot, and it is found by trial: we try many thresholds and keep the one with the least error. The numbers quantized here have long tails (a Student's *t* of three degrees of freedom), as many activations do.
 #
 # **Predict:** with **4 bits**, at what percentage of the maximum is the best threshold?
 
@@ -1452,7 +1462,7 @@ compare(
 # %% [markdown] lang="es" row="48" slide="slide"
 # ## Podar: primero, un árbol
 #
-# La poda viene de los árboles de decisión (CART, 1984). Un árbol que crece sin límite se aprende el ruido; podarlo es sustituir ramas enteras por una hoja. ¿Cuáles? La poda por **coste y complejidad** pone precio a cada hoja: minimiza
+# La poda viene de los árboles de decisión (CART: Breiman, Friedman, Olshen y Stone, 1984). Un árbol que crece sin límite se aprende el ruido; podarlo es sustituir ramas enteras por una hoja. ¿Cuáles? La poda por **coste y complejidad** pone precio a cada hoja: minimiza
 #
 # $$R_\alpha(T) = R(T) + \alpha\,|T|$$
 #
@@ -1460,11 +1470,11 @@ compare(
 # %% [markdown] lang="en" row="48" slide="slide"
 # ## Pruning: a tree first
 #
-# Pruning comes from decision trees (CART, 1984). A tree that grows without limit learns the noise; pruning it is replacing whole branches by a leaf. Which ones? **Cost-complexity** pruning puts a price on each leaf: it minimises
+# Pruning comes from decision trees (CART: Breiman, Friedman, Olshen and Stone, 1984). A tree that grows without limit learns the noise; pruning it means replacing whole branches by a leaf. Which ones? **Cost-complexity** pruning puts a price on each leaf: it minimises
 #
 # $$R_\alpha(T) = R(T) + \alpha\,|T|$$
 #
-# where $R(T)$ is the impurity that is left and $|T|$ the number of leaves. From each node $t$ hangs a branch $T_t$; with $R(t)$, the impurity if the node were a leaf, there is a price from which the branch is not worth having: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$, what each extra leaf saves in impurity. One always cuts the one of least $g$, **the weakest link**, and repeats; out comes a sequence of trees, each inside the one before. Here it is in full, on a scikit-learn tree, with 49 numbers per photo (means of squares of 4×4 pixels).
+# where $R(T)$ is the impurity that is left and $|T|$ the number of leaves. From each node $t$ hangs a branch $T_t$; with $R(t)$, the impurity if the node were a leaf, there is a price from which the branch is not worth having: $g(t) = (R(t) - R(T_t)) / (|T_t| - 1)$, what each extra leaf saves in impurity. One always cuts the branch of least $g$, **the weakest link**, and repeats; the result is a sequence of trees, each contained in the one before. Here is the whole algorithm, on a scikit-learn tree, with 49 numbers per photo (means of squares of 4×4 pixels).
 
 
 # %% slide="subslide"
@@ -1574,7 +1584,12 @@ ax.errorbar(
     label=tr(es="validación cruzada", en="cross-validation"),
 )
 ax.plot(leaves_left, 100 * test_scores, "o--", label=tr(es="prueba", en="test"))
-ax.axvline(leaves_left[frugal], color=plots.FAINT, linewidth=1)
+ax.axvline(
+    leaves_left[frugal],
+    color=plots.FAINT,
+    linewidth=1,
+    label=tr(es="elegido, a un error típico", en="chosen, within one standard error"),
+)
 ax.set_xscale("log")
 ax.set_xlabel(tr(es="hojas", en="leaves"))
 ax.set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
@@ -1585,8 +1600,8 @@ ax.legend()
 plots.show(
     fig,
     alt=tr(
-        es="Exactitud según el número de hojas. La de entrenamiento sube hasta el 100 %; las de validación y prueba se aplanan, y bajan un poco al final",
-        en="Accuracy by the number of leaves. That of training rises to 100 %; those of validation and test flatten, and go down a little at the end",
+        es="Exactitud según el número de hojas. La de entrenamiento sube hasta el 100 %; las de validación y prueba se aplanan, y bajan un poco al final. Una raya vertical marca el árbol elegido",
+        en="Accuracy by the number of leaves. That of training rises to 100 %; those of validation and test flatten, and go down a little at the end. A vertical line marks the tree that is chosen",
     ),
 )
 rows = [
@@ -1624,13 +1639,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="48" slide="subslide"
-# El error de entrenamiento **nunca** pide podar: cada hoja que quitas lo empeora o lo deja igual, así que siempre elige $\alpha = 0$. La validación, en cambio, se queda con una parte de las hojas, y con datos nuevos acierta lo mismo o más: compara las dos últimas columnas. Tres cosas pasarán tal cual a las redes: hay que elegir con datos que no se han visto, quitar **cambia la estructura** (un nodo menos es un nodo menos), y lo que se quita se ordena por lo que cuesta quitarlo.
+# El error de entrenamiento **nunca** pide podar: cada hoja que quitas lo empeora o lo deja igual, así que siempre elige $\alpha = 0$. La validación, en cambio, se queda con una parte de las hojas, y el árbol que elige no acierta menos con datos nuevos: compara las dos últimas columnas. Tres cosas pasarán tal cual a las redes: hay que elegir con datos que no se han visto, quitar **cambia la estructura** (un nodo menos es un nodo menos), y lo que se quita se ordena por lo que cuesta quitarlo.
 #
 # ## Podar una red, método 1: quitar unidades
 #
 # Una unidad oculta es una fila de la matriz que entra en ella, un número del vector de sesgos y una **columna de la matriz siguiente**. Quitarla de verdad es quitar las tres cosas. En una convolución, la unidad es un canal de salida; si después se aplana, su «columna» son las 49 que leen sus 7×7 píxeles. Si la unidad estaba muerta (su salida es siempre cero), la función no cambia en nada.
 # %% [markdown] lang="en" row="48" slide="subslide"
-# The training error **never** asks for pruning: each leaf that you remove worsens it or leaves it as it is, so it always chooses $\alpha = 0$. Validation, on the other hand, keeps a part of the leaves, and on new data is right as often or more: compare the last two columns. Three things will carry over to networks as they are: one has to choose with data that have not been seen, removing **changes the structure** (a node less is a node less), and what is removed is ordered by what removing it costs.
+# The training error **never** asks for pruning: each leaf that you remove worsens it or leaves it as it is, so it always chooses $\alpha = 0$. Validation, on the other hand, keeps a part of the leaves, and the tree that it chooses does no worse on new data: compare the last two columns. Three things carry over to networks unchanged: one has to choose with data that have not been seen, removing **changes the structure** (one node fewer is one node fewer), and what is removed is ordered by what removing it costs.
 #
 # ## Pruning a network, method 1: removing units
 #
@@ -1775,17 +1790,17 @@ for text, predicted, name in (
     compare(text, predicted=predicted, measured=removing.faster(name, "original").median, unit="×")
 
 # %% [markdown] lang="es" row="49" slide="subslide"
-# La mitad de las unidades es, casi, **la cuarta parte** de los pesos: las capas intermedias pierden la mitad de sus filas y la mitad de sus columnas. El tiempo baja menos que los MAC, porque hay gastos fijos y porque las matrices pequeñas aprovechan peor el procesador. Y la de los ceros multiplica por cero exactamente igual de despacio. (Aquí las unidades se han elegido al azar, y la exactitud cae; falta saber **cuáles** quitar y volver a entrenar un poco, que es lo que se hizo con la podada de la tabla del principio.)
+# Con la mitad de las unidades queda poco más de **la cuarta parte** de los pesos: las capas intermedias pierden la mitad de sus filas y la mitad de sus columnas. El tiempo baja menos que los MAC, porque hay gastos fijos y porque las matrices pequeñas aprovechan peor el procesador. Y la de los ceros multiplica por cero exactamente igual de despacio. (Aquí las unidades se han elegido al azar, y la exactitud cae; falta saber **cuáles** quitar y volver a entrenar un poco, que es lo que se hizo con la podada de la tabla del principio.)
 #
 # ## Método 2: poner a cero los pesos menos útiles
 #
 # Para esta parte, un perceptrón de toda la vida (300 y 100 unidades ocultas), que se reentrena en segundos. El criterio más sencillo es la **magnitud**: fuera los pesos más pequeños. Atención a los detalles que se olvidan: se compara $|w|$, no $w$; los sesgos no se tocan; y si se vuelve a entrenar, la **máscara** se aplica después de *cada* paso, o los ceros reviven.
 # %% [markdown] lang="en" row="49" slide="subslide"
-# Half of the units are nearly **a quarter** of the weights: the layers in the middle lose half of their rows and half of their columns. The time goes down less than the MACs, because there are fixed costs and because small matrices use the processor less well. And the one with the zeros multiplies by zero just as slowly. (Here the units were chosen at random, and accuracy drops; what remains is to know **which** to remove, and to train a little more, which is what was done with the pruned one of the table at the beginning.)
+# With half of the units, little more than **a quarter** of the weights is left: the layers in the middle lose half of their rows and half of their columns. The time goes down less than the MACs, because there are fixed costs and because small matrices use the processor less well. And the one with the zeros multiplies by zero just as slowly. (Here the units were chosen at random, and accuracy drops; what remains is to know **which** to remove, and to train a little more, which is what was done with the pruned one of the table at the beginning.)
 #
 # ## Method 2: setting the least useful weights to zero
 #
-# For this part, an old-fashioned perceptron (300 and 100 hidden units) that can be retrained in seconds. The simplest criterion is **magnitude**: out with the smallest weights. Mind the details that get forgotten: one compares $|w|$, not $w$; biases are left alone; and if one trains again, the **mask** is applied after *each* step, or the zeros come back to life.
+# For this part, an old-fashioned perceptron (300 and 100 hidden units) that can be retrained in seconds. The simplest criterion is **magnitude**: the smallest weights go. Mind the details that are often forgotten: one compares $|w|$, not $w$; biases are left alone; and if one trains again, the **mask** is applied after *each* step, or the zeros come back to life.
 
 
 # %% row="50" slide="subslide"
@@ -1938,7 +1953,12 @@ ax.set_yscale("symlog", linthresh=2)
 ax.set_yticks([1, 0, -1, -3, -10, -30, -100], ["1", "0", "−1", "−3", "−10", "−30", "−100"])
 ax.set_ylim(-120, 2)
 ax.set_xlabel(tr(es="pesos a cero", en="weights at zero"))
-ax.set_ylabel(tr(es="cambio de la exactitud (puntos)", en="change in accuracy (points)"))
+ax.set_ylabel(
+    tr(
+        es="cambio de la exactitud\n(puntos; desde −2, en logaritmo)",
+        en="change in accuracy\n(points; below −2, logarithmic)",
+    )
+)
 ax.set_title(
     tr(es="Lo que pierde respecto a la red entera", en="What it loses against the whole network")
 )
@@ -1947,7 +1967,7 @@ plots.show(
     fig,
     alt=tr(
         es="Puntos de exactitud perdidos según la parte de pesos a cero: de golpe y sin reentrenar, la red pierde varios puntos con el 70 % y se hunde con el 90 %; reentrenando aguanta mucho más",
-        en="Points of accuracy lost by the share of weights at zero: at once and without retraining, the network loses several points at 70 % and sinks at 90 %; retrained it holds much longer",
+        en="Points of accuracy lost by the share of weights at zero: at once and without retraining, the network loses several points at 70 % and collapses at 90 %; retrained it holds much longer",
     ),
 )
 at_95 = next(row for row in rows if row["sparsity"] == 0.95 and row["way"] == "iterative")
@@ -1963,7 +1983,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="51" slide="slide"
-# Reentrenar lo cambia casi todo: con ello se quitan siete de cada diez pesos sin que se note. Ir poco a poco gasta las mismas épocas y solo se distingue cuando se quita mucho. Es una sola semilla: no leas en esta figura diferencias más finas.
+# Reentrenar lo cambia casi todo: con ello se quitan siete de cada diez pesos sin que apenas se note. Ir poco a poco gasta las mismas épocas y solo se distingue cuando se quita mucho. Es una sola semilla: no leas en esta figura diferencias más finas.
 #
 # ## ¿«Menos útil»?
 #
@@ -1980,11 +2000,11 @@ compare(
 #
 # **Predice:** ¿qué correlación tiene la magnitud con la **subida** de la pérdida real (con su signo)?
 # %% [markdown] lang="en" row="51" slide="slide"
-# Retraining changes nearly everything: with it, seven weights in ten go without being missed. Going little by little takes the same epochs and only stands out when much is removed. It is a single seed: do not read finer differences into this figure.
+# Retraining changes nearly everything: with it, seven weights in ten can go and hardly be missed. Going little by little takes the same epochs and only makes a difference when much is removed. It is a single seed: do not read finer differences into this figure.
 #
 # ## "Least useful"?
 #
-# The slide leaves it with question marks. Useful for what can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation per weight; that is why shortcuts are used:
+# The slide leaves it with question marks. But usefulness can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation per weight; that is why shortcuts are used:
 #
 # | criterion | score | costs |
 # |---|---|---|
@@ -2103,13 +2123,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="51" slide="subslide"
-# Ninguno de los criterios sin signo ordena por la **subida**: quitar un peso grande mueve mucho la pérdida, pero casi la mitad de las veces **hacia abajo**. La recta con su signo sí la predice, porque un peso solo es un cambio pequeño; y sin signo, Taylor predice cuánto se mueve, mejor que la magnitud. Ojo con la conclusión: lo que baja la pérdida en *estas* fotos puede subirla en otras, y por eso en la práctica se usa el valor absoluto y se quita lo que **no la mueve**. Y se quitan miles a la vez, y los efectos no se suman. Lo que decide es la prueba completa: quitar con cada criterio y mirar qué queda. La pérdida real aquí va por **unidades** (400 en total), porque por pesos serían 266 000 evaluaciones.
+# Ninguno de los criterios sin signo ordena por la **subida**: quitar un peso grande mueve mucho la pérdida, pero casi la mitad de las veces **hacia abajo**. La recta con su signo sí la predice, porque un peso solo es un cambio pequeño; y sin signo, Taylor predice cuánto se mueve, mejor que la magnitud. Ojo con la conclusión: lo que baja la pérdida en *estas* fotos puede subirla en otras, y por eso en la práctica se usa el valor absoluto y se quita lo que **no la mueve**. Y se quitan miles a la vez, y los efectos no se suman. (¿Deja fuera el cero el intervalo de alguna fila del azar? Uno de cada veinte lo hace por casualidad: para eso está el azar en la tabla.) Lo que decide es la prueba completa: quitar con cada criterio y mirar qué queda. La pérdida real aquí va por **unidades** (400 en total), porque por pesos serían 266 000 evaluaciones.
 #
 # **Predice:** sin reentrenar, quitando la mitad de las unidades de cada capa, ¿con qué criterio acierta más la red?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# None of the criteria without a sign orders by the **rise**: removing a big weight moves the loss a lot, but nearly half of the time **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Be careful with the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
+# None of the criteria without a sign orders by the **rise**: removing a big weight moves the loss a lot, but nearly half of the time **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Be careful with the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. (Does the interval of one of the random rows leave zero out? One in twenty does so by chance: that is what random scores are in the table for.) What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
 #
-# **Predict:** without retraining, removing half of the units of each layer, with which criterion is the network right most often?
+# **Predict:** without retraining, if half of the units of each layer are removed, with which criterion is the network right most often?
 
 # %%
 # es: "random", "magnitude", "taylor", "loss" o "change"
@@ -2179,19 +2199,20 @@ for name, each in tries.items():
         rows.append({"criterion": name, "fraction": fraction, "accuracy": 100 * np.mean(found)})
 bench.record("06a/criteria", rows)
 fig, ax = plots.subplots()
-standard = 100 * np.sqrt(0.5 * 0.5 / len(test_labels))
 for name, text in CRITERIA.items():
     mine = [row["accuracy"] for row in rows if row["criterion"] == name]
     ax.errorbar(
         [f"{100 * f:.0f} %" for f in FRACTIONS],
         mine,
-        yerr=1.96 * standard,
+        # es: el error de las fotos; el del azar, además, cambia con el sorteo
+        # en: the error of the photos; random changes with the draw as well
+        yerr=[196 * np.sqrt(a * (100 - a) / 1e4 / len(test_labels)) for a in mine],
         fmt="o-",
         capsize=3,
         label=text,
     )
 ax.set_xlabel(tr(es="unidades quitadas", en="units removed"))
-ax.set_ylabel(tr(es="exactitud (%)", en="accuracy (%)"))
+ax.set_ylabel(tr(es="exactitud (%), intervalo del 95 %", en="accuracy (%), 95 % interval"))
 ax.set_title(tr(es="Cinco maneras de decir «menos útil»", en='Five ways of saying "least useful"'))
 ax.legend()
 plots.show(
@@ -2304,7 +2325,7 @@ compare(
 #
 # **Predice:** ¿a partir de qué porcentaje de ceros ocupa menos CSR que la matriz densa? ¿Y a partir de cuál multiplica un vector más deprisa?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# Magnitude depends on the units of the inputs (and, between two layers with ReLU, on any factor that is passed from one to the other); $w \cdot \partial L/\partial w$ does not, because the two factors make up for each other. Two practical rules follow: **normalise the inputs** before pruning by magnitude, and do not compare magnitudes of layers with different scales without thinking.
+# Magnitude depends on the units of the inputs (and, between two layers with a ReLU, on any factor moved from one to the other); $w \cdot \partial L/\partial w$ does not, because the two factors make up for each other. Two practical rules follow: **normalise the inputs** before pruning by magnitude, and do not compare magnitudes of layers with different scales without thinking.
 #
 # ## Is sparse smaller and faster?
 #
@@ -2372,7 +2393,7 @@ left.plot(
 )
 left.axhline(1, color=plots.FAINT, linewidth=1)
 left.set_ylabel(tr(es="bytes, respecto a la densa", en="bytes, relative to dense"))
-left.set_title(tr(es="Lo que ocupa", en="What it takes"))
+left.set_title(tr(es="Lo que ocupa", en="How much room it takes"))
 left.legend()
 for (batch, text), color in zip(
     (
@@ -2456,7 +2477,7 @@ if found["csr64"] is not None:
 #
 # 1. **keep**: the pruned one with its weights, retrained;
 # 2. **from scratch**: the same shape, with new weights;
-# 3. **random**: another shape, drawn by lot, with the same number of parameters or slightly fewer, from scratch;
+# 3. **random**: another shape, drawn at random, with the same number of parameters or slightly fewer, from scratch;
 # 4. **uniform**: all layers equally wide, as many parameters or slightly fewer, from scratch.
 #
 # **Predict:** by how many points is "keep" ahead of "from scratch"? (Negative if you think that it is behind.)
@@ -2570,7 +2591,7 @@ tables.show(
     formats={"mean": ".2f", "sd": ".2f", "gap": "+.2f", "low": "+.2f", "high": "+.2f"},
     caption=tr(
         es=f"{seeds} semillas, por parejas (t de Student). Formas que deja la poda: {', '.join('-'.join(map(str, s)) for s in shapes[:3])}…",
-        en=f"{seeds} seeds, in pairs (Student's t). Shapes that pruning leaves: {', '.join('-'.join(map(str, s)) for s in shapes[:3])}…",
+        en=f"{seeds} seeds, paired (Student's t). Shapes that pruning leaves: {', '.join('-'.join(map(str, s)) for s in shapes[:3])}…",
     ),
 )
 compare(
@@ -2593,17 +2614,17 @@ for row in rows:
         print(f"{row['way']}: {verdict}")
 
 # %% [markdown] lang="es" row="53" slide="subslide"
-# Lee solo lo que dicen los intervalos. Si «conservar» no se distingue de «desde cero», no hay pruebas de que los pesos que sobrevivieron fuesen lo importante **aquí** (ni de lo contrario). Si gana, mira el extremo más bajo de su intervalo, que es lo que puedes prometer, y recuerda lo que cuesta: las épocas son las mismas, pero la mitad de las suyas fueron de la red grande, que hace muchas más operaciones. Si además la forma podada gana a las sorteadas pero no a la uniforme, la poda ha encontrado que lo mejor era repartir, que es poca búsqueda para tanto trabajo. Y cada intervalo que contiene el cero es un «no lo sé»: con más semillas (`seeds`) se estrecha: cuatro veces más, a la mitad.
+# Lee solo lo que dicen los intervalos. Si «conservar» no se distingue de «desde cero», no hay pruebas de que los pesos que sobrevivieron fuesen lo importante **aquí** (ni de lo contrario). Si gana, mira el extremo más bajo de su intervalo, que es lo que puedes prometer, y recuerda lo que cuesta: las épocas son las mismas, pero la mitad de las suyas fueron de la red grande, que hace muchas más operaciones. Si además la forma podada gana a las sorteadas pero no a la uniforme, la poda no ha encontrado nada mejor que repartir por igual, que es poca búsqueda para tanto trabajo. Y cada intervalo que contiene el cero es un «no lo sé»: con más semillas (`seeds`) se estrecha: cuatro veces más, a la mitad.
 # %% [markdown] lang="en" row="53" slide="subslide"
-# Read only what the intervals say. If "keep" cannot be told from "from scratch", there is no evidence that the weights that survived were what mattered **here** (nor that they were not). If it wins, look at the lower end of its interval, which is what you can promise, and remember what it costs: the epochs are the same, but half of its epochs were spent on the big network, which takes many more operations. If, besides, the pruned shape beats those drawn by lot but not the uniform one, pruning has found that an even split was best, which is little search for so much work. And each interval that contains zero is an "I do not know": with more seeds (`seeds`) it narrows: four times as many, half as wide.
+# Read only what the intervals say. If "keep" cannot be told from "from scratch", there is no evidence that the weights that survived were what mattered **here** (nor that they were not). If it wins, look at the lower end of its interval, which is what you can promise, and remember what it costs: the epochs are the same, but half of its epochs were spent on the big network, which does many more operations. If, besides, the pruned shape beats the random ones but not the uniform one, pruning has found nothing better than an even split, which is not much of a search for so much work. And each interval that contains zero is an "I do not know": with more seeds (`seeds`) it narrows: four times as many, half as wide.
 
 # %% [markdown] lang="es" row="42-45 48-53" slide="slide"
 # ## Mil veces más grande
 #
 # | aquí | con un modelo mil veces mayor |
 # |---|---|
-# | los pesos caben en la caché, y casi todo es cálculo | los pesos no caben: generar texto es **leer pesos de la memoria**, y 4 bits en vez de 16 pueden ser casi cuatro veces más deprisa aunque después se calcule en 16 |
-# | una escala por canal basta | valores atípicos enormes en unos pocos canales: escalas por grupos de 32 a 128 pesos, y algunos canales aparte |
+# | los pesos de la red convolucional caben en la caché, y casi todo es cálculo | los pesos no caben: generar texto es **leer pesos de la memoria**, y 4 bits en vez de 16 pueden ser casi cuatro veces más deprisa aunque después se calcule en 16 |
+# | una escala por canal basta | valores atípicos enormes en unos pocos canales: escalas por grupos de 32 a 128 pesos, y [algunos canales aparte](https://arxiv.org/abs/2208.07339) |
 # | reentrenar después de podar cuesta segundos | reentrenar cuesta millones: se cuantiza **después** de entrenar, con unas pocas fotos o frases de calibración, y se poda poco |
 # | se prueba todo y se mira la tabla | una prueba completa cuesta horas: se ensaya en una capa o en un modelo pequeño, y se comprueba una vez en el grande |
 # | la exactitud se mide entera, en 3000 fotos | medio punto menos puede concentrarse en [unas pocas clases](https://arxiv.org/abs/1911.05248), un idioma o un grupo de clientes: hay que mirar por partes, no solo la media |
@@ -2615,8 +2636,8 @@ for row in rows:
 #
 # | here | with a model a thousand times bigger |
 # |---|---|
-# | the weights fit in the cache, and nearly all the time is computation | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 can be nearly four times as fast even if one computes in 16 afterwards |
-# | one scale per channel is enough | huge outliers in a few channels: scales for groups of 32 to 128 weights, and some channels apart |
+# | the convolutional network's weights fit in the cache, and nearly all the time is computation | the weights do not fit: generating text is **reading weights from memory**, and 4 bits instead of 16 can be nearly four times as fast even if one computes in 16 afterwards |
+# | one scale per channel is enough | huge outliers in a few channels: scales for groups of 32 to 128 weights, and [some channels kept apart](https://arxiv.org/abs/2208.07339) |
 # | retraining after pruning costs seconds | retraining costs millions: one quantizes **after** training, with a few photos or sentences for calibration, and prunes little |
 # | everything is tried, and the table decides | a full test costs hours: one rehearses on a layer or a small model, and checks once on the big one |
 # | accuracy is measured as a whole, on 3000 photos | half a point less may concentrate in [a few classes](https://arxiv.org/abs/1911.05248), one language or one group of customers: one has to look at each part, not at the mean alone |
@@ -2625,10 +2646,10 @@ for row in rows:
 # What does not change: the three currencies (bytes, MACs, milliseconds) do not convert into each other, comparisons are paired and come with an interval, and without a control there is no merit.
 
 # %% [markdown] lang="es" slide="skip"
-# Ahora te toca a ti: en los ejercicios escribirás el cuantizador, la poda por magnitud con su máscara y la red que encoge de verdad. La lección siguiente sigue con las otras dos familias, destilación y factorización, y con un caso real que las encadena.
+# Ahora te toca a ti: en los ejercicios escribirás el cuantizador, la poda por magnitud con su máscara y la red que encoge de verdad. La lección siguiente sigue con las otras dos familias, destilación y factorización, y con un caso real que encadena varias técnicas.
 #
 # **Para leer más:** Han y otros, [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob y otros, [cuantización para inferencia con enteros](https://arxiv.org/abs/1712.05877) (2017); Liu y otros, [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); la [guía de cuantización de ONNX Runtime](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md).
 # %% [markdown] lang="en" slide="skip"
-# Now it is your turn: in the exercises you will write the quantizer, magnitude pruning with its mask, and the network that really shrinks. The next lesson goes on with the other two families, distillation and factorization, and with a real case that chains them.
+# Now it is your turn: in the exercises you will write the quantizer, magnitude pruning with its mask, and the network that really shrinks. The next lesson goes on with the other two families, distillation and factorization, and with a real case that chains several techniques.
 #
 # **Further reading:** Han et al., [*Deep Compression*](https://arxiv.org/abs/1510.00149) (2015); Jacob et al., [quantization for integer-only inference](https://arxiv.org/abs/1712.05877) (2017); Liu et al., [*Rethinking the Value of Network Pruning*](https://arxiv.org/abs/1810.05270) (2019); [ONNX Runtime's guide to quantization](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/README.md).
