@@ -9,7 +9,7 @@
 # %% [markdown] lang="es" slide="slide"
 # # Modelos más pequeños (II): destilar, factorizar y un caso real
 #
-# Las dos familias de la primera parte (cuantizar y podar) parten de un modelo que ya existe y lo recortan. Las dos de esta **cambian de modelo**: destilar entrena uno pequeño para que imite a uno grande, y factorizar reescribe una capa como producto de otras más baratas. Al final se juntan todas en una escalera como la que montó Roblox para servir BERT en CPU.
+# Las dos familias de la primera parte (cuantizar y podar) parten de un modelo que ya existe y lo recortan. Las dos de esta **cambian de modelo**: destilar entrena uno pequeño para que imite a uno grande, y factorizar reescribe una capa como producto de otras más baratas. Al final, destilar y cuantizar se juntan con otros recursos (quitar el relleno, un motor mejor, una caché) en una escalera como la que montó Roblox para servir BERT en CPU.
 #
 # Al terminar sabrás:
 #
@@ -24,7 +24,7 @@
 # %% [markdown] lang="en" slide="slide"
 # # Making models smaller (II): distillation, factorization and a case study
 #
-# The two families of the first part (quantization and pruning) start from a model that exists and trim it. The two of this one **change the model**: distillation trains a small one to imitate a big one, and factorization rewrites a layer as a product of cheaper ones. At the end all of them come together in a ladder like the one that Roblox built to serve BERT on CPUs.
+# The two families of the first part (quantization and pruning) start from a model that exists and trim it. The two of this one **change the model**: distillation trains a small one to imitate a big one, and factorization rewrites a layer as a product of cheaper ones. At the end, distillation and quantization come together with other means (no padding, a better engine, a cache) in a ladder like the one that Roblox built to serve BERT on CPUs.
 #
 # When you finish you will be able to:
 #
@@ -35,7 +35,7 @@
 # 5. **(6b.5)** count and time depthwise separable convolutions;
 # 6. **(6b.6)** build and read a ladder of factors, with a fair baseline.
 #
-# **Time:** somewhat less than two hours; the cells take a minute or two in all, depending on the machine. **What runs:** everything on your CPU, without the Internet. The text models come already trained by [a program of the course](../../datasets/word_order/README.md); with `train_live = True` one of them is trained again before your eyes.
+# **Time:** somewhat less than two hours; the cells take a minute or two in all, depending on the machine. **What runs:** everything on your CPU, without the Internet. The text models come already trained by [a program of the course](../../datasets/word_order/README.md); with `train_live = True` one of them is trained again while you watch.
 
 # %% tags=["parameters"]
 # es: semillas de cada comparación (particiones y pesos iniciales distintos)
@@ -122,7 +122,7 @@ def plus_minus(values, digits=1):
 #
 # A label says "it is a 3". A model says "it is a 3, although there is some 9 in it and no 1 at all". That *some 9* is what is distilled: a small model (the **student**) learns to repeat the probabilities of a big one (the **teacher**), and not just its answer ([Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531)).
 #
-# The trouble is that a good network is very sure: nearly all of the probability goes to one class, and the rest cannot be seen. That is why it is looked at with a **temperature** $T$: the logits are divided by $T$ before the softmax. Not every teacher needs it: a random forest answers with doubts as it is, because its trees vote. (It has no logits either, but the logarithms of its probabilities will do.) Both are asked about digits that they **have not seen**.
+# The trouble is that a good network is very sure: nearly all of the probability goes to one class, and the rest cannot be seen. That is why one looks at it at a **temperature** $T$: the logits are divided by $T$ before the softmax. Not every teacher needs it: a random forest is full of doubts as it is, because its trees vote. (It has no logits, either, but the logarithms of its probabilities will do.) Both are asked about digits that they **have not seen**.
 
 # %% slide="fragment"
 pixels, digits = load_digits(return_X_y=True)
@@ -207,7 +207,7 @@ plots.show(
     fig,
     alt=tr(
         es="Tres dígitos y las probabilidades de la red. Del primero está segura; del tercero duda entre varias clases. Con T = 4 se ven las clases parecidas que con T = 1 casi no aparecían.",
-        en="Three digits and the network's probabilities. It is sure of the first; of the third it wavers between several classes. At T = 4 the similar classes show that at T = 1 hardly appeared.",
+        en="Three digits and the network's probabilities. It is sure of the first; about the third it wavers between several classes. At T = 4 the similar classes show that at T = 1 hardly appeared.",
     ),
 )
 
@@ -216,7 +216,7 @@ plots.show(
 #
 # $$L = \alpha \, T^2 \, \mathrm{KL}\big(p_T \,\|\, q_T\big) + (1-\alpha) \, \mathrm{CE}(y, q_1)$$
 #
-# $p_T$ y $q_T$ son el profesor y el alumno a temperatura $T$; la entropía cruzada con la etiqueta $y$ va siempre a temperatura 1. ¿Por qué $T^2$? Porque la derivada respecto a los logits del alumno es $(q_T - p_T)/T$, y a temperatura alta la diferencia $q_T - p_T$ encoge como $1/T$: en total, $1/T^2$.
+# $p_T$ y $q_T$ son las probabilidades del profesor y del alumno a temperatura $T$; $\mathrm{KL}$, la divergencia de Kullback y Leibler, mide cuánto se aparta el segundo del primero; $\alpha$ es el peso de lo que dice el profesor, y la entropía cruzada $\mathrm{CE}$ con la etiqueta $y$ va siempre a temperatura 1. ¿Por qué $T^2$? Porque la derivada respecto a los logits del alumno es $(q_T - p_T)/T$, y a temperatura alta la diferencia $q_T - p_T$ encoge como $1/T$: en total, $1/T^2$.
 #
 # **Predice:** sin el factor $T^2$, ¿por cuánto se divide el gradiente de la parte blanda al pasar de $T=2$ a $T=8$?
 # %% [markdown] lang="en" row="46" slide="slide"
@@ -224,7 +224,7 @@ plots.show(
 #
 # $$L = \alpha \, T^2 \, \mathrm{KL}\big(p_T \,\|\, q_T\big) + (1-\alpha) \, \mathrm{CE}(y, q_1)$$
 #
-# $p_T$ and $q_T$ are teacher and student at temperature $T$; the cross-entropy with the label $y$ is always at temperature 1. Why $T^2$? Because the derivative with respect to the student's logits is $(q_T - p_T)/T$, and at a high temperature the difference $q_T - p_T$ shrinks like $1/T$: in all, $1/T^2$.
+# $p_T$ and $q_T$ are the probabilities of teacher and student at temperature $T$; $\mathrm{KL}$, the Kullback–Leibler divergence, measures how far the second is from the first; $\alpha$ is the weight of what the teacher says, and the cross-entropy $\mathrm{CE}$ with the label $y$ is always at temperature 1. Why $T^2$? Because the derivative with respect to the student's logits is $(q_T - p_T)/T$, and at a high temperature the difference $q_T - p_T$ shrinks like $1/T$: in all, $1/T^2$.
 #
 # **Predict:** without the factor $T^2$, by how much is the gradient of the soft part divided when going from $T=2$ to $T=8$?
 
@@ -291,7 +291,7 @@ compare(
 #
 # ## El control
 #
-# Casi todo lo que se cuenta de la destilación compara al alumno **con su profesor**. La pregunta útil es otra: ¿qué habría aprendido el **mismo** alumno, con los mismos pasos, **sin** profesor? Probamos una red de una capa con 32 neuronas, con pocas y con muchas etiquetas, y cuatro maneras de entrenarla:
+# Casi todo lo que se cuenta de la destilación compara al alumno **con su profesor**. La pregunta útil es otra: ¿qué habría aprendido el **mismo** alumno, con los mismos pasos, **sin** profesor? Probamos una red con una capa oculta de 32 neuronas, con pocas y con muchas etiquetas, y cuatro maneras de entrenarla:
 #
 # - **solo etiquetas**: el control;
 # - **suavizado**: un profesor que no sabe nada; da algo más de 0.9 a la etiqueta y reparte el resto por igual. Si ayuda, no es por conocimiento;
@@ -302,18 +302,18 @@ compare(
 #
 # **Predice:** con 30 etiquetas, ¿cuántos puntos de exactitud aporta el profesor ajeno? ¿Y con todas?
 # %% [markdown] lang="en" row="46" slide="subslide"
-# Without $T^2$, changing the temperature also changes how much the teacher weighs, and you no longer know which of the two you are trying. With it, $\alpha$ means nearly the same at any temperature (at low ones, only more or less: it depends on how large the logits are). Some libraries carry the $T^2$ and others do not: check which kind yours is before you copy an $\alpha$ from a paper.
+# Without $T^2$, changing the temperature also changes how much the teacher weighs, and you no longer know which of the two you are testing. With it, $\alpha$ means nearly the same at any temperature (at low ones, only more or less: it depends on how large the logits are). Some libraries include the $T^2$ and others do not: check which kind yours is before you copy an $\alpha$ from a paper.
 #
 # ## The control
 #
-# Nearly everything that is said about distillation compares the student **with its teacher**. The useful question is another: what would the **same** student have learnt, in the same steps, **without** a teacher? We try a network of one layer with 32 neurons, with few and with many labels, and four ways of training it:
+# Nearly everything that is said about distillation compares the student **with its teacher**. The useful question is a different one: what would the **same** student have learnt, in the same steps, **without** a teacher? We try a network with one hidden layer of 32 neurons, with few and with many labels, and four ways of training it:
 #
 # - **labels only**: the control;
 # - **smoothing**: a teacher that knows nothing; it gives a little over 0.9 to the label and shares the rest out equally. If it helps, it is not by knowledge;
 # - **own teacher**: a forest trained on those same labels, which also answers about the unlabelled examples;
 # - **outside teacher**: a forest trained on **all** labels, to which you have no access, and which also answers about the unlabelled ones.
 #
-# In the last two, $T=1$ (a forest answers with doubts as it is) and $\alpha=0.7$ on the labelled examples; on those without a label, everything comes from the teacher.
+# In the last two, $T=1$ (a forest is full of doubts as it is) and $\alpha=0.7$ on the labelled examples; on those without a label, everything comes from the teacher.
 #
 # **Predict:** with 30 labels, how many points of accuracy does the outside teacher add? And with all of them?
 
@@ -474,13 +474,13 @@ compare(
     ),
     predicted=points_with_30_labels,
     measured=interval(gains[30, "foreign"])[0],
-    unit="%",
+    unit=tr(es="puntos", en="points"),
 )
 compare(
     tr(es="puntos que aporta con todas las etiquetas", en="points that it adds with all labels"),
     predicted=points_with_all_labels,
     measured=interval(gains[EVERYTHING, "foreign"])[0],
-    unit="%",
+    unit=tr(es="puntos", en="points"),
 )
 for arm in ("smoothing", "own", "foreign"):
     clear = [
@@ -502,17 +502,17 @@ for arm in ("smoothing", "own", "foreign"):
 #
 # Ahora el profesor ajeno se ha entrenado con una parte de las etiquetas cambiadas al azar. El alumno tiene 100 etiquetas buenas, y en esos 100 ejemplos da al profesor el peso `alpha`; en los demás, sin etiqueta, solo tiene al profesor.
 #
-# **Predice:** ¿qué proporción de etiquetas malas del profesor basta para que sea mejor estudiar solo?
+# **Predice:** ¿con qué porcentaje de etiquetas malas del profesor es ya mejor estudiar solo? (Probamos 0, 30, 60 y 80.)
 # %% [markdown] lang="en" row="46" slide="subslide"
 # Read the last column from top to bottom. The same teacher, the same student and the same loss give a huge gain or none: what changes is **how much the teacher knows that the labels do not tell the student already**. With 30 labels and more than a thousand unlabelled examples, the outside teacher brings in what those labels do not hold. With all labels, the student's own say the same (and the outside teacher and the own one are a single forest: that is why they agree). And the own teacher knows no more than the student: with few labels it even knows less (look at its accuracy), and what it teaches are its mistakes.
 #
-# **Smoothing** is the second control: where it gains as much as the teacher, or more, what helps is not to be so sure, and not what the teacher knows; but first look, in the lines above, whether its interval leaves zero out. And it is free. Beware of a trap, though: a forest that is asked about the examples **that it was trained on** remembers them nearly by heart, and its "soft" answers are labels in truth. That is why, of those, it answers here only with the trees that have not seen them (`oob`).
+# **Smoothing** is the second control: where it gains as much as the teacher, or more, what helps is being less sure, and not what the teacher knows; but first look, in the lines above, whether its interval leaves zero out. And it is free. Beware of a trap, though: a forest that is asked about the examples **that it was trained on** remembers them nearly by heart, and its "soft" answers are labels in truth. That is why, of those, it answers here only with the trees that have not seen them (`oob`).
 #
 # ### A bad teacher
 #
 # Now the outside teacher has been trained with a part of the labels changed at random. The student has 100 good labels, and on those 100 examples it gives the teacher the weight `alpha`; on the rest, without labels, it has only the teacher.
 #
-# **Predict:** which share of bad labels of the teacher is enough for studying alone to be better?
+# **Predict:** at what percentage of bad labels for the teacher is studying alone already better? (We try 0, 30, 60 and 80.)
 
 # %%
 percent_of_bad_labels = None
@@ -590,7 +590,7 @@ if harmful:
 #
 # La diapositiva añade que profesor y alumno pueden entrenarse **al mismo tiempo**. Lo más sencillo es la [enseñanza mutua](https://arxiv.org/abs/1706.00384) (Zhang y otros, 2017): dos redes aprenden de las etiquetas y, a cada paso, cada una de la otra. Comparamos, con 300 etiquetas, al alumno solo, con un profesor ya entrenado (una red de 256 neuronas) y con ese mismo profesor entrenándose a su lado.
 # %% [markdown] lang="en" row="46" slide="subslide"
-# Look at the second column: trained with 30 % of bad labels, the forest is right far more than 70 % of the time, because random mistakes spread out and its trees average them; that is why it still teaches. Once it knows less than the student alone, little can be expected of it, and a bad one is not mended by $\alpha$, which only weighs where there is a label. $\alpha$ and $T$ are not chosen by taste but with held-out data, and "no teacher" is one of the options that are compared.
+# Look at the second column: trained with 30 % of bad labels, the forest is right far more than 70 % of the time, because random mistakes spread out and its trees average them; that is why it still teaches. Once it knows less than the student alone, little can be expected of it, and $\alpha$ does not mend a bad one, because it only counts where there is a label. $\alpha$ and $T$ are not chosen by taste but with held-out data, and "no teacher" is one of the options that are compared.
 #
 # ### Both at once
 #
@@ -652,18 +652,18 @@ tables.show(
 # %% [markdown] lang="es" row="46" slide="subslide"
 # Antes de elegir entre las dos filas, mira si sus intervalos dejan fuera el cero. Sin ejemplos sin etiquetar, un profesor que ha visto las mismas 300 etiquetas tiene poco que añadir, y entrenarlo a la vez no le da más datos: lo que ahorra es tener que esperarlo.
 # %% [markdown] lang="en" row="46" slide="subslide"
-# Before choosing between the two rows, look whether their intervals leave zero out. Without unlabelled examples, a teacher that has seen the same 300 labels has little to add, and training it at the same time gives it no more data: what it saves is having to wait for it.
+# Before choosing between the two rows, check whether their intervals leave zero out. Without unlabelled examples, a teacher that has seen the same 300 labels has little to add, and training it at the same time gives it no more data: what it saves is having to wait for it.
 
 # %% [markdown] lang="es" row="47" slide="slide"
 # ## La cuenta completa
 #
-# «Rápido de entrenar si el profesor ya existe», dice la diapositiva a favor; y en contra, «si no existe, puede hacer falta más tiempo y más datos». Pongamos números, con profesores que **no se parecen al alumno**: un bosque, una máquina de vectores soporte y una red grande. Al alumno le da igual: solo ve probabilidades.
+# «Rápido de entrenar si el profesor ya existe», dice la diapositiva a favor; y en contra, «si no existe, puede hacer falta más tiempo y más datos». Pongamos números, con profesores que **no se parecen al alumno**: un bosque, una máquina de vectores soporte y una red grande. Al alumno le da igual: solo ve probabilidades. El que va solo aprende de 100 ejemplos con etiqueta; el destilado, de esos y de lo que dice el profesor sobre los demás, más de mil.
 #
 # **Predice:** si el profesor (el bosque) hay que entrenarlo para la ocasión, ¿cuántas veces más CPU cuesta en total el alumno destilado que el alumno solo?
 # %% [markdown] lang="en" row="47" slide="slide"
 # ## The full account
 #
-# "Fast to train if the teacher exists already", says the slide in favour; and against it, "if it does not, it may take more time and more data". Let us put numbers to it, with teachers that are **nothing like the student**: a forest, a support vector machine and a big network. It is all the same to the student: it only sees probabilities.
+# "Fast to train if the teacher exists already", says the slide in favour; and against it, "if it does not, it may take more time and more data". Let us put numbers to it, with teachers that are **nothing like the student**: a forest, a support vector machine and a big network. It is all the same to the student: it only sees probabilities. The one on its own learns from 100 labelled examples; the distilled one, from those and from what the teacher says about the rest, more than a thousand.
 #
 # **Predict:** if the teacher (the forest) must be trained for the occasion, how many times as much CPU does the distilled student cost in all as the student alone?
 
@@ -714,6 +714,7 @@ with torch.inference_mode():
             | {"student": lambda n=n: alone(torch.from_numpy(test[:n]))},
             rounds=rounds,
             min_seconds=0.004,
+            cpu=True,
         )
         for n in (1, 64)
     )
@@ -766,22 +767,22 @@ compare(
 #
 # Fíjate en lo que **no** está en la tabla: elegir $T$ y $\alpha$ (cada prueba es otro entrenamiento del alumno), guardar las respuestas del profesor, y volver a destilar cada vez que el profesor se reentrena. Destilar no es gratis: se paga una vez, y se cobra en cada predicción.
 # %% [markdown] lang="en" row="47" slide="subslide"
-# The last column divides what everything cost by what each prediction saves **over serving the teacher**, one at a time (some of that is what scikit-learn spends on each call: look at the column of 64 by 64). Whoever serves a forest already gets it back soon. Whoever has no teacher must compare with something else: with labelling more. Here the teacher was trained on **all** labels, and with them the student gets to the same place alone (last row of the control's table); with 300 it stops half way. Labelling is sometimes cheaper than keeping a teacher, and sometimes (labels given by a doctor) it is not.
+# The last column divides what everything cost by what each prediction saves **over serving the teacher**, one at a time (some of that is what scikit-learn spends on each call: look at the column of 64 by 64). Whoever serves a forest already gets it back soon. Whoever has no teacher must compare with something else: with labelling more. Here the teacher was trained on **all** labels, and with them the student gets to the same place alone (last row of the control's table); with 300 it gets about half way there. Labelling is sometimes cheaper than keeping a teacher, and sometimes (labels given by a doctor) it is not.
 #
-# Note what is **not** in the table: choosing $T$ and $\alpha$ (each try is another training of the student), storing the teacher's answers, and distilling again each time the teacher is retrained. Distillation is not free: it is paid once, and collected at each prediction.
+# Note what is **not** in the table: choosing $T$ and $\alpha$ (each try is another training of the student), storing the teacher's answers, and distilling again each time the teacher is retrained. Distillation is not free: you pay for it once, and it pays you back at each prediction.
 
 # %% [markdown] lang="es" row="54" slide="slide"
 # ## Factorizar: 3×3 = 3×1 · 1×3
 #
-# Un filtro de 3×3 tiene 9 parámetros. Si se puede escribir como una columna por una fila, bastan **6**, y en vez de una pasada de 9 multiplicaciones por píxel se dan dos de 3. Un filtro así se llama **separable**, y es una matriz de **rango 1**: su primer valor singular se lleva toda la energía (la suma de los cuadrados).
+# Un filtro de 3×3 tiene 9 parámetros. Si se puede escribir como una columna por una fila, bastan **6**, y en vez de una pasada de 9 multiplicaciones por píxel se dan dos de 3. Un filtro así se llama **separable**, y es una matriz de **rango 1**: su primer valor singular se lleva toda la energía (la suma de los cuadrados de todos).
 #
-# **Predice:** de filtros de 3×3 con números al azar (normales), ¿qué energía se lleva, de media, el primer valor singular? ¿Y qué proporción de ellos es separable?
+# **Predice:** de filtros de 3×3 con números al azar (normales), ¿qué porcentaje de la energía se lleva, de media, el primer valor singular? ¿Y (de cabeza) qué proporción de ellos es separable?
 # %% [markdown] lang="en" row="54" slide="slide"
 # ## Factorization: 3×3 = 3×1 · 1×3
 #
-# A filter of 3×3 has 9 parameters. If it can be written as a column times a row, **6** will do, and instead of one pass of 9 multiplications a pixel there are two of 3. Such a filter is called **separable**, and it is a matrix of **rank 1**: its first singular value takes all of the energy (the sum of the squares).
+# A filter of 3×3 has 9 parameters. If it can be written as a column times a row, **6** will do, and instead of one pass of 9 multiplications a pixel there are two of 3. Such a filter is called **separable**, and it is a matrix of **rank 1**: its first singular value takes all of the energy (the sum of the squares of all of them).
 #
-# **Predict:** of filters of 3×3 with random (normal) numbers, which share of the energy does the first singular value take, on average? And which share of them is separable?
+# **Predict:** of filters of 3×3 with random (normal) numbers, what share of the energy does the first singular value take, on average, in percent? And (in your head) what share of them is separable?
 
 # %%
 percent_of_energy = None
@@ -869,11 +870,11 @@ compare(
 # %% [markdown] lang="es" row="54" slide="subslide"
 # «Una matriz de 3×3 se puede escribir como producto de 3×1 y 1×3» es verdad solo para las de rango 1: casi ninguna. Y una energía alta no basta: el error de la imagen depende de lo que el producto deja fuera **y** de lo que hay en la imagen. Los dos de Laplace se llevan más del 90 % en el primer valor y fallan mucho: sus números suman cero, los de su mejor producto no, y la imagen tiene un fondo (aquí, de media 0.5) que el filtro quita y el producto deja pasar. Las redes que usan esta idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, con 7×1 y 1×7) no factorizan filtros entrenados: **entrenan directamente** los dos pequeños, y aceptan que juntos pueden menos.
 #
-# ¿Y el tiempo? Dos pasadas son dos lecturas de la imagen. **Predice:** con 6 multiplicaciones por píxel en vez de 9 (1.5 veces menos), ¿cuántas veces más rápido va en PyTorch? ¿Y con un filtro de 15×15 (30 en vez de 225: 7.5 veces menos)?
+# ¿Y el tiempo? Dos pasadas son dos lecturas de la imagen. (Como en la primera parte, los tiempos de un solo hilo son de CPU y por turnos.) **Predice:** con 6 multiplicaciones por píxel en vez de 9 (1.5 veces menos), ¿cuántas veces más rápido va en PyTorch? ¿Y con un filtro de 15×15 (30 en vez de 225: 7.5 veces menos)?
 # %% [markdown] lang="en" row="54" slide="subslide"
 # "A 3×3 matrix can be written as a product of 3×1 and 1×3" is true only of those of rank 1: hardly any. And a high energy is not enough: the error in the image depends on what the product leaves out **and** on what there is in the image. Both Laplace filters have more than 90 % in the first value and fail badly: their numbers add up to zero, those of their best product do not, and the image has a background (of mean 0.5 here) which the filter removes and the product lets through. The networks that use this idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, with 7×1 and 1×7) do not factorize trained filters: they **train** the two small ones **directly**, and accept that together they can do less.
 #
-# And the time? Two passes are two readings of the image. **Predict:** with 6 multiplications a pixel instead of 9 (1.5 times fewer), how many times as fast is it in PyTorch? And with a filter of 15×15 (30 instead of 225: 7.5 times fewer)?
+# And the time? Two passes read the image twice. (As in the first part, times on a single thread are CPU times, in turns.) **Predict:** with 6 multiplications a pixel instead of 9 (1.5 times fewer), how many times as fast is it in PyTorch? And with a filter of 15×15 (30 instead of 225: 7.5 times fewer)?
 
 # %%
 times_as_fast_3 = None
@@ -893,7 +894,7 @@ for size in (3, 7, 15):
         F.conv2d(picture, column), row
     )
 with torch.inference_mode():
-    passes = race(contestants, rounds=rounds, min_seconds=0.004)
+    passes = race(contestants, rounds=rounds, min_seconds=0.004, cpu=True)
 by_size = {n: passes.faster(f"{n}×1 · 1×{n}", f"{n}×{n}") for n in (3, 7, 15)}
 tables.show(
     bench.record(
@@ -941,9 +942,9 @@ for n, predicted in ((3, times_as_fast_3), (15, times_as_fast_15)):
 #
 # $$k < \frac{mn}{m+n}$$
 #
-# and the best choice for each $k$ is the truncated SVD: its error is exactly the tail of the singular values (Eckart and Young, 1936). We take a **real** layer: the perceptron's second one in the second block of the text teacher that we shall use later (a checker that says whether two words of a sentence have been swapped), and a random one of the same size.
+# and the best choice for each $k$ is the truncated SVD: its error is exactly the tail of the singular values (Eckart and Young, 1936). We take a **real** layer: the second layer of the perceptron in the second block of the text teacher that we shall use later (a checker that says whether two words of a sentence have been swapped), and a random matrix of the same size.
 #
-# **Predict:** which rank, in percent of the greatest, does it take to keep 90 % of the trained layer's energy? Is that below the break-even point?
+# **Predict:** what rank, as a percentage of the maximum, does it take to keep 90 % of the trained layer's energy? Is that below the break-even point?
 
 # %%
 percent_of_the_rank = None
@@ -1044,7 +1045,7 @@ first_90 = next(iter(rank_90.values()))
 compare(
     tr(
         es="rango para el 90 % de la energía, del máximo",
-        en="rank for 90 % of the energy, of the greatest",
+        en="rank for 90 % of the energy, of the maximum",
     ),
     predicted=percent_of_the_rank,
     measured=100 * first_90 / min(m, n),
@@ -1056,13 +1057,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="55" slide="subslide"
-# «Rango bajo» no es «rango al 90 % de energía». Que una matriz se aproxime bien con un rango no significa que comprima, y que pierda un 10 % de energía no dice cuánta exactitud se pierde: eso se mide con el modelo. En la práctica se factoriza y **se sigue entrenando**, o se entrenan directamente los factores; [LoRA](https://arxiv.org/abs/2106.09685) (2021) es esta cuenta aplicada a lo que cambia al afinar un modelo, y no a sus pesos.
+# «Rango bajo» no es «rango al 90 % de energía». Que una matriz se aproxime bien con un rango no significa que comprima, y que pierda un 10 % de energía no dice cuánta exactitud se pierde: eso se mide con el modelo. En la práctica se factoriza y **se sigue entrenando**, o se entrenan directamente los factores; [LoRA](https://arxiv.org/abs/2106.09685) (2021) aplica esta cuenta a lo que cambia al afinar un modelo, y no a sus pesos.
 #
 # Queda la trampa de siempre: los factores solo ahorran si **se quedan separados**. **Predice:** una capa de 1024×1024 con $k=64$ hace 8 veces menos multiplicaciones. ¿Cuántas veces más rápida es, con un solo ejemplo, si se calcula `(x @ V.T) @ U.T`? ¿Y si el programa multiplica antes `U @ V`, en cada llamada?
 # %% [markdown] lang="en" row="55" slide="subslide"
-# "Low rank" is not "the rank at 90 % of the energy". That a matrix is close to one of some rank does not mean that it compresses, and that it loses 10 % of its energy does not say how much accuracy is lost: that is measured with the model. In practice one factorizes and **goes on training**, or trains the factors directly; [LoRA](https://arxiv.org/abs/2106.09685) (2021) is this account applied to what changes when a model is fine-tuned, and not to its weights.
+# "Low rank" is not "the rank at 90 % of the energy". That a matrix is close to one of some rank does not mean that it compresses, and that it loses 10 % of its energy does not say how much accuracy is lost: that is measured with the model. In practice one factorizes and **goes on training**, or trains the factors directly; [LoRA](https://arxiv.org/abs/2106.09685) (2021) applies this arithmetic to what changes when a model is fine-tuned, and not to its weights.
 #
-# There remains the usual trap: the factors save only if they **stay apart**. **Predict:** a layer of 1024×1024 with $k=64$ does 8 times fewer multiplications. How many times as fast is it, on a single example, if `(x @ V.T) @ U.T` is computed? And if the program multiplies `U @ V` first, in each call?
+# One usual trap is left: the factors save only if they **stay apart**. **Predict:** a layer of 1024×1024 with $k=64$ does 8 times fewer multiplications. How many times as fast is it, on a single example, if `(x @ V.T) @ U.T` is computed? And if the program multiplies `U @ V` first, in each call?
 
 # %%
 times_as_fast_factored = None
@@ -1085,6 +1086,7 @@ with torch.inference_mode():
             },
             rounds=rounds,
             min_seconds=0.004,
+            cpu=True,
         )
         tables.show(
             bench.record(
@@ -1108,7 +1110,7 @@ compare(
 # %% [markdown] lang="es" row="56" slide="slide"
 # ## El bloque de MobileNet
 #
-# Una convolución normal de $k \times k$ mezcla a la vez el espacio y los canales: $k^2 M N$ parámetros para pasar de $M$ canales a $N$. La **separable en profundidad** lo hace en dos pasos: un filtro de $k \times k$ **por canal** (en profundidad) y una mezcla de 1×1 (puntual). La proporción entre una y otra, en parámetros y en multiplicaciones, es
+# Una convolución normal de $k \times k$ mezcla a la vez el espacio y los canales: $k^2 M N$ parámetros para pasar de $M$ canales a $N$. La **separable en profundidad** lo hace en dos pasos: un filtro de $k \times k$ **por canal** (en profundidad) y una mezcla de los canales de 1×1 (puntual). El cociente entre la segunda y la primera, en parámetros y en multiplicaciones, es
 #
 # $$\frac{k^2 M + M N}{k^2 M N} = \frac{1}{N} + \frac{1}{k^2}$$
 #
@@ -1116,7 +1118,7 @@ compare(
 # %% [markdown] lang="en" row="56" slide="slide"
 # ## MobileNet's block
 #
-# An ordinary convolution of $k \times k$ mixes space and channels at once: $k^2 M N$ parameters to go from $M$ channels to $N$. The **depthwise separable** one does it in two steps: a filter of $k \times k$ **for each channel** (depthwise) and a mixture of 1×1 (pointwise). The proportion between the two, in parameters and in multiplications, is
+# An ordinary convolution of $k \times k$ mixes space and channels at once: $k^2 M N$ parameters to go from $M$ channels to $N$. The **depthwise separable** one does it in two steps: a filter of $k \times k$ **for each channel** (depthwise) and a 1×1 mixing of the channels (pointwise). The ratio of the second to the first, in parameters and in multiplications, is
 #
 # $$\frac{k^2 M + M N}{k^2 M N} = \frac{1}{N} + \frac{1}{k^2}$$
 #
@@ -1173,11 +1175,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="56" slide="subslide"
-# Nunca llega a 9: con $N$ infinito se queda en $k^2$. Y en la primera capa de una red, que ve 3 canales, la fórmula se aplica con su $N$ de salida, no con los 3 de entrada.
+# Nunca llega a 9: por grande que sea $N$, solo se acerca a $k^2$. Y en la primera capa de una red, que ve 3 canales, la fórmula se aplica con su $N$ de salida, no con los 3 de entrada.
 #
 # **Predice:** con 64 canales, ¿cuántas veces más rápido va el bloque separable en esta máquina, si hace casi 8 veces menos multiplicaciones?
 # %% [markdown] lang="en" row="56" slide="subslide"
-# It never reaches 9: with infinite $N$ it stops at $k^2$. And in the first layer of a network, which sees 3 channels, the formula is applied with its output $N$, and not with the 3 of the input.
+# It never reaches 9: however large $N$ is, it only approaches $k^2$. And in the first layer of a network, which sees 3 channels, the formula is applied with its output $N$, and not with the 3 of the input.
 #
 # **Predict:** with 64 channels, how many times as fast is the separable block on this machine, if it does nearly 8 times fewer multiplications?
 
@@ -1194,7 +1196,7 @@ for channels in (8, 32, 64, 128):
     contestants[f"{channels} pw"] = lambda parts=parts, maps=maps: parts[1](maps)
     contestants[f"{channels} dw+pw"] = lambda parts=parts, maps=maps: parts(maps)
 with torch.inference_mode():
-    block = race(contestants, rounds=rounds, min_seconds=0.004)
+    block = race(contestants, rounds=rounds, min_seconds=0.004, cpu=True)
 timing = []
 for channels in (8, 32, 64, 128):
     gained = block.faster(f"{channels} dw+pw", f"{channels}")
@@ -1236,7 +1238,7 @@ ax.errorbar(
 ax.axhline(1, color=plots.FAINT, lw=1)
 ax.set_xticks(where, [str(row[tr(es="canales", en="channels")]) for row in timing])
 ax.set_xlabel(tr(es="canales", en="channels"))
-ax.set_ylabel(tr(es="veces menos", en="times less"))
+ax.set_ylabel(tr(es="factor de ahorro", en="reduction factor"))
 # es: en una máquina muy ocupada, un intervalo puede salirse de la figura
 # en: on a very busy machine an interval may run out of the figure
 ax.set_ylim(0, 1.4 * max(saved + faster))
@@ -1261,12 +1263,12 @@ compare(
 # %% [markdown] lang="es" row="56" slide="subslide"
 # Mira las dos últimas columnas: salvo con muy pocos canales, el paso en profundidad hace una parte pequeña de las multiplicaciones y se lleva una parte mucho mayor del tiempo. Cada valor que lee se usa en 9 multiplicaciones y no en $9N$: su **intensidad aritmética** es baja (unidad 05), y con tan poco que calcular pesan más leer, escribir y lo que cuesta cada llamada. Las MAC (multiplicar y sumar) son un presupuesto de cálculo, no un reloj: el mismo bloque puede ser una ganga en un móvil con un código hecho para él, y una decepción en una GPU. Se elige por MAC entre modelos parecidos, y se decide midiendo.
 # %% [markdown] lang="en" row="56" slide="subslide"
-# Look at the last two columns: except with very few channels, the depthwise step does a small part of the multiplications and takes a much larger part of the time. Each value that it reads is used in 9 multiplications and not in $9N$: its **arithmetic intensity** is low (unit 05), and with so little to compute, reading, writing and the cost of each call weigh more. MACs (multiply and add) are a budget of computation, not a clock: the same block can be a bargain on a phone with code made for it, and a disappointment on a GPU. MACs choose among similar models; measuring decides.
+# Look at the last two columns: except with very few channels, the depthwise step does a small part of the multiplications and takes a much larger part of the time. Each value that it reads is used in 9 multiplications and not in $9N$: its **arithmetic intensity** is low (unit 05), and with so little to compute, reading, writing and the cost of each call weigh more. MACs (multiply and add) are a budget of computation, not a clock: the same block can be a bargain on a phone with code made for it, and a disappointment on a GPU. Use MACs to choose among similar models, and measure to decide.
 
 # %% [markdown] lang="es" row="57" slide="slide"
 # ## Caso real: mil millones de peticiones al día, en CPU
 #
-# En 2020 Roblox contó cómo servía un clasificador de textos basado en BERT: [más de mil millones de peticiones al día, en CPU](https://blog.roblox.com/2020/05/scaled-bert-serve-1-billion-daily-requests-cpus/), con menos de 20 ms y más de 50 000 peticiones por segundo ([charla de 2021](https://www.databricks.com/session_na21/how-we-scaled-bert-to-serve-1-billion-daily-requests-on-cpu)). Su receta cabe en una frase, *menos es más*: modelo más pequeño (destilado), entradas más pequeñas (sin relleno), pesos más pequeños (int8), menos peticiones (caché) y menos hilos por proceso. Declararon unas 30 veces menos latencia y más caudal. Son cifras suyas, y de su máquina; aquí medimos las nuestras.
+# En 2020 Roblox contó cómo servía un clasificador de textos basado en BERT: [más de mil millones de peticiones al día, en CPU](https://blog.roblox.com/2020/05/scaled-bert-serve-1-billion-daily-requests-cpus/), con menos de 20 ms y más de 50 000 peticiones por segundo ([charla de 2021](https://www.databricks.com/session_na21/how-we-scaled-bert-to-serve-1-billion-daily-requests-on-cpu)). Su receta cabe en una frase, *menos es más*: modelo más pequeño (destilado), entradas más pequeñas (sin relleno), pesos más pequeños (int8), menos peticiones (caché) y menos hilos por proceso. Declararon unas 30 veces menos latencia y más caudal. Son cifras suyas, y de sus máquinas; aquí medimos las nuestras.
 #
 # ### La tarea
 #
@@ -1276,13 +1278,13 @@ compare(
 # %% [markdown] lang="en" row="57" slide="slide"
 # ## Case study: a billion requests a day, on CPUs
 #
-# In 2020 Roblox told how it served a text classifier based on BERT: [more than a billion requests a day, on CPUs](https://blog.roblox.com/2020/05/scaled-bert-serve-1-billion-daily-requests-cpus/), in less than 20 ms and at more than 50 000 requests a second ([talk of 2021](https://www.databricks.com/session_na21/how-we-scaled-bert-to-serve-1-billion-daily-requests-on-cpu)). Its recipe fits in a sentence, *less is more*: a smaller model (distilled), smaller inputs (no padding), smaller weights (int8), fewer requests (cache) and fewer threads per process. They reported some 30 times less latency and more throughput. Those are their figures, of their machine; here we measure ours.
+# In 2020 Roblox told how it served a text classifier based on BERT: [more than a billion requests a day, on CPUs](https://blog.roblox.com/2020/05/scaled-bert-serve-1-billion-daily-requests-cpus/), in less than 20 ms and at more than 50 000 requests a second ([talk of 2021](https://www.databricks.com/session_na21/how-we-scaled-bert-to-serve-1-billion-daily-requests-on-cpu)). Its recipe fits in a sentence, *less is more*: a smaller model (distilled), smaller inputs (no padding), smaller weights (int8), fewer requests (cache) and fewer threads per process. They reported some 30 times less latency and more throughput. Those are their figures, from their machines; here we measure ours.
 #
 # ### The task
 #
 # A keyboard's checker: **is this sentence as somebody wrote it, or have two words near each other been swapped?** We use the book of unit 05 (in both languages); the swap is artificial, and that is why the labels are free. We chose it because **order matters**: when two words are swapped, the bag of words stays the same.
 #
-# **Predict:** a linear classifier on the bag of words (TF-IDF), how often is it right, in percent? And if it also sees the pairs of consecutive words?
+# **Predict:** how often is a linear classifier on the bag of words (TF-IDF) right, in percent? And if it also sees the pairs of consecutive words?
 
 # %%
 percent_right_bag = None
@@ -1352,7 +1354,7 @@ compare(
 #
 # The teacher is a Transformer of 4 layers and width 128, trained on the same book (and with its cut-off set on other pages, for validation). There are two students: the **half**, by the recipe of [DistilBERT](https://arxiv.org/abs/1910.01108) (Sanh et al., 2019: same width, half the layers, starting as a copy of every other one of the teacher's), and the **small** one, of one layer and width 64, which copies nothing. A warning: the recipe (where the embeddings start from, how many passes) was chosen while looking at pages that later became test pages, so the accuracy of all three may be somewhat optimistic.
 #
-# DistilBERT says of itself: 40 % smaller, 60 % faster, and keeping 97 % of what it knew. "60 % faster" is 1.6 times as fast, not 60 % less time (that would be 2.5 times). **Predict:** our half, how many times as fast will it be?
+# DistilBERT says of itself: 40 % smaller, 60 % faster, and keeping 97 % of what it knew. "60 % faster" is 1.6 times as fast, not 60 % less time (that would be 2.5 times). **Predict:** how many times as fast as the teacher will our half be?
 
 # %%
 times_as_fast_half = None
@@ -1432,6 +1434,7 @@ with torch.inference_mode():
             for name, model in models.items()
         },
         rounds=rounds,
+        cpu=True,
     )
 sizes = {name: parameters(model) for name, model in models.items()}
 # es: sin los embeddings, que el alumno hereda enteros: es lo que calcula
@@ -1489,7 +1492,7 @@ compare(
 # %% [markdown] lang="en" row="46 57" slide="subslide"
 # The embeddings do not shrink when layers go, and here they are a large part of the model: that is why the size falls less than the time. "Keeps" is computed as in the paper, by division; here guessing is 50 % already, so rather look at the column of points.
 #
-# The half is right more often than its teacher, and that does **not** show that distilling improves: it starts from the teacher's weights and trains for two more passes. Its control would be the same copy, in those passes and without a teacher, and we have not made it. For the small one we have: **the same small student, in the same steps and on the same texts, without a teacher**. They are five pairs of students; [the program of the course](../../datasets/word_order/README.md) trains them, because training them takes some minutes.
+# The half is right more often than its teacher, and that does **not** show that distilling improves: it starts from the teacher's weights and trains for two more passes. Its control would be the same copy trained for those passes without a teacher, and we have not made it. For the small one we have: **the same small student, in the same steps and on the same texts, without a teacher**. They are five pairs of students; [the program of the course](../../datasets/word_order/README.md) trains them, because training them takes some minutes.
 #
 # **Predict:** how many points does the teacher add?
 
@@ -1536,7 +1539,7 @@ compare(
     tr(es="puntos que aporta el profesor", en="points that the teacher adds"),
     predicted=points_of_the_teacher,
     measured=float((by_arm["taught"] - by_arm["alone"]).mean()),
-    unit="%",
+    unit=tr(es="puntos", en="points"),
 )
 
 # %% [markdown] lang="es" row="57" slide="slide"
@@ -1552,7 +1555,7 @@ compare(
 #
 # Each step is a decision, and all of them can be combined: model (teacher or small), input (padded to 64 words or not), and how it is run (PyTorch step by step, ONNX Runtime in float32, or ONNX Runtime with int8 weights). They are $2 \times 2 \times 3 = 12$ programs, and we measure **all** of them in the same race, on the same sentences, one at a time and with one thread.
 #
-# There are two baselines. The **naive** one, which announcements are compared with: the teacher in PyTorch, padded. And the **fair** one: the teacher as anybody would serve it who can export it, in ONNX Runtime, float32 and without padding.
+# There are two baselines. The **naive** one, which announcements are compared with: the teacher in PyTorch, padded. And the **fair** one: the teacher as anybody who can export it would serve it, in ONNX Runtime, float32 and without padding.
 #
 # **Predict:** how many times as fast as the naive baseline will the best combination be? And as the fair one?
 
@@ -1641,6 +1644,7 @@ ladder = race(
     rounds=rounds,
     warmup=1,
     min_seconds=0.0,
+    cpu=True,
 )
 NAIVE, FAIR, BEST = (TEACHER, True, "eager"), (TEACHER, False, "fp32"), (SMALL, False, "int8")
 for name, how in programs:
@@ -1677,8 +1681,8 @@ for (name, padded, how), seconds in ladder.seconds.items():
 tables.show(
     bench.record("06b/ladder-all", rows),
     caption=tr(
-        es=f"Los doce programas: {len(chosen)} frases de una en una, un hilo. La mejor línea base lineal acierta el {linear:.1f} %",
-        en=f"The twelve programs: {len(chosen)} sentences one at a time, one thread. The best linear baseline is right {linear:.1f} % of the time",
+        es=f"Los doce programas: {len(chosen)} frases de una en una, un hilo, tiempo de CPU. La mejor línea base lineal acierta el {linear:.1f} %",
+        en=f"The twelve programs: {len(chosen)} sentences one at a time, one thread, CPU time. The best linear baseline is right {linear:.1f} % of the time",
     ),
 )
 
@@ -1782,6 +1786,7 @@ more = race(
     rounds=rounds,
     warmup=1,
     min_seconds=0.0,
+    cpu=True,
 ).faster("best", "128")
 print(
     tr(
@@ -1860,7 +1865,7 @@ tables.show(
 #
 # De la exactitud, lo honrado es esto: el alumno que servimos es el mejor de cinco semillas, y eso lo favorece; la media de las cinco queda a más de un error típico del profesor, y la receta se eligió viendo páginas que luego fueron de prueba; así que no podemos decir «sin perder más de un error típico», sino «se pierde alrededor de un punto».
 #
-# Las 30 veces de Roblox no están aseguradas aquí, y conviene ver por qué: allí había 12 capas que adelgazar, y aquí el modelo acaba siendo tan pequeño que manda lo fijo, lo que cuesta preparar las palabras y llamar al motor. Mira el peldaño de int8: en el modelo pequeño, de una en una, puede no dar nada (los pesos ocupan la cuarta parte, pero ya cabían en la caché del procesador, y cuantizar las entradas cuesta); en el profesor suele notarse más.
+# Las 30 veces de Roblox no están garantizadas aquí, y conviene ver por qué: allí había 12 capas que adelgazar, y aquí el modelo acaba siendo tan pequeño que manda lo fijo, lo que cuesta preparar las palabras y llamar al motor. Mira el peldaño de int8: en el modelo pequeño, de una en una, puede no dar nada (los pesos ocupan la cuarta parte, pero ya cabían en la caché del procesador, y cuantizar las entradas cuesta); en el profesor suele notarse más.
 #
 # ### El orden importa
 #
@@ -1874,11 +1879,11 @@ tables.show(
 #
 # About accuracy, the honest account is this: the student that we serve is the best of five seeds, which flatters it; the mean of the five lies more than one standard error below the teacher, and the recipe was chosen while looking at pages that later became test pages; so we cannot say "losing no more than one standard error", but "about one point is lost".
 #
-# Roblox's 30 times are not assured here, and it is worth seeing why: they had 12 layers to thin out, and here the model ends up so small that the fixed costs dominate: preparing the words and calling the engine. Look at the step of int8: on the small model, one at a time, it may give nothing (the weights take a quarter of the room, but they fitted into the processor's cache already, and quantizing the inputs costs); on the teacher it usually shows more.
+# Roblox's 30 times are not guaranteed here, and it is worth seeing why: they had 12 layers to thin out, and here the model ends up so small that the fixed costs dominate: preparing the words and calling the engine. Look at the step of int8: on the small model, one at a time, it may give nothing (the weights take a quarter of the room, but they fitted into the processor's cache already, and quantizing the inputs costs); on the teacher it usually shows more.
 #
 # ### Order matters
 #
-# A factor is no property of a technique: it depends on **what you have done already**. **Predict:** does taking the padding out help more at the beginning (teacher, PyTorch) or at the end (small, int8)?
+# A factor is not a property of a technique: it depends on **what you have done already**. **Predict:** does taking the padding out help more at the beginning (teacher, PyTorch) or at the end (small, int8)?
 #
 # - `"first"`: more at the beginning.
 # - `"last"`: more at the end.
@@ -1948,13 +1953,13 @@ choose(
 )
 
 # %% [markdown] lang="es" row="57" slide="subslide"
-# Es la ley de Amdahl otra vez: cuando lo demás ya es barato, lo que cuesta es lo que no has tocado (aquí, convertir palabras en números, llamar al motor, cuantizar las entradas al vuelo). Por eso la tabla de una charla no se puede trasplantar peldaño a peldaño.
+# Es la ley de Amdahl: acelerar una parte no puede ahorrar más que el tiempo que esa parte ocupaba. Cuando lo demás ya es barato, lo que cuesta es lo que no has tocado (aquí, convertir palabras en números, llamar al motor, cuantizar las entradas al vuelo). Por eso la tabla de una charla no se puede trasplantar peldaño a peldaño.
 #
 # ### Latencia y caudal
 #
 # Hasta aquí, frases de una en una: **latencia**. Si llegan muchas, se agrupan: **caudal**. En un lote, «sin relleno» significa ordenar por longitud y rellenar solo hasta la más larga del grupo.
 # %% [markdown] lang="en" row="57" slide="subslide"
-# It is Amdahl's law again: when the rest is cheap already, what costs is what you have not touched (here, turning words into numbers, calling the engine, quantizing the inputs on the fly). That is why a talk's table cannot be transplanted step by step.
+# This is Amdahl's law: speeding up one part cannot save more than the time which that part took. When the rest is cheap already, what costs is what you have not touched (here, turning words into numbers, calling the engine, quantizing the inputs on the fly). That is why a talk's table cannot be transplanted step by step.
 #
 # ### Latency and throughput
 #
@@ -1980,6 +1985,7 @@ bulk = race(
     rounds=rounds,
     warmup=1,
     min_seconds=0.0,
+    cpu=True,
 )
 tables.show(
     bench.record(
@@ -2011,13 +2017,13 @@ tables.show(
 # %% [markdown] lang="es" row="57" slide="subslide"
 # ### Menos peticiones y menos hilos
 #
-# La petición más barata es la que no se hace. Pero lo que multiplica una **caché** no es mérito del modelo, sino del **tráfico**: si una parte $h$ de las peticiones ya se ha visto y buscarlas no cuesta casi nada, el factor es $1/(1-h)$. Simulamos tres tráficos sobre las mismas frases: todas distintas, unas pocas muy repetidas (una ley de Zipf) y más repetidas aún. Y la caché es finita: caben 200 respuestas, y se tira la que lleva más tiempo sin pedirse.
+# La petición más barata es la que no se hace. Pero lo que multiplica una **caché** no es mérito del modelo, sino del **tráfico**: si una parte $h$ de las peticiones ya se ha visto y buscarlas no cuesta casi nada, el factor es $1/(1-h)$. Simulamos tres tráficos de `requests` peticiones (el parámetro del principio: 2500) sobre las frases de prueba, que son algunas más: todas distintas, unas pocas muy repetidas (una ley de Zipf) y más repetidas aún. Y la caché es finita: caben 200 respuestas, y se tira la que lleva más tiempo sin pedirse.
 #
 # **Predice:** con la ley de Zipf de exponente 1, ¿qué porcentaje de aciertos tendrá la caché?
 # %% [markdown] lang="en" row="57" slide="subslide"
 # ### Fewer requests and fewer threads
 #
-# The cheapest request is the one that is not made. But what a **cache** multiplies is no merit of the model, but of the **traffic**: if a share $h$ of the requests has been seen already and looking them up costs next to nothing, the factor is $1/(1-h)$. We simulate three kinds of traffic over the same sentences: all different, a few often repeated (a Zipf law), and more repeated still. And the cache is finite: 200 answers fit, and the one that has gone longest without being asked for is dropped.
+# The cheapest request is the one that is not made. But what a **cache** multiplies is no merit of the model, but of the **traffic**: if a share $h$ of the requests has been seen already and looking them up costs next to nothing, the factor is $1/(1-h)$. We simulate three kinds of traffic, of `requests` requests (the parameter at the top: 2500), over the test sentences, of which there are a few more: all different, a few often repeated (a Zipf law), and more repeated still. And the cache is finite: 200 answers fit, and the one that has gone longest without being asked for is dropped.
 #
 # **Predict:** with the Zipf law of exponent 1, what percentage of hits will the cache have?
 
@@ -2088,17 +2094,17 @@ compare(
 )
 
 # %% [markdown] lang="es" row="57" slide="subslide"
-# Por eso la caché se queda **fuera** del producto: la tabla dice cuánto vale con tres tráficos inventados, y con el tuyo valdrá otra cosa. (De la caché de Roblox se ha dicho que acertaba un 40 %, en resúmenes de otros; no lo hemos podido comprobar en lo que ellos publicaron.) Un corrector de frases de un teclado acertaría poco; un filtro de mensajes de chat, con sus «hola» y «gg», mucho.
+# Por eso la caché se queda **fuera** del producto: la tabla dice cuánto vale con tres tráficos inventados, y con el tuyo valdrá otra cosa. (De la caché de Roblox circula una tasa de aciertos en resúmenes de otros; no la repetimos, porque no la hemos podido comprobar en lo que ellos publicaron.) Un corrector de frases de un teclado acertaría poco; un filtro de mensajes de chat, con sus «hola» y «gg», mucho.
 #
-# Quedan los **hilos**. Con varios hilos por petición baja la latencia de una, si la red es grande; con un hilo por petición y varias a la vez, sube el caudal. **Predice:** con dos núcleos, ¿qué da más frases por segundo con el modelo pequeño: una petición con dos hilos, o dos peticiones con uno?
+# Quedan los **hilos**. Con varios hilos por petición baja la latencia de una, si la red es grande; con un hilo por petición y varias a la vez, sube el caudal. **Predice:** con dos núcleos, ¿qué da más frases por segundo con el modelo pequeño: una petición con dos hilos, o dos peticiones con uno? (Aquí se mide el tiempo de reloj: el de CPU no nota lo que dos núcleos hacen a la vez.)
 #
 # - `"inside"`: dos hilos dentro de cada petición.
 # - `"outside"`: un hilo por petición, y dos peticiones a la vez.
 # - `"neither"`: ninguna de las dos se distingue de un hilo.
 # %% [markdown] lang="en" row="57" slide="subslide"
-# That is why the cache stays **out** of the product: the table says what it is worth with three invented kinds of traffic, and with yours it will be worth something else. (Of Roblox's cache, others' summaries say that it hit 40 % of the time; we could not check it in what they published.) A keyboard's sentence checker would hit little; a filter of chat messages, with their "hi" and "gg", a lot.
+# That is why the cache stays **out** of the product: the table says what it is worth with three invented kinds of traffic, and with yours it will be worth something else. (Summaries by others give a hit rate for Roblox's cache; we do not repeat it, because we could not check it in what Roblox published.) A keyboard's sentence checker would rarely hit; a filter of chat messages, with their "hi" and "gg", often.
 #
-# There remain the **threads**. With several threads a request, the latency of one goes down, if the network is large; with one thread a request and several at once, throughput goes up. **Predict:** with two cores, what gives more sentences a second with the small model: one request with two threads, or two requests with one each?
+# That leaves the **threads**. With several threads a request, the latency of one goes down, if the network is large; with one thread a request and several at once, throughput goes up. **Predict:** with two cores, what gives more sentences a second with the small model: one request with two threads, or two requests at once with one each? (Here wall-clock time is measured: CPU time does not see what two cores do at once.)
 #
 # - `"inside"`: two threads inside each request.
 # - `"outside"`: one thread a request, and two requests at once.
