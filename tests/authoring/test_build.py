@@ -145,3 +145,21 @@ def test_a_variant_replaces_the_answer_and_nothing_else(tiny):
     assert after.source.startswith("# la media resume cualquier lista\ndef middle")
     with pytest.raises(KeyError, match="median"):
         builder.render_variant(source, "es", {"median": ""})
+
+
+def test_each_section_leads_to_its_twin(tiny):
+    """By the number of its cell, which both languages share; and what publishes the course can take it away again."""
+    import nbformat
+
+    from mlprod.authoring.navigation import without_switch
+
+    build(tiny.root)
+    sections = {}
+    for lang, other, label in (("es", "en", "English"), ("en", "es", "Español")):
+        cells = nbformat.read(notebook("lessons", NAME, lang, tiny.root), 4).cells
+        sections[lang] = [cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
+        for cell in sections[lang]:
+            heading, _, link, *rest = cell.source.split("\n")
+            assert link == f"[{label}](../{other}/{NAME}.ipynb#cell-id={cell.id})"
+            assert without_switch(cell.source) == "\n".join([heading, *(["", *rest[1:]] if rest else [])])
+    assert len(sections["es"]) >= 1 and [c.id for c in sections["es"]] == [c.id for c in sections["en"]]

@@ -1,4 +1,4 @@
-"""The READMEs agree with each other, with the units and with what the program says (commands: test_documentation.py)."""
+"""The READMEs agree with each other, with the units and with the program (commands: test_documentation.py)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlprod.authoring.localise import localise, uses
 from mlprod.authoring.model import Answer, Cell, Code, Essay, Prose, Right, Source, Test, Wrong
-from mlprod.authoring.navigation import with_navigation
+from mlprod.authoring.navigation import with_navigation, with_switch
 from mlprod.authoring.tidy import tidy
 from mlprod.language import Language
 
@@ -46,6 +46,8 @@ def render_variant(source: Source, lang: Language, replace: Mapping[str, str]) -
             cell = with_changes(cell, source=replace[cell.task])
         for node in _nodes(cell, lang, source):
             node.id = hashlib.sha256(str(len(cells)).encode()).hexdigest()[:8]
+            if node.cell_type == "markdown" and "nbgrader" not in node.metadata:
+                node.source = with_switch(node.source, source, lang, node.id)
             cells.append(node)
     _drop_unused_tr(cells)
     _tidy_code(cells)

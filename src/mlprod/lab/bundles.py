@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlprod import course
-from mlprod.authoring.navigation import NAMES
+from mlprod.authoring.navigation import NAMES, without_switch
 from mlprod.errors import CourseError
 from mlprod.language import LANGUAGES, Language, tr
 
@@ -174,12 +174,15 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _without_twin(text: str, lang: Language) -> str:
-    """A notebook without the link to its twin: the bundle of a language does not hold the other."""
+    """A notebook without the links to its twin: the bundle of a language does not hold the other."""
     twin = re.compile(rf"\[{NAMES[lang]['language']}\]\([^)]*\)(?: · )?")
     notebook = json.loads(text)
     first = next((cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"), None)
     if first is None:
         return text
     source = "".join(first["source"])
-    first["source"] = twin.sub("", source, count=1).replace(" · *\n", "*\n", 1).splitlines(keepends=True)
+    first["source"] = twin.sub("", source, count=1).replace(" · *\n", "*\n", 1)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = without_switch("".join(cell["source"])).splitlines(keepends=True)
     return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlprod.authoring.navigation import without_switch
 from mlprod.language import Language
 from mlprod.publish import code, outputs, prose
 
@@ -21,13 +22,16 @@ WORDS: dict[Language, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a slide. `kind` is a CSS class; `leads` keeps it with the next one; `note` is said, not shown."""
+    """A piece of a slide. `kind` is a CSS class; `leads` keeps it with the next one; `note` is said, not shown.
+
+    Blocks with the same `fragment`, if not 0, appear together when the speaker goes on.
+    """
 
     kind: str
     html: str
     note: str = ""
     leads: bool = False
-    fragment: bool = False
+    fragment: int = 0
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Slide:
     title: str
     kind: str = "plain"
     starts_stack: bool = False
+    goes_on: bool = False  # has no heading of its own, only the one before
     blocks: list[Block] = field(default_factory=list)
 
 
@@ -58,13 +63,13 @@ class _Reader:
     def __init__(self, lang: Language) -> None:
         self.lang = lang
         self.slides: list[Slide] = []
-        self.numbers = 0
+        self.numbers = self.cells = 0
 
     def read(self, cell: Any) -> None:
         mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
-        if mark == "skip":
+        if mark == "skip" or "parameters" in cell.metadata.get("tags", []):
             return
-        text = NAVIGATION.sub("", cell.source, count=1) if not self.slides else cell.source
+        text = NAVIGATION.sub("", cell.source, count=1) if not self.slides else without_switch(cell.source)
         if mark == "notes":
             if self.slides:
                 self._add(Block("said", "", note=prose.render(text) if cell.cell_type == "markdown" else ""))
@@ -72,11 +77,10 @@ class _Reader:
         blocks = self._prose(text) if cell.cell_type == "markdown" else self._code(cell)
         heading = cell.cell_type == "markdown" and text.lstrip().startswith("#")
         if mark in ("slide", "subslide") and not heading and self.slides:
-            self.slides.append(Slide(self.slides[-1].title, starts_stack=mark == "slide"))
+            self.slides.append(Slide(self.slides[-1].title, starts_stack=mark == "slide", goes_on=mark == "subslide"))
+        self.cells += 1
         for block in blocks:
-            if mark == "fragment" and block.kind != "said":
-                block = Block(block.kind, block.html, block.note, block.leads, fragment=True)
-            self._add(block)
+            self._add(replace(block, fragment=self.cells) if mark == "fragment" else block)
 
     def _add(self, block: Block) -> None:
         if not self.slides:
@@ -99,22 +103,22 @@ class _Reader:
         self.slides.append(Slide(part.html, kind, starts_stack=part.level <= 2))
 
     def _code(self, cell: Any) -> Iterator[Block]:
-        shown = outputs.pieces(cell, self.lang)
-        folded = "hide-input" in cell.metadata.get("tags", [])
-        if not folded and not code.is_preparation(cell.source):
-            yield from self._source(cell.source, bool(shown))
-        for piece in shown:
-            yield Block(piece.kind, piece.html)
+        """Short code and what it gives; of long code what it gives or, if that is nothing, its outline."""
+        shown = [Block(piece.kind, piece.html) for piece in outputs.pieces(cell, self.lang)]
+        if "hide-input" in cell.metadata.get("tags", []) or code.is_preparation(cell.source):
+            yield from shown
+        elif cell.source.count("\n") < code.SHORT:
+            yield from [Block("code", code.highlighted(cell.source)), *shown]
+        elif shown:
+            yield from [*shown, self._folded(cell.source, "")]
+        else:
+            yield self._folded(cell.source, code.outline(cell.source))
 
-    def _source(self, text: str, has_output: bool) -> Iterator[Block]:
-        if text.count("\n") < code.SHORT:
-            yield Block("code", code.highlighted(text))
-            return
-        outline = "" if has_output else code.outline(text)
+    def _folded(self, text: str, outline: str) -> Block:
         self.numbers += 1
         name = f"code-{self.numbers}"
         label = html.escape(WORDS[self.lang]["code"])
         button = f'<button type="button" class="whole" data-code="{name}">{label}</button>'
         dialog = f'<dialog id="{name}" aria-label="{label}"><form method="dialog"><button>×</button></form>'
         dialog += f'<div tabindex="0" class="scroll">{code.highlighted(text)}</div></dialog>'
-        yield Block("code folded", (code.highlighted(outline) if outline else "") + button + dialog)
+        return Block("code folded", (code.highlighted(outline) if outline else "") + button + dialog)

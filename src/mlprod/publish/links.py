@@ -47,7 +47,7 @@ def external(root: Path) -> dict[str, list[str]]:
 
 
 def check_pages(folder: Path) -> list[str]:
-    """A message for each link, picture, script or style of the pages below `folder` that is not there."""
+    """A message for each link, picture, script or style of the pages below `folder` that is missing."""
     found, known = [], {}
     for path in sorted(folder.rglob("*.html")):
         known[path.resolve()] = _page(path)
@@ -106,8 +106,10 @@ def _problem(path: Path, target: str, root: Path) -> str:
 
 @lru_cache(maxsize=512)
 def _anchors(path: Path) -> frozenset[str]:
-    """The names of the headings: as JupyterLab has them for notebooks, as GitHub has them for Markdown."""
+    """The names of the headings: as JupyterLab has them for notebooks, as GitHub has them for Markdown; and of cells."""
     found: list[str] = []
+    if path.suffix == ".ipynb":
+        found += [f"cell-id={cell['id']}" for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     for text in _texts(path):
         tokens = _markdown().parse(text)
         for at, token in enumerate(tokens):
