@@ -10,7 +10,7 @@
 # # Transporte en tiempo real: pubsub y colas de mensajes
 #
 # En la unidad 01 un broker llevaba los datos de un proceso a otro y sobrevivía a una caída. Ahora lo abrimos: qué guarda, quién lleva la cuenta de lo leído, qué pasa
-# si un proceso muere **justo** entre dos líneas, y en qué se diferencia de una cola de trabajo. Todo con productores y consumidores que son procesos de verdad, y con un
+# si un proceso muere **justo** entre dos líneas, y en qué se diferencia de una cola de trabajo. Casi todos los productores y consumidores son procesos de verdad, y hay un
 # **comprobador de historias** que compara lo que se envió con lo que se atendió y le pone nombre a cada anomalía.
 #
 # Al terminar sabrás:
@@ -38,7 +38,7 @@
 # # Real-time transport: pubsub and message queues
 #
 # In unit 01 a broker carried data from one process to another and survived a crash. Now we open it: what it keeps, who keeps track of what has been read, what happens
-# if a process dies **exactly** between two lines, and how it differs from a work queue. All of it with producers and consumers that are real processes, and with a
+# if a process dies **exactly** between two lines, and how it differs from a work queue. Nearly all the producers and consumers are real processes, and there is a
 # **history checker** that compares what was sent with what was handled and gives each anomaly its name.
 #
 # When you finish you will be able to:
@@ -195,7 +195,7 @@ tables.show(
 # usar los serializadores directamente. Así que hoy se escribe un `Producer` corriente, se serializa antes de `produce` y se pide un **informe de entrega** (`on_delivery`).
 # Es el mismo cliente por debajo: solo cambia dónde se serializa.
 #
-# Fíjate en las líneas con `poll` y `flush`. ¿Para qué están, si `produce` ya ha vuelto?
+# Fíjate en la última línea con `flush`. ¿Para qué está, si `produce` ya ha vuelto?
 # %% [markdown] lang="en" row="9" slide="subslide"
 # ### The same, today
 #
@@ -203,7 +203,7 @@ tables.show(
 # using the serializers directly. So today you write a plain `Producer`, serialize before `produce`, and ask for a **delivery report** (`on_delivery`).
 # It is the same client underneath: only the place of the serialization changes.
 #
-# Mind the lines with `poll` and `flush`. What are they for, if `produce` has returned already?
+# Look at the last line with `flush`. What is it for, if `produce` has returned already?
 
 # %% slide="fragment"
 from confluent_kafka import (
@@ -345,7 +345,7 @@ compare(
 #     A -- "viaje 0b" --> P2[partición 2]
 #     B[aplicación 2] -- "viaje 1a" --> P1[partición 1]
 #     B -- "viaje 1d" --> P2
-#     C[aplicación 3] -- "viaje 2c" --> P3[partición 3]
+#     C[aplicación 3] -- "viaje 2e" --> P3[partición 3]
 #     P0 & P1 & P2 & P3 --> L[consumidor]
 # ```
 # %% [markdown] lang="en" row="10" slide="slide"
@@ -364,7 +364,7 @@ compare(
 #     A -- "ride 0b" --> P2[partition 2]
 #     B[app 2] -- "ride 1a" --> P1[partition 1]
 #     B -- "ride 1d" --> P2
-#     C[app 3] -- "ride 2c" --> P3[partition 3]
+#     C[app 3] -- "ride 2e" --> P3[partition 3]
 #     P0 & P1 & P2 & P3 --> L[consumer]
 # ```
 
@@ -429,9 +429,9 @@ by_ride = history.check(sent, received)
 print(by_ride)
 
 # %% [markdown] lang="es" row="10" slide="subslide"
-# Con clave, cada viaje llega en orden. ¿Y **todo junto**? Si la pregunta es «¿qué sucedió antes, de los 600?», juzgamos los 600 mensajes como si fueran de una sola clave.
+# Con clave, cada viaje llega en orden. ¿Y **todo junto**? Si la pregunta es «de los 600, ¿cuál se envió antes?», juzgamos los 600 mensajes como si fueran de una sola clave.
 # %% [markdown] lang="en" row="10" slide="subslide"
-# With a key each ride arrives in order. And **all together**? If the question is "which happened first, of the 600?", we judge the 600 messages as if they all had the same key.
+# With a key each ride arrives in order. And **all together**? If the question is "of the 600, which was sent first?", we judge the 600 messages as if they all had the same key.
 
 # %% slide="fragment"
 verdicts = {}
@@ -777,7 +777,7 @@ compare(
 # ### Muere un miembro
 #
 # Dos miembros se reparten cuatro particiones mientras llegan 250 mensajes por segundo. A los 1.2 s matamos a uno con `SIGKILL`. El broker no lo sabe: solo nota que **ya no llegan sus latidos**, y espera
-# `session.timeout.ms` antes de darlo por muerto y repartir de nuevo (*rebalanceo*). Aquí son 1.5 s; por defecto, 45 s. Más tarde arranca otro proceso en su lugar.
+# `session.timeout.ms` antes de darlo por muerto y repartir de nuevo (*rebalanceo*). Aquí son 1.5 s (con un Kafka real, 6 s: no admite menos); por defecto, 45 s. Más tarde arranca otro proceso en su lugar.
 #
 # Lo que crece mientras tanto se llama **retraso** (*lag*): mensajes que están en el registro y cuyo offset el grupo aún no ha confirmado. La figura lo enseñará, partición a partición.
 #
@@ -786,7 +786,7 @@ compare(
 # ### A member dies
 #
 # Two members share four partitions while 250 messages a second arrive. At 1.2 s we kill one by `SIGKILL`. The broker does not know: it only notices that **its heartbeats have ceased**, and it waits
-# `session.timeout.ms` before it declares it dead and reassigns its partitions (*rebalance*). Here that is 1.5 s; by default, 45 s. Later another process starts in its place.
+# `session.timeout.ms` before it declares it dead and reassigns its partitions (*rebalance*). Here that is 1.5 s (6 s with a real Kafka, which takes no less); by default, 45 s. Later another process starts in its place.
 #
 # What grows in the meantime is called **lag**: messages that are in the log and whose offset the group has not committed yet. The figure will show it, partition by partition.
 #
@@ -889,6 +889,9 @@ for partition in range(PARTITIONS):
         label=tr(es=f"partición {partition}", en=f"partition {partition}")
         + (tr(es=" (del muerto)", en=" (the dead one's)") if partition in orphans else ""),
     )
+# es: sitio por arriba para los rótulos
+# en: room above for the labels
+ax.margins(y=0.14)
 for moment, what in (
     (dies_at, tr(es="muere", en="dies")),
     (taken_over - began, tr(es="otro las toma", en="taken over")),
@@ -923,9 +926,11 @@ plots.show(
 # Hay otro plazo, para otro mal: un consumidor **colgado** en su trabajo sigue latiendo, porque los latidos los manda otro hilo. Si pasa más de `max.poll.interval.ms` (5 minutos) sin llamar a `poll`, se le expulsa del grupo.
 #
 # Bajar `session.timeout.ms` acorta el hueco, pero una pausa del recolector de basura o de la red empieza a parecer una muerte, y cada falsa alarma es un rebalanceo. El protocolo nuevo de grupos
-# ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), estable desde Kafka 4.0, marzo de 2025) reparte poco a poco sin parar a todos; la espera para dar a alguien por muerto sigue ahí.
+# ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), estable desde Kafka 4.0, marzo de 2025) reparte poco a poco sin parar a todos; la espera para dar a alguien por muerto sigue ahí. En el cliente de Python hay que pedirlo: `group.protocol=consumer`.
 #
 # **En producción**, el retraso es **la** medida que se vigila. Si crece sin parar, el grupo no da abasto, y añadir miembros solo sirve hasta llegar al número de particiones.
+#
+# **A una escala mil veces mayor:** con 250 000 mensajes por segundo, dos segundos de parada de todo el grupo dejan medio millón sin atender, y solo se recuperan con la capacidad que sobra. Si el grupo va al 80 %, ponerse al día le cuesta cuatro veces lo que duró la parada; si va al 100 %, no lo consigue nunca. Por eso se deja holgura, y el aviso se pone en segundos de retraso y no en mensajes.
 # %% [markdown] lang="en" row="11" slide="subslide"
 # Nothing is lost: the messages are in the log, and all that died is whoever was reading them. You pay in two currencies:
 #
@@ -938,9 +943,11 @@ plots.show(
 # There is another timer, for another illness: a consumer **hung** in its work keeps its heartbeats, because another thread sends them. If more than `max.poll.interval.ms` (5 minutes) go by without a call of `poll`, it is expelled from the group.
 #
 # A lower `session.timeout.ms` shortens the gap, but then a pause of the garbage collector or of the network begins to look like a death, and each false alarm is a rebalance. The new group protocol
-# ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), stable since Kafka 4.0, March 2025) reassigns little by little without stopping everybody; the wait before a member is declared dead is still there.
+# ([KIP-848](https://kafka.apache.org/40/operations/consumer-rebalance-protocol), stable since Kafka 4.0, March 2025) reassigns little by little without stopping everybody; the wait before a member is declared dead is still there. In the Python client you have to ask for it: `group.protocol=consumer`.
 #
 # **In production**, lag is **the** measure to watch. If it keeps growing the group cannot cope, and adding members only helps up to the number of partitions.
+#
+# **At a thousand times this scale:** with 250 000 messages a second, a stop of two seconds of the whole group leaves half a million unhandled, and only spare capacity makes up for them. A group that is 80 % busy takes four times as long as the stop to catch up; one that is 100 % busy never does. That is why slack is left, and why the alarm is set in seconds of lag and not in messages.
 
 # %% [markdown] lang="es" row="11" slide="slide"
 # ## Semántica de entrega: morir en cada punto
@@ -1151,7 +1158,7 @@ compare(
 # - **único por posición**: no admite dos filas con la misma partición y el mismo offset;
 # - **único por viaje**: la tabla no admite dos filas con el mismo identificador de viaje.
 #
-# **Predice:** por cada 100 € debidos, ¿cuántos cobra el de la lista en memoria? ¿Y el único por offset?
+# **Predice:** por cada 100 € debidos, ¿cuántos euros cobra el de la lista en memoria? ¿Y el único por offset?
 # %% [markdown] lang="en" row="11" slide="slide"
 # ### An idempotent sink
 #
@@ -1164,7 +1171,7 @@ compare(
 # - **unique by position**: it does not admit two rows with the same partition and the same offset;
 # - **unique by ride**: the table does not admit two rows with the same identifier of the ride.
 #
-# **Predict:** per €100 due, how many does the one with the list in memory charge? And the one unique by offset?
+# **Predict:** per €100 due, how many euros does the one with the list in memory charge? And the one unique by offset?
 
 # %%
 euros_charged_list_in_memory = None
@@ -1295,15 +1302,19 @@ for sink, predicted in (
 # %% [markdown] lang="es" row="11" slide="subslide"
 # Cuatro lecciones en cinco filas. La lista en memoria **muere con el proceso**, que es justo cuando hacía falta. El offset solo identifica un mensaje **dentro de su partición**: el 7 de la partición 0 y el 7 de la 1 son
 # viajes distintos, y uno de los dos se queda sin cobrar. La posición entera (topic, partición, offset) reconoce lo que Kafka **reentrega**, pero no lo que el productor **publica dos veces**: son dos posiciones. Lo que funciona es una identidad que viaja **con** el mensaje, comprobada en la **misma transacción** que el efecto.
-# El resultado es el de «exactamente una vez», aunque la entrega sea al menos una vez. Si el efecto está fuera (un banco, un correo), no hay transacción común: se le manda esa identidad como **clave de idempotencia**, y es él quien descarta la repetida.
+# El resultado es el de «exactamente una vez», aunque la entrega sea al menos una vez. Si el efecto está fuera (un banco, un correo), no hay transacción común: se manda esa identidad como **clave de idempotencia**, y es el otro lado quien descarta la repetida.
 #
 # (La otra solución correcta: guardar el offset en la misma base de datos y en la misma transacción que el efecto, y al arrancar pedirle a Kafka que siga desde ahí. Tampoco reconoce lo publicado dos veces.)
+#
+# **A una escala mil veces mayor:** una tabla con todas las identidades crece sin fin. Se guardan solo mientras pueda llegar una repetición (lo que dure la retención del topic y lo que insista quien publica), en una tabla partida por fechas para borrar un día entero de golpe, y se reparte con la misma clave que el topic, para que cada consumidor mire solo su parte.
 # %% [markdown] lang="en" row="11" slide="subslide"
 # Four lessons in five rows. The list in memory **dies with the process**, just when it was needed. The offset identifies a message only **within its partition**: number 7 of partition 0 and number 7 of partition 1 are
 # different rides, and one of the two goes uncharged. The whole position (topic, partition, offset) recognises what Kafka **redelivers**, but not what the producer **publishes twice**: those are two positions. What works is an identity that travels **with** the message, checked in the **same transaction** as the effect.
 # The outcome is that of "exactly once", even though the delivery is at least once. If the effect is outside (a bank, an e-mail), there is no common transaction: you send it that identity as an **idempotency key**, and it is the other side that drops the repeated one.
 #
 # (The other correct solution: to store the offset in the same database and in the same transaction as the effect, and on starting to ask Kafka to go on from there. It does not recognise what was published twice either.)
+#
+# **At a thousand times this scale:** a table with every identity grows without end. They are kept only as long as a repetition may still come (the retention of the topic, and as long as the publisher insists), in a table partitioned by date so that a whole day is dropped at once, and it is sharded by the same key as the topic, so that each consumer looks only at its own part.
 
 # %% [markdown] lang="es" row="11" slide="slide"
 # ### El acuse de recibo que no llega
@@ -1378,13 +1389,13 @@ else:
 # secuencia, por productor y partición; el broker recuerda los últimos cinco lotes de cada uno y, si se repite alguno, lo confirma sin guardarlo otra vez. En Java viene activado por defecto desde Kafka 3.0.1 ([notas de la versión](https://kafka.apache.org/30/getting-started/upgrade), 2022); en el cliente de Python **hay que pedirlo**.
 # Solo cubre los reintentos **del propio cliente**, mientras vive: si el proceso se reinicia y vuelve a publicar, es otro productor con otro número, y se guarda dos veces.
 #
-# El broker de bolsillo acepta ese productor pero **no descarta las repeticiones** (no lo demuestres con él). Así que lo que sigue está **simulado**: una simplificación de lo que hace un broker de verdad, en unas líneas, con el mismo reenvío.
+# El broker de bolsillo acepta ese productor pero **no descarta las repeticiones** (con él no se puede demostrar). Así que lo que sigue está **simulado**: una simplificación de lo que hace un broker de verdad, en unas líneas, con el mismo reenvío.
 # %% [markdown] lang="en" row="11" slide="subslide"
 # Ten reports of "delivered" and twenty messages in the log: nobody has lied. The remedy is the **idempotent producer** (`enable.idempotence`): the broker gives each producer a number, and its messages bear a
 # sequence, per producer and partition; the broker remembers the last five batches of each, and acknowledges a repeated one without storing it again. In Java it is on by default since Kafka 3.0.1 ([release notes](https://kafka.apache.org/30/getting-started/upgrade), 2022); in the Python client **you have to ask for it**.
 # It only covers **the client's own** retries, while it lives: if the process restarts and publishes again, it is another producer with another number, and the message is stored twice.
 #
-# The pocket broker accepts such a producer but **does not drop the repetitions** (do not prove it there). So what follows is **simulated**: a simplification of what a real broker does, in a few lines, with the same resending.
+# The pocket broker accepts such a producer but **does not drop the repetitions** (it cannot be proved there). So what follows is **simulated**: a simplification of what a real broker does, in a few lines, with the same resending.
 
 
 # %% slide="fragment"
@@ -1934,18 +1945,18 @@ compare(
 # %% [markdown] lang="es" row="9" slide="subslide"
 # Avro no manda los nombres de los campos: los pone el esquema, que viaja una vez y no en cada mensaje. Y el cambio rechazado **no llegó a publicar ni un mensaje**.
 #
-# El nivel `BACKWARD` exige que el esquema **nuevo sepa leer lo escrito con el anterior**, y nada más (solo con el último: quien vaya a rebobinar hasta el offset 0 necesita `BACKWARD_TRANSITIVE`, que compara con todos). Por eso un campo nuevo necesita un valor por defecto, y por eso se actualiza **primero a quien lee**. Mira la última columna: el lector de la versión 1, en JSON Schema, se para con el primer mensaje que trae
+# El nivel `BACKWARD` exige que el esquema **nuevo sepa leer lo escrito con el anterior**, y nada más (solo con el último: quien vaya a rebobinar hasta el offset 0 necesita `BACKWARD_TRANSITIVE`, que compara con todos). Por eso un campo nuevo necesita un valor por defecto, y por eso se actualizan **primero los consumidores**. Mira la última columna: el lector de la versión 1, en JSON Schema, se para con el primer mensaje que trae
 # `zone`, porque su objeto cerrado no la admite; el de Avro se la salta. Si los lectores viejos deben seguir leyendo, el nivel es `FORWARD`; si las dos cosas, `FULL`.
 #
-# En Avro la regla es la resolución de esquemas de su especificación (la juzga su biblioteca). JSON Schema no define ninguna regla de compatibilidad; la nuestra está escrita en `schema_rules` y, si duda, rechaza. De ella sale una sorpresa: en un objeto **abierto** (sin `additionalProperties: false`),
+# En Avro la regla está en su especificación (la *resolución de esquemas*), y nuestro registro de esquemas le pregunta a una biblioteca de Avro. JSON Schema no define ninguna regla de compatibilidad; la nuestra está escrita en `schema_rules` y, si duda, rechaza. De ella sale una sorpresa: en un objeto **abierto** (sin `additionalProperties: false`),
 # añadir una propiedad es incompatible, porque ya podía haber mensajes con esa propiedad y otro tipo. El registro de esquemas de Confluent hace lo mismo.
 # %% [markdown] lang="en" row="9" slide="subslide"
 # Avro does not send the names of the fields: the schema has them, and it travels once and not in every message. And the refused change **did not get to publish a single message**.
 #
-# The level `BACKWARD` demands that the **new schema can read what was written with the previous one**, and nothing else (only the latest: to rewind to offset 0 you need `BACKWARD_TRANSITIVE`, which compares with all of them). That is why a new field needs a default, and why you upgrade **whoever reads first**. Look at the last column: the reader of version 1 stops, in JSON Schema, at the first message that brings
+# The level `BACKWARD` demands that the **new schema can read what was written with the previous one**, and nothing else (only the latest: to rewind to offset 0 you need `BACKWARD_TRANSITIVE`, which compares with all of them). That is why a new field needs a default, and why the **consumers are upgraded first**. Look at the last column: the reader of version 1 stops, in JSON Schema, at the first message that brings
 # `zone`, because its closed object does not admit it; Avro's skips it. If old readers must go on reading, the level is `FORWARD`; if both, `FULL`.
 #
-# In Avro the rule is the schema resolution of its specification (judged by its library). JSON Schema defines no compatibility rule; ours is written in `schema_rules` and, in doubt, refuses. A surprise comes of it: in an **open** object (without `additionalProperties: false`)
+# In Avro the rule is in its specification (*schema resolution*), and our schema registry asks an Avro library. JSON Schema defines no compatibility rule; ours is written in `schema_rules` and, in doubt, refuses. A surprise comes of it: in an **open** object (without `additionalProperties: false`)
 # adding a property is incompatible, because there may already be messages with that property and another type. Confluent's registry does the same.
 
 # %% [markdown] lang="es" row="11" slide="slide"
@@ -2080,7 +2091,7 @@ print({name: value.decode() for name, value in letter.headers()}, letter.value()
 #     A & B & C & D -. "ack" .-> Q
 # ```
 #
-# Cuatro trabajadores: tres tardan 2 ms por trabajo y uno, con una máquina peor, 15 ms. Los mil trabajos esperan ya en la cola; en el grupo de Kafka esperan los miembros, y publicar los mil cuenta (son unas milésimas de segundo). Medimos cuánto pasa hasta que termina **el último**, con `prefetch` 1 y 100, y con un grupo de Kafka de cuatro miembros sobre cuatro particiones.
+# Cuatro trabajadores: tres tardan 2 ms por trabajo y uno, con una máquina peor, 15 ms. Los mil trabajos esperan ya en la cola; en el grupo de Kafka esperan los miembros, y conectarse y publicar los mil también cuenta (en la figura es lo que su curva tarda en arrancar). Medimos cuánto pasa hasta que termina **el último**, con `prefetch` 1 y 100, y con un grupo de Kafka de cuatro miembros sobre cuatro particiones.
 #
 # Por defecto la cola es `kombu` en memoria, con hilos; con `AMQP_URL`, la misma celda usa un RabbitMQ real. **Predice** dos cosas, tomando como 1 lo que tarda todo con `prefetch` 1: ¿cuánto tardará con `prefetch` 100? ¿Y con el grupo de Kafka?
 # %% [markdown] lang="en" row="12" slide="slide"
@@ -2098,7 +2109,7 @@ print({name: value.decode() for name, value in letter.headers()}, letter.value()
 #     A & B & C & D -. "ack" .-> Q
 # ```
 #
-# Four workers: three take 2 ms a job and one, on a worse machine, 15 ms. The thousand jobs are already waiting in the queue; in the Kafka group it is the members that wait, and publishing the thousand counts (a few thousandths of a second). We measure the time until **the last one** is done, with `prefetch` 1 and 100, and with a Kafka group of four members on four partitions.
+# Four workers: three take 2 ms a job and one, on a worse machine, 15 ms. The thousand jobs are already waiting in the queue; in the Kafka group it is the members that wait, and connecting and publishing the thousand count too (in the figure, the time before its curve starts). We measure the time until **the last one** is done, with `prefetch` 1 and 100, and with a Kafka group of four members on four partitions.
 #
 # By default the queue is `kombu` in memory, with threads; with `AMQP_URL` the same cell uses a real RabbitMQ. **Predict** two things, taking as 1 the time of it all with `prefetch` 1: how long will it take with `prefetch` 100? And with the Kafka group?
 
@@ -2181,8 +2192,8 @@ def by_log():
     with processes.group() as group:
         crew = {f"{group_name}-{name}": (group_name, work_s) for name, work_s in WORKERS.items()}
         join(group, topic, len(WORKERS), crew)
-        # es: con los miembros ya esperando, el reloj corre también mientras se publica: unas milésimas
-        # en: the members wait already, so the clock also runs while we publish: a few thousandths
+        # es: con los miembros ya esperando, el reloj corre también mientras el productor se conecta y publica
+        # en: the members wait already, so the clock also runs while the producer connects and publishes
         producer, began = Producer(broker.config()), monotonic()
         for number in range(jobs):
             producer.produce(topic, key=str(number), value=str(number))
@@ -2376,7 +2387,7 @@ tables.show(
 #
 # ¿Por qué mueve Kafka tantos mensajes? Porque **casi nunca mueve uno**: los junta en lotes. `linger.ms` es cuánto espera el productor a que suba más gente al autobús; `batch.num.messages` y `batch.size`, cuánta cabe.
 #
-# Primero a ritmo fijo: un productor que publica 1000 mensajes a ritmo constante durante un segundo. Contamos **peticiones y bytes** por el cable.
+# Primero a ritmo fijo: un productor que publica 1000 mensajes repartidos por igual en un segundo. Contamos **peticiones y bytes** por el cable.
 #
 # **Predice:** con `linger.ms` 0 cada mensaje sale en cuanto puede, casi siempre solo. ¿Cuántas peticiones saldrán con `linger.ms` 50?
 # %% [markdown] lang="en" row="9 12" slide="slide"
@@ -2384,7 +2395,7 @@ tables.show(
 #
 # Why does Kafka move so many messages? Because **it hardly ever moves one**: it puts them into batches. `linger.ms` is how long the producer waits for more people to get on the bus; `batch.num.messages` and `batch.size`, how many fit.
 #
-# First at a fixed pace: a producer that publishes 1000 messages at a steady pace for one second. We count **requests and bytes** on the wire.
+# First at a fixed pace: a producer that publishes 1000 messages, evenly spread over one second. We count **requests and bytes** on the wire.
 #
 # **Predict:** with `linger.ms` 0 each message leaves as soon as it can, nearly always alone. How many requests will go out with `linger.ms` 50?
 
@@ -2597,7 +2608,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="9 12" slide="subslide"
-# Al lado, lo que publicó LinkedIn en abril de 2014 ([Jay Kreps, *Benchmarking Apache Kafka*](https://engineering.linkedin.com/kafka/benchmarking-apache-kafka-2-million-writes-second-three-cheap-machines)): tres servidores de seis discos, mensajes de 100 B. Son cifras de los
+# Al lado, lo que publicó LinkedIn en abril de 2014 ([Jay Kreps, *Benchmarking Apache Kafka*](https://engineering.linkedin.com/kafka/benchmarking-apache-kafka-2-million-writes-second-three-cheap-machines)): tres servidores con seis discos cada uno, mensajes de 100 B. Son cifras de los
 # autores del programa, con máquinas de hace más de diez años.
 #
 # | prueba de LinkedIn, 2014 | mensajes/s | MB/s |
@@ -2608,10 +2619,10 @@ compare(
 # | 3 productores, 3 réplicas, sin esperarlas | 2 024 032 | 193.0 |
 #
 # **No compares fila con fila.** «Esperándolas» allí es un productor asíncrono con muchas peticiones en vuelo y `acks=all`; «uno a uno» aquí es un `flush` por mensaje. Lo que enseña nuestra tabla es otra cosa: en esta máquina **lo que más pesa es agrupar**, porque lo caro es hacer una petición por mensaje. Por eso no esperar el acuse, si cada mensaje
-# sigue siendo una petición, cambia mucho menos que agrupar. Y comprimir envía muchos menos bytes, pero el caudal cambia poco, y unas ejecuciones lo suben y otras lo bajan (mira los intervalos, y recuerda que son tres repeticiones): aquí cliente y broker se reparten el procesador y la «red» es la memoria; comprimir compensa cuando lo que falta es red o disco.
+# sigue siendo una petición, cambia mucho menos que agrupar. Y comprimir envía muchos menos bytes, pero el caudal cambia mucho menos, y unas ejecuciones lo suben y otras lo bajan (mira los intervalos, y recuerda que son tres repeticiones): aquí cliente y broker se reparten el procesador y la «red» es la memoria; comprimir compensa cuando lo que falta es red o disco.
 # Tampoco puede decir nuestra tabla cuánto da tu Kafka: no hay red, ni disco, ni réplicas. La latencia de extremo a extremo de aquella prueba: 2 ms de mediana, 3 ms en el p99 y 14 ms en el p99.9, siete veces la mediana: la cola larga (*tail*) de las latencias de la unidad 01, otra vez.
 # %% [markdown] lang="en" row="9 12" slide="subslide"
-# Beside it, what LinkedIn published in April 2014 ([Jay Kreps, *Benchmarking Apache Kafka*](https://engineering.linkedin.com/kafka/benchmarking-apache-kafka-2-million-writes-second-three-cheap-machines)): three servers with six disks, messages of 100 B. They are figures of the
+# Beside it, what LinkedIn published in April 2014 ([Jay Kreps, *Benchmarking Apache Kafka*](https://engineering.linkedin.com/kafka/benchmarking-apache-kafka-2-million-writes-second-three-cheap-machines)): three servers with six disks each, messages of 100 B. They are figures of the
 # program's own authors, on machines of more than ten years ago.
 #
 # | LinkedIn's test, 2014 | messages/s | MB/s |
@@ -2622,7 +2633,7 @@ compare(
 # | 3 producers, 3 replicas, not waiting for them | 2 024 032 | 193.0 |
 #
 # **Do not compare row with row.** "Waiting for them", there, is an asynchronous producer with many requests in flight and `acks=all`; "one by one", here, is one `flush` per message. What our table shows is something else: on this machine **batching dominates**, because what is expensive is one request per message. That is why not waiting for the ack, while each message
-# is still a request, changes far less than batching. And compression sends far fewer bytes, but throughput changes little, up in some runs and down in others (look at the intervals, and remember that they are three repetitions): here client and broker share the processor, and the "network" is memory; compression pays off when network or disk is what you lack.
+# is still a request, changes far less than batching. And compression sends far fewer bytes, but throughput changes far less, up in some runs and down in others (look at the intervals, and remember that they are three repetitions): here client and broker share the processor, and the "network" is memory; compression pays off when network or disk is what you lack.
 # Nor can our table say what your Kafka gives: there is no network, no disk, no replicas. The end-to-end latency of that test: 2 ms in the median, 3 ms at the p99 and 14 ms at the p99.9, seven times the median: the tail latency of unit 01 once more.
 
 # %% [markdown] lang="es" row="13" slide="slide"
@@ -2837,7 +2848,8 @@ compare(
 # Lo esencial de las diapositivas de 2021 sigue en pie. Además de lo que ya has visto (el código, el protocolo de grupos, el productor idempotente, los *streams* y los *share groups*):
 #
 # - **ZooKeeper ya no está**: Kafka [4.0](https://kafka.apache.org/40/getting-started/upgrade) (marzo de 2025) lo quitó.
-# - **Los *share groups* en Python** están en pruebas desde la versión 2.15 de su cliente.
+# - **Los *share groups* en Python** están en pruebas ([*preview*](https://github.com/confluentinc/confluent-kafka-python/releases/tag/v2.15.0)) desde la versión 2.15 de su cliente (junio de 2026).
+# - **Viene otro cliente de Python**, el 4.4, en pruebas en noviembre de 2026 ([guía para migrar](https://docs.confluent.io/kafka-clients/python/4.4-preview/migration.html)): está hecho en Rust, toma los nombres del cliente de Java y solo habla el protocolo nuevo de grupos. Con él, ni el `import` de la diapositiva ni los nuestros sirven; este curso usa el 2.16.
 # - **RabbitMQ** [4.0](https://github.com/rabbitmq/rabbitmq-server/releases/tag/v4.0.1) (2024) retiró las colas clásicas con réplicas: hoy se replica con colas *quorum* o con *streams*.
 # %% [markdown] lang="en" slide="subslide"
 # ### What has changed since the slides
@@ -2845,7 +2857,8 @@ compare(
 # The essence of the slides of 2021 stands. Besides what you have seen already (the code, the group protocol, the idempotent producer, *streams* and *share groups*):
 #
 # - **ZooKeeper is gone**: Kafka [4.0](https://kafka.apache.org/40/getting-started/upgrade) (March 2025) removed it.
-# - **Share groups in Python** are in preview since version 2.15 of its client.
+# - **Share groups in Python** have been in [*preview*](https://github.com/confluentinc/confluent-kafka-python/releases/tag/v2.15.0) since version 2.15 of its client (June 2026).
+# - **Another Python client is coming**, 4.4, in preview in November 2026 ([migration guide](https://docs.confluent.io/kafka-clients/python/4.4-preview/migration.html)): it is built in Rust, takes the names of Java's client and speaks only the new group protocol. With it, neither the slide's `import` nor ours work; this course uses 2.16.
 # - **RabbitMQ** [4.0](https://github.com/rabbitmq/rabbitmq-server/releases/tag/v4.0.1) (2024) removed replicated classic queues: today you replicate with *quorum* queues or with *streams*.
 
 # %% [markdown] lang="es" slide="skip"
@@ -2855,7 +2868,7 @@ compare(
 #
 # Ahora te toca a ti: los ejercicios te piden un productor fiable, un consumidor que no pierda ni cobre dos veces muera donde muera, la clave que conserva el orden, una cola con un mensaje envenenado, un registro en miniatura y elegir el transporte de diez casos.
 #
-# **Para leer más:** Kleppmann, *Designing Data-Intensive Applications*, cap. 11 (1.ª ed.); Kreps, *The Log: What every software engineer should know* (LinkedIn Engineering, 2013); la carga `kafka` de [Jepsen Maelstrom](https://github.com/jepsen-io/maelstrom/blob/main/doc/workloads.md),
+# **Para leer más:** Kleppmann, *Designing Data-Intensive Applications*, cap. 11 (1.ª ed.); Kreps, *The Log: What every software engineer should know* (LinkedIn Engineering, 2013); la carga de trabajo `kafka` de [Jepsen Maelstrom](https://github.com/jepsen-io/maelstrom/blob/main/doc/workloads.md),
 # de donde viene la idea del comprobador de historias.
 # %% [markdown] lang="en" slide="skip"
 # ## To finish

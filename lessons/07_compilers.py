@@ -21,7 +21,7 @@
 # 6. **(7.6)** buscar el tamaño de las teselas con un modelo de coste, y comprobar que lo encontrado no sirve en otro chip;
 # 7. **(7.7)** medir con honradez: tiempo de compilación, calentamiento, cachés y asincronía.
 #
-# **Tiempo:** unas dos horas; las celdas tardan en total unos minutos (lo que más, `torch.compile`). **Qué se ejecuta:** todo en tu máquina, con un hilo y sin Internet.
+# **Tiempo:** unas dos horas; las celdas, en total, uno o dos minutos (lo que más tarda es `torch.compile`). **Qué se ejecuta:** todo en tu máquina, con un hilo y sin Internet.
 #
 # | aquí… | |
 # |---|---|
@@ -43,7 +43,7 @@
 # 6. **(7.6)** search for tile sizes on a cost model, and see that what you find does not carry over to another chip;
 # 7. **(7.7)** benchmark honestly: compile time, warm-up, caches and asynchrony.
 #
-# **Time:** about two hours; the cells take a few minutes in all (`torch.compile`, most of it). **What runs:** everything on your machine, on one thread, without the Internet.
+# **Time:** about two hours; the cells take a minute or two in all (`torch.compile` takes longest). **What runs:** everything on your machine, on one thread, without the Internet.
 #
 # | here… | |
 # |---|---|
@@ -114,7 +114,7 @@ print(
 # %% [markdown] lang="es" row="58" slide="slide"
 # ## Lo que lee un compilador
 #
-# La diapositiva del curso (CS 329S de Stanford, 2021) cita a Soumith Chintala, creador de PyTorch ([VentureBeat, 2 de enero de 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): la próxima guerra será la de los compiladores (XLA, TVM, Glow), y se ganará cuantizando mejor, fusionando mejor y compilando de forma automática para hardware nuevo. Cada una de esas tres promesas es una parte de esta lección.
+# La diapositiva del curso (CS 329S de Stanford, 2021) cita a Soumith Chintala, uno de los creadores de PyTorch ([VentureBeat, 2 de enero de 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): la próxima guerra es la de los compiladores (XLA, TVM, Glow), y en los años siguientes veríamos cómo cuantizar mejor, cómo fusionar mejor, cómo aprovechar más las GPU y cómo compilar de forma automática para hardware nuevo. Tres de esas cuatro promesas son partes de esta lección; para la de las GPU haría falta una.
 #
 # PyTorch ejecuta por defecto en modo **inmediato** (*eager*): cada línea de Python llama a una rutina ya compilada, que lee sus entradas de la memoria, reserva sitio para el resultado y lo escribe. Nadie ve la línea siguiente. Un compilador espera a tener el **grafo de cómputo** entero, y entonces sí puede ver que algo sobra, se repite o se podría hacer de una pasada.
 #
@@ -122,7 +122,7 @@ print(
 # %% [markdown] lang="en" row="58" slide="slide"
 # ## What a compiler reads
 #
-# The course's slide (Stanford's CS 329S, 2021) quotes Soumith Chintala, creator of PyTorch ([VentureBeat, 2 January 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): the next war is that of the compilers (XLA, TVM, Glow), and it will be won by quantizing smarter, fusing better and compiling automatically for new hardware. Each of those three promises is a part of this lesson.
+# The course's slide (Stanford's CS 329S, 2021) quotes Soumith Chintala, one of PyTorch's creators ([VentureBeat, 2 January 2020](https://venturebeat.com/2020/01/02/top-minds-in-machine-learning-predict-where-ai-is-going-in-2020/)): the next war is that of the compilers (XLA, TVM, Glow), and in the following years we were to see how to quantize smarter, fuse better, use GPUs more efficiently and compile automatically for new hardware. Three of those four promises are parts of this lesson; for the one about GPUs you would need a GPU.
 #
 # By default PyTorch runs **eagerly**: each line of Python calls a routine that was compiled long ago, which reads its inputs from memory, allocates room for the result and writes it. Nobody sees the next line. A compiler waits until it has the whole **computation graph**, and then it can see that something is superfluous, repeated, or could be done in one go.
 #
@@ -386,7 +386,7 @@ compare(
 # Un **pase** es una función de grafo a grafo. Los tres clásicos caben en una pantalla:
 #
 # - **plegado de constantes**: lo que solo depende de constantes se calcula ahora, con la misma función de PyTorch que se habría usado después;
-# - **subexpresiones comunes** (CSE): la misma operación sobre los mismos valores se calcula una vez. La clave incluye todo lo que distingue a dos operaciones, y el azar y las entradas quedan fuera;
+# - **subexpresiones comunes** (CSE): la misma operación sobre los mismos valores se calcula una vez. La clave incluye todo lo que distingue a dos operaciones, y las operaciones con azar y las entradas quedan fuera;
 # - **código muerto** (DCE): se recorre hacia atrás desde los resultados y se queda lo que hace falta. Las entradas se quedan siempre: son la firma del programa.
 #
 # **Predice:** el grafo de arriba calcula las operaciones que ves en la lista. ¿Cuántas quedarán tras los tres pases?
@@ -396,7 +396,7 @@ compare(
 # A **pass** is a function from graph to graph. The three classical ones fit on one screen:
 #
 # - **constant folding**: what depends on constants alone is computed now, by the very PyTorch function that would have been used later;
-# - **common subexpressions** (CSE): the same operation on the same values is computed once. The key includes all that tells two operations apart, and chance and inputs stay out;
+# - **common subexpressions** (CSE): the same operation on the same values is computed once. The key includes all that tells two operations apart, and random operations and inputs are left out;
 # - **dead code** (DCE): walk backwards from the results and keep what is needed. The inputs always stay: they are the program's signature.
 #
 # **Predict:** the graph above computes the operations that you see in the list. How many will remain after the three passes?
@@ -527,7 +527,7 @@ for each in (cse, naive_cse):
 # 3. Todo lo demás que lee se calculó **antes**: un grupo no puede depender de uno posterior (ni dos grupos, uno de otro).
 # 4. Ninguna de las dos es de biblioteca.
 #
-# Que un valor tenga **varios usos** no impide fusionarlo: se calcula una vez y, si alguien lo necesita fuera del bucle, además se escribe. Lo que no se debe es recalcularlo en cada uso sin darse cuenta.
+# Que un valor tenga **varios usos** no impide fusionarlo: se calcula una vez y, si alguien lo necesita fuera del bucle, además se escribe. Lo que no se debe es recalcularlo en cada uso sin darse cuenta. A cada grupo de operaciones fusionadas lo llamaremos **kernel**: un bucle, o una llamada a la biblioteca.
 # %% [markdown] lang="en" row="59" slide="slide"
 # ## Fusing better
 #
@@ -540,7 +540,7 @@ for each in (cse, naive_cse):
 # 3. All else that it reads was computed **before**: a group may not depend on a later one (nor two groups on each other).
 # 4. Neither is a library call.
 #
-# A value having **several uses** does not prevent its fusion: it is computed once and, if somebody needs it outside the loop, it is written as well. What must not happen is computing it anew for each use without noticing.
+# A value having **several uses** does not prevent its fusion: it is computed once and, if somebody needs it outside the loop, it is written as well. What must not happen is computing it anew for each use without noticing. We shall call each group of fused operations a **kernel**: one loop, or one call to the library.
 
 
 # %% slide="subslide"
@@ -756,8 +756,8 @@ def plan(life, reuse=True, size_of=elements):
             for other, place in places.items()
             if not reuse or (life[other][0] <= life[op][1] and life[op][0] <= life[other][1])
         )
-        # es: múltiplos de 16: con números de 4 bytes, lo que mide una línea de la caché
-        # en: multiples of 16: with numbers of 4 bytes, the size of a cache line
+        # es: múltiplos de 16: con números de 4 bytes, lo que suele medir una línea de la caché
+        # en: multiples of 16: with numbers of 4 bytes, the usual size of a cache line
         size, begin = 16 * math.ceil(size_of(op) / 16), 0
         for low, high in taken:
             if low - begin >= size:
@@ -1266,11 +1266,15 @@ compare(
 # %% [markdown] lang="es" row="59" slide="subslide"
 # ### ¿Cuánto falta hasta el techo?
 #
-# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla (algunas copias lo evitan, con escrituras que se saltan la caché). Si alguno pasa un poco del 100 %, no hay magia: va tan deprisa como copiar, y el resto es ruido.
+# El ancho de banda **útil**: los bytes que cualquiera tiene que mover (leer la entrada y escribir la salida), divididos por el tiempo. La raya es la mejor copia, medida en la misma carrera. La cuenta no incluye lo que el procesador lee de más: antes de escribir una línea de caché suele leerla (algunas copias lo evitan, con escrituras que se saltan la caché). Si algún programa pasa un poco del 100 %, no hay magia: va tan deprisa como copiar, y el resto es ruido.
+#
+# Esa lectura de más dice también por qué el cociente de la carrera no tiene que ser el de los bytes (11.5). Con ella, el bucle fusionado mueve 3 tensores (lee `x`, y lee y escribe la salida), y PyTorch con memoria reservada, 25: los 23 que contaste, más las dos salidas que no son una entrada de su propia operación (las de `torch.mul(x, …)`); las otras ocho escriben donde acaban de leer. $25/3\approx 8.3$. Nuestro programa sin fusionar nunca escribe donde lee (el paréntesis sobre la GELU), así que mueve 33, y esa es una razón por la que puede perder contra PyTorch. Son recuentos; lo demás lo ponen las cachés de tu máquina.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # ### How far is the ceiling?
 #
-# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it (some copies avoid that, by writes that bypass the cache). If any goes a little over 100 %, there is no magic: it is as fast as copying, and the rest is noise.
+# The **useful** bandwidth: the bytes that anybody has to move (reading the input and writing the output), divided by the time. The line is the best copy, measured in the same race. The count leaves out what the processor reads besides: before writing a cache line it usually reads it (some copies avoid that, by writes that bypass the cache). If any program goes a little over 100 %, there is no magic: it is as fast as copying, and the rest is noise.
+#
+# That extra read also says why the ratio of the race need not be that of the bytes (11.5). With it, the fused loop moves 3 tensors (it reads `x`, and it reads and writes the output), and PyTorch with allocated memory 25: the 23 that you counted, plus the two outputs that are not an input of their own operation (those of `torch.mul(x, …)`); the other eight write where they have just read. $25/3\approx 8.3$. Our unfused program never writes where it reads (the parenthesis about the GELU), so that it moves 33, and that is one reason why it may lose to PyTorch. These are counts; the caches of your machine do the rest.
 
 # %% slide="fragment" tags=["hide-input"]
 rate_of = {
@@ -1634,11 +1638,11 @@ print(
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
-# En las filas de tiempos, un factor mayor que 1 hace parecer peor al compilador, y uno menor, mejor; en las de «veces más rápido», al revés. Las dos que más mienten miden otra cosa: la asíncrona, lo que se tarda en hacer el encargo; la del código muerto, una función vacía, porque el compilador de C vio que nadie usaba la suma y quitó el bucle.
+# En las filas de tiempos, un factor mayor que 1 hace parecer peor al compilador, y uno menor, mejor; en las de «veces más rápido», al revés. Dos de ellas ni siquiera miden lo que dicen: la asíncrona mide lo que se tarda en hacer el encargo; la del código muerto (si tienes un compilador de C), una función vacía, porque él vio que nadie usaba la suma y quitó el bucle.
 #
 # Recuérdalo cuando leas «5 veces más rápido»: ¿respecto a qué, con qué forma, en caliente o en frío, con el resultado en la mano? Y una más que no cabe en la tabla: **otra forma**. Nuestros programas se compilan para una forma y rechazan las demás; `torch.compile` vuelve a compilar (o compila una versión general, más lenta). Un servicio que recibe lotes de todos los tamaños paga esa compilación mientras atiende peticiones, y su p99 lo nota.
 # %% [markdown] lang="en" row="58" slide="subslide"
-# In the rows of times, a factor above 1 makes the compiler look worse, and one below, better; in those of "times as fast", the other way round. The two that lie most measure something else: the asynchronous one, what placing the order takes; that of dead code, an empty function, because the C compiler saw that nobody used the sum and removed the loop.
+# In the rows of times, a factor above 1 makes the compiler look worse, and one below, better; in those of "times as fast", the other way round. Two of them do not even measure what they say: the asynchronous one measures what placing the order takes; that of dead code (if you have a C compiler), an empty function, because the compiler saw that nobody used the sum and removed the loop.
 #
 # Remember it when you read "5 times as fast": as what, with which shape, from a warm cache or a cold one, with the result in hand? And one more that does not fit in the table: **another shape**. Our programs are compiled for one shape and refuse the others; `torch.compile` compiles again (or compiles a general version, a slower one). A service that receives batches of all sizes pays for that compilation while there is traffic, and its p99 notices.
 
@@ -1803,7 +1807,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Un rango veinte veces mayor gasta $\log_2 20\approx 4.3$ bits en valores que no existen: con 8 quedan casi 4 y apenas se nota; con 4 no queda ni uno entero, y cada píxel acaba encendido o apagado. El error cuadrático protege a medias: un valor enorme pesa mucho en los cuadrados, y la regla lo respeta. El percentil, también a medias: esas tres imágenes son el 0,6 % del conjunto, y aunque más de la mitad de sus píxeles son oscuros, los brillantes pasan del 0,1 % que la regla recorta (si solo fuera mala la primera imagen, los habría ignorado). Pero si los valores grandes fueran **de verdad** (pasa en los modelos de lenguaje), ignorarlos sería el error. Ninguna regla sustituye a mirar los datos de calibración. Y calibrar con los de test es hacer trampa: el rango se ajusta a lo que luego se mide.
+# Un rango veinte veces mayor gasta $\log_2 20\approx 4.3$ bits en valores que no existen: con 8 quedan casi 4 y apenas se nota; con 4 no queda ni uno entero, y cada píxel acaba encendido o apagado. El error cuadrático protege a medias: un valor enorme pesa mucho en los cuadrados, y la regla lo respeta. El percentil, también a medias: esas tres imágenes son el 0,6 % del conjunto, y aunque más de la mitad de sus píxeles son oscuros, los brillantes pasan del 0,1 % que la regla recorta (si solo fuera mala la primera imagen, los habría ignorado). Pero si los valores grandes fueran **de verdad** (pasa en los [modelos de lenguaje](https://arxiv.org/abs/2208.07339), 2022), ignorarlos sería el error. Ninguna regla sustituye a mirar los datos de calibración. Y calibrar con las imágenes de test es hacer trampa: el rango se ajusta a lo que luego se mide.
 #
 # ### De Q-DQ a aritmética entera
 #
@@ -1815,7 +1819,7 @@ compare(
 #
 # **Predice:** con 784 entradas y valores de 8 bits, ¿cuántos bits hacen falta, con el signo y sin contar el sesgo, para que el acumulador no se desborde ni en el peor caso?
 # %% [markdown] lang="en" row="60" slide="subslide"
-# A range twenty times as large spends $\log_2 20\approx 4.3$ bits on values that do not exist: of 8, nearly 4 are left and it hardly shows; of 4, not even one is left whole, and each pixel ends up on or off. The squared error protects only in part: a huge value weighs a lot in the squares, and the rule respects it. So does the percentile: those three images are 0.6 % of the set, and though more than half of their pixels are dark, the bright ones are more than the 0.1 % that the rule cuts off (had only the first image been bad, it would have ignored them). But if the large values were **real** (it happens in language models), ignoring them would be the mistake. No rule replaces looking at the calibration data. And calibrating with those of test is cheating: the range is fitted to what is measured afterwards.
+# A range twenty times as large spends $\log_2 20\approx 4.3$ bits on values that do not exist: of 8, nearly 4 are left and it hardly shows; of 4, not even one is left whole, and each pixel ends up on or off. The squared error protects only in part: a huge value weighs a lot in the squares, and the rule respects it. So does the percentile: those three images are 0.6 % of the set, and though more than half of their pixels are dark, the bright ones are more than the 0.1 % that the rule cuts off (had only the first image been bad, it would have ignored them). But if the large values were **real** (it happens in [language models](https://arxiv.org/abs/2208.07339), 2022), ignoring them would be the mistake. No rule replaces looking at the calibration data. And calibrating with the test images is cheating: the range is fitted to what is measured afterwards.
 #
 # ### From Q-DQ to integer arithmetic
 #
@@ -2053,17 +2057,21 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
+# Un acumulador de 16 bits llega a 32 767, y estos pasan de ahí con mucho (lo dice el título de la tabla): las sumas dan la vuelta, y con diez clases se acierta más o menos una de cada diez, como a ciegas. Ese fallo, al menos, salta a la vista. El del sesgo es peor: mira qué pocos puntos cuesta. Ni un error ni una respuesta absurda, solo una tabla algo peor de lo que debería; sin la exactitud en coma flotante al lado, nadie lo buscaría.
+#
 # ### Bits distintos, con presupuesto
 #
-# ¿Y si solo caben 3 bits por peso? Lo **uniforme** es dar 3 a todos. Lo mejor es dar más donde más duele: medimos con los datos de calibración cuánto cambian las respuestas (divergencia KL) si **solo** se cuantiza un grupo de filas, y vamos subiendo bits donde más baja el error por byte, hasta gastar el presupuesto. Las activaciones se quedan en coma flotante, y las escalas no cuentan. Es un reparto voraz: supone que los errores se suman. El mínimo son 2 bits.
+# ¿Y si solo caben 3 bits por peso? Lo **uniforme** es dar 3 a todos. Lo mejor es dar más donde más duele: medimos con los datos de calibración cuánto cambian las respuestas si **solo** se cuantiza un grupo de filas (**divergencia KL**: $\sum_c p_c \log(p_c/q_c)$, con $p$ las probabilidades de antes y $q$ las de después, de media en las imágenes; 0 si son iguales), y vamos subiendo bits donde más baja el error por byte, hasta gastar el presupuesto. Las activaciones se quedan en coma flotante, y las escalas no cuentan. Es un reparto voraz: supone que los errores se suman. El mínimo son 2 bits.
 #
 # Los grupos son de 50 neuronas de una misma capa (las 10 de la salida forman otro), ordenadas según lo grandes que son sus pesos, los que entran y los que salen.
 #
 # **Predice:** con los mismos bytes que 3 bits uniformes, ¿cuántas veces menor será la divergencia en test?
 # %% [markdown] lang="en" row="60" slide="subslide"
+# A 16-bit accumulator reaches 32 767, and these go far beyond (the table's caption says how far): the sums wrap around, and with ten classes about one answer in ten is right, as if guessing blindly. That failure, at least, leaps to the eye. The one of the bias is worse: look how few points it costs. No error, no absurd answer, just a table somewhat worse than it should be; without the floating-point accuracy beside it, nobody would look for it.
+#
 # ### Different bits, under a budget
 #
-# And if only 3 bits per weight fit? The **uniform** way is to give 3 to all. The better one is to give more where it hurts most: with the calibration data we measure how much the answers change (KL divergence) if **only** one group of rows is quantized, and keep raising bits where the error falls most per byte, until the budget is spent. The activations stay in floating point, and the scales do not count. It is a greedy allocation: it supposes that the errors add up. The least is 2 bits.
+# And if only 3 bits per weight fit? The **uniform** way is to give 3 to all. The better one is to give more where it hurts most: with the calibration data we measure how much the answers change if **only** one group of rows is quantized (**KL divergence**: $\sum_c p_c \log(p_c/q_c)$, with $p$ the probabilities before and $q$ those after, averaged over the images; 0 if they are equal), and keep raising bits where the error falls most per byte, until the budget is spent. The activations stay in floating point, and the scales do not count. It is a greedy allocation: it supposes that the errors add up. The least is 2 bits.
 #
 # The groups are of 50 neurons of one layer (the 10 of the output make another), ordered by how large their weights are, incoming and outgoing.
 #
@@ -2201,7 +2209,7 @@ compare(
 # %% [markdown] lang="es" row="61" slide="slide"
 # ## Compilar para un chip nuevo
 #
-# La tercera promesa. Un producto de matrices $M\times K$ por $K\times N$ se hace por **teselas** (*tiles*): bloques que caben en la memoria rápida del chip. ¿De qué tamaño? Depende de cuánta memoria rápida hay, de cuántos números multiplica a la vez una instrucción, de lo que cuesta empezar una transferencia y de los **restos**: si la tesela no divide a la matriz, sobra un trozo que se hace mal aprovechado.
+# La última promesa. Un producto de matrices $M\times K$ por $K\times N$ se hace por **teselas** (*tiles*): bloques que caben en la memoria rápida del chip. ¿De qué tamaño? Depende de cuánta memoria rápida hay, de cuántos números multiplica a la vez una instrucción, de lo que cuesta empezar una transferencia y de los **restos**: si la tesela no divide a la matriz, sobra un trozo que se hace mal aprovechado.
 #
 # Inventamos dos chips con un **modelo de coste**: una función que dice cuántos ciclos tarda cada tesela. Es un supuesto, pero tiene lo que tienen los de verdad:
 #
@@ -2211,7 +2219,7 @@ compare(
 # %% [markdown] lang="en" row="61" slide="slide"
 # ## Compiling for a new chip
 #
-# The third promise. A product of matrices $M\times K$ by $K\times N$ is done by **tiles**: blocks that fit in the chip's fast memory. Of which size? It depends on how much fast memory there is, on how many numbers an instruction multiplies at once, on what it costs to start a transfer, and on the **remainders**: if the tile does not divide the matrix, a piece is left over that is done wastefully.
+# The last promise. A product of matrices $M\times K$ by $K\times N$ is done by **tiles**: blocks that fit in the chip's fast memory. Of which size? It depends on how much fast memory there is, on how many numbers an instruction multiplies at once, on what it costs to start a transfer, and on the **remainders**: if the tile does not divide the matrix, a piece is left over that is done wastefully.
 #
 # We make up two chips with a **cost model**: a function that says how many cycles each tiling takes. It is assumed, but it has what the real ones have:
 #
@@ -2465,13 +2473,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="61" slide="subslide"
-# En el mapa, cada chip tiene su $k$: la marca del otro dice solo dónde caen sus filas y columnas. Las teselas de A caben en B, y dan el resultado correcto: por eso este error pasa desapercibido. Al revés, las de B ni caben. Es lo que hay detrás de la tercera promesa: nadie puede elegir a mano las mejores para cada chip y cada forma, así que los compiladores **buscan**, con medidas o con un modelo de coste aprendido de ellas ([MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html) de TVM, el `max-autotune` de TorchInductor).
+# En el mapa, cada chip tiene su $k$: la marca del otro dice solo dónde caen sus filas y columnas. Las teselas de A caben en B, y dan el resultado correcto: por eso este error pasa desapercibido. Al revés, las de B ni caben. Es lo que hay detrás de esa promesa: nadie puede elegir a mano las mejores para cada chip y cada forma, así que los compiladores **buscan**, con medidas o con un modelo de coste aprendido de ellas ([MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html) de TVM, el `max-autotune` de TorchInductor).
 #
 # ### Un tercer chip: tu máquina
 #
 # El modelo de coste de un chip inventado no tiene por qué servir en este. Compilamos el mismo producto en C con ocho teselas y las corremos.
 # %% [markdown] lang="en" row="61" slide="subslide"
-# On the map each chip has its own $k$: the other's mark only says where its rows and columns fall. A's tiles fit on B, and give the right result: that is why this mistake goes unnoticed. The other way round, B's do not even fit. That is what lies behind the third promise: nobody can choose by hand the best ones for each chip and each shape, so compilers **search**, by measuring or by a cost model learnt from measurements (TVM's [MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html), TorchInductor's `max-autotune`).
+# On the map each chip has its own $k$: the other's mark only says where its rows and columns fall. A's tiles fit on B, and give the right result: that is why this mistake goes unnoticed. The other way round, B's do not even fit. That is what lies behind that promise: nobody can choose by hand the best ones for each chip and each shape, so compilers **search**, by measuring or by a cost model learnt from measurements (TVM's [MetaSchedule](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/meta_schedule.html), TorchInductor's `max-autotune`).
 #
 # ### A third chip: your machine
 #
@@ -2574,7 +2582,7 @@ else:
 # %% [markdown] lang="es" row="58 60" slide="slide"
 # ## Un programa para el borde
 #
-# Un microcontrolador no tiene Python, ni PyTorch, ni a veces memoria dinámica. El compilador le entrega un **programa en C**: los pesos como constantes, una arena estática con el plan de memoria y una función por modelo. Así trabajaban [microTVM](https://github.com/apache/tvm/pull/17554), retirado de TVM en diciembre de 2024, y los [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md) de Glow, que ya eran código objeto. ExecuTorch planifica la memoria igual de pronto, pero entrega [un fichero](https://docs.pytorch.org/executorch/stable/runtime-overview.html) `.pte` que interpreta un *runtime* pequeño en C++.
+# Un microcontrolador no tiene Python, ni PyTorch, ni a veces memoria dinámica. El compilador le entrega un **programa en C**: los pesos como constantes, una arena estática con el plan de memoria y una función por modelo. Así trabajaba [microTVM](https://github.com/apache/tvm/pull/17554), retirado de TVM en diciembre de 2024; los [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md) de Glow eran lo mismo, ya en código objeto. ExecuTorch también planifica la memoria de antemano, pero entrega [un fichero](https://docs.pytorch.org/executorch/stable/runtime-overview.html) `.pte` que interpreta un *runtime* pequeño en C++.
 #
 # Compilamos la red de la unidad 06, en coma flotante y entera, para dos objetivos: **este procesador**, con todas sus instrucciones, y uno **básico** de la misma familia (x86-64 sin AVX, o un ARM de 64 bits sin extensiones), que es lo que se distribuye cuando no sabes en qué aparato correrá.
 #
@@ -2582,7 +2590,7 @@ else:
 # %% [markdown] lang="en" row="58 60" slide="slide"
 # ## A program for the edge
 #
-# A microcontroller has no Python, no PyTorch, sometimes no dynamic memory. The compiler hands it a **program in C**: the weights as constants, a static arena with the memory plan, and one function per model. That is how [microTVM](https://github.com/apache/tvm/pull/17554), retired from TVM in December 2024, and Glow's [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md), which were object code already, used to work. ExecuTorch plans the memory just as early, but delivers [a file](https://docs.pytorch.org/executorch/stable/runtime-overview.html) `.pte` that a small *runtime* in C++ interprets.
+# A microcontroller has no Python, no PyTorch, sometimes no dynamic memory. The compiler hands it a **program in C**: the weights as constants, a static arena with the memory plan, and one function per model. That is how [microTVM](https://github.com/apache/tvm/pull/17554) worked, retired from TVM in December 2024; Glow's [*bundles*](https://github.com/pytorch/glow/blob/master/docs/AOT.md) were the same, but already object code. ExecuTorch plans the memory beforehand too, but delivers [a file](https://docs.pytorch.org/executorch/stable/runtime-overview.html), of type `.pte`, that a small *runtime* in C++ interprets.
 #
 # We compile the network of unit 06, in floating point and in integers, for two targets: **this processor**, with all its instructions, and a **basic** one of the same family (x86-64 without AVX, or a 64-bit ARM without extensions), which is what gets distributed when you do not know on which device it will run.
 #
@@ -2768,7 +2776,7 @@ else:
     )
 
 # %% [markdown] lang="es" row="58 60" slide="subslide"
-# Tres cosas se ven en la tabla y en la línea que la sigue. El ejecutable es poco más que los pesos: por eso la cuantización decide si el modelo cabe. La memoria de trabajo son uno o dos kilobytes, aparte de la entrada y la salida, y se sabe **antes** de ejecutar. Y la aritmética entera da lo mismo en los dos objetivos, bit a bit, mientras que en coma flotante el orden de las sumas depende de cuántas hace a la vez una instrucción.
+# Tres cosas se ven en la tabla y en la línea que la sigue. El ejecutable es poco más que los pesos: por eso la cuantización decide si el modelo cabe. La memoria de trabajo son entre uno y dos kilobytes y medio, aparte de la entrada y la salida, y se sabe **antes** de ejecutar. Y la aritmética entera da lo mismo en los dos objetivos, bit a bit, mientras que en coma flotante el orden de las sumas depende de cuántas hace a la vez una instrucción.
 #
 # No des por hecho que el entero es el más rápido: depende de que el objetivo tenga instrucciones para multiplicar bytes y de que el compilador de C las encuentre. Tu tabla lo dice para dos objetivos.
 #
@@ -2776,11 +2784,11 @@ else:
 #
 # La frase de la diapositiva es de enero de 2020. A noviembre de 2026:
 #
-# - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO, pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
-# - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099). Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto pero suele ser lento.
+# - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO (un formato de intercambio de grafos), pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
+# - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099), y en noviembre ya se instala la 0.27. Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto pero suele ser lento.
 # - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que, por falta de manos, se planteaban [dejar de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
-# - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton para las GPU y C++ para la CPU. En 2020 no existía.
-# - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en agosto de 2026 iba por la [2026.3](https://github.com/openvinotoolkit/openvino/releases).
+# - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton (un lenguaje en el que se escriben kernels de GPU) y, para la CPU, C++. En 2020 no existía.
+# - **OpenVINO**, de Intel, compila para sus CPU, GPU y NPU; en noviembre de 2026 va por la [2026.4](https://github.com/openvinotoolkit/openvino/releases).
 # - **Para el borde**, PyTorch tiene [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta en [octubre de 2024](https://pytorch.org/blog/executorch-beta); hoy, 1.5), que planifica la memoria de antemano y reparte el grafo entre los aceleradores del aparato; y Google, [LiteRT](https://ai.google.dev/edge/litert/android), el nombre de TensorFlow Lite desde septiembre de 2024, que desde su versión 2 (finales de 2025) compila el modelo para la CPU, la GPU o la NPU del aparato.
 #
 # Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden o repartirlo entre hilos son llamadas que lo convierten en otro equivalente. El `sblock` es el pedazo que se mueve de sitio, y la S de cada eje dice que sus vueltas son independientes.
@@ -2796,7 +2804,7 @@ else:
 #
 # ¿Acertó la cita? Los marcos no desaparecieron: el compilador se metió dentro de ellos. Y «compilar de forma automática para hardware nuevo» sigue siendo lo que menos automático es: cada chip llega con un equipo que le escribe su *backend*.
 # %% [markdown] lang="en" row="58 60" slide="subslide"
-# Three things show in the table and in the line after it. The executable is little more than the weights: that is why quantization decides whether the model fits. The working memory is one or two kilobytes, besides the input and the output, and it is known **before** running. And integer arithmetic gives the same for both targets, bit by bit, while in floating point the order of the sums depends on how many an instruction does at once.
+# Three things show in the table and in the line after it. The executable is little more than the weights: that is why quantization decides whether the model fits. The working memory is between one and two and a half kilobytes, besides the input and the output, and it is known **before** running. And integer arithmetic gives the same for both targets, bit by bit, while in floating point the order of the sums depends on how many an instruction does at once.
 #
 # Do not take for granted that the integer one is the fastest: it depends on the target having instructions to multiply bytes and on the C compiler finding them. Your table says it for two targets.
 #
@@ -2804,11 +2812,11 @@ else:
 #
 # The slide's sentence is of January 2020. As of November 2026:
 #
-# - **XLA** left TensorFlow and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO, folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
-# - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099). It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct but usually slow.
-# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that, for lack of hands, they were considering [to stop developing it](https://github.com/pytorch/glow/issues/6135).
-# - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton for the GPUs and C++ for the CPU. In 2020 it did not exist.
-# - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in August 2026 it was at [2026.3](https://github.com/openvinotoolkit/openvino/releases).
+# - **XLA** left TensorFlow and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO (an exchange format for graphs), folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
+# - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099), and by November 0.27 can be installed. It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct but usually slow.
+# - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that, for lack of hands, they were considering [stopping its development](https://github.com/pytorch/glow/issues/6135).
+# - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton (a language in which GPU kernels are written) and, for the CPU, C++. In 2020 it did not exist.
+# - **OpenVINO**, Intel's, compiles for its CPUs, GPUs and NPUs; in November 2026 it is at [2026.4](https://github.com/openvinotoolkit/openvino/releases).
 # - **For the edge**, PyTorch has [ExecuTorch](https://pypi.org/project/executorch/1.5.0/) (beta in [October 2024](https://pytorch.org/blog/executorch-beta); today, 1.5), which plans the memory beforehand and divides the graph among the device's accelerators; and Google, [LiteRT](https://ai.google.dev/edge/litert/android), TensorFlow Lite's name since September 2024, which since its version 2 (late 2025) compiles the model for the device's CPU, GPU or NPU.
 #
 # This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order or sharing it out among threads are calls that turn it into an equivalent one. The `sblock` is the piece that gets moved about, and the S of each axis says that its iterations are independent.
@@ -2840,7 +2848,7 @@ with suppress(ImportError, AttributeError):
 #
 # Has escrito un compilador entero: captura, tres pases, fusión, plan de memoria, generación de código y una reescritura a enteros. Los de verdad tienen más operaciones, más formas y más chips; las preguntas son las mismas: ¿es **legal**?, ¿qué **ahorra**?, ¿en qué **máquina**?
 #
-# ¿Y con un modelo mil veces mayor? Los pesos, un gigabyte, ya no se escriben en un fichero de C: se guardan aparte y se cargan sin copiarlos. Nuestra fusión y nuestro plan crecen con el **cuadrado** del número de operaciones, y habría que rehacerlos. Y buscar teselas cuesta: mil medidas de un segundo son un cuarto de hora por cada forma distinta. Por eso los compiladores guardan lo encontrado, por chip y por forma, y lo reutilizan.
+# ¿Y con un modelo mil veces mayor? Los pesos, un gigabyte, ya no se escriben en un fichero de C: se guardan aparte y se cargan sin copiarlos. Nuestra fusión y nuestro plan crecen con el **cuadrado** del número de operaciones, y habría que escribirlos de otra manera. Y buscar teselas cuesta: mil medidas de un segundo son un cuarto de hora por cada forma distinta. Por eso los compiladores guardan lo encontrado, por chip y por forma, y lo reutilizan.
 #
 # Ahora te toca a ti: los ejercicios te piden los tres pases, decir qué fusiones son legales, un planificador que no pise nada, encontrar las trampas de cinco programas de medida, buscar teselas con presupuesto y la reescritura Q-DQ.
 #
@@ -2850,7 +2858,7 @@ with suppress(ImportError, AttributeError):
 #
 # You have written a whole compiler: capture, three passes, fusion, memory plan, code generation and a rewrite to integers. The real ones have more operations, more shapes and more chips; the questions are the same: is it **legal**?, what does it **save**?, on which **machine**?
 #
-# And with a model a thousand times as large? The weights, one gigabyte, are no longer written in a C file: they are kept apart and loaded without copying them. Our fusion and our plan grow with the **square** of the number of operations, and would have to be redone. And searching for tiles is expensive: a thousand measurements of one second are a quarter of an hour for each different shape. That is why compilers keep what they find, by chip and shape, and use it again.
+# And with a model a thousand times as large? The weights, one gigabyte, are no longer written in a C file: they are kept apart and loaded without copying them. Our fusion and our plan grow with the **square** of the number of operations, and would have to be written differently. And searching for tiles is expensive: a thousand measurements of one second are a quarter of an hour for each different shape. That is why compilers keep what they find, by chip and shape, and use it again.
 #
 # Now it is your turn: the exercises ask you for the three passes, to say which fusions are legal, a planner that overlaps nothing, to find the traps of five benchmarks, to search tiles under a budget, and the Q-DQ rewrite.
 #

@@ -2491,7 +2491,7 @@ class MiniLog:
 # | 7 | Un conductor acepta un viaje y necesita saber en el acto si todavía está libre. |
 # | 8 | Dos veces al mes, una auditoría revisa con una herramienta nueva todos los cambios de precio de las últimas tres semanas. |
 # | 9 | Transcribir llamadas al servicio de ayuda, de 10 s a 20 min cada una. Los lunes se alquilan 36 máquinas más, durante unas horas. |
-# | 10 | Los viajes terminados se guardan treinta días para poder reprocesarlos, y de cada uno hay que hacer una factura, que reparte el trabajo entre quien esté libre y se reintenta por separado. |
+# | 10 | Los viajes terminados se guardan treinta días para poder reprocesarlos, y de cada uno hay que hacer una factura: un trabajo que se reparte entre quien esté libre y que se reintenta por separado. |
 #
 # **c)** `catch_up_s(per_s, work_s, workers, outage_s, partitions=None)`: llegan `per_s` mensajes por segundo ($> 0$), cada uno cuesta `work_s` segundos a un trabajador, y los `workers` trabajadores han estado parados `outage_s`
 # segundos ($> 0$) mientras seguían llegando mensajes. ¿Cuántos segundos después de volver se han puesto al día? `math.inf` si no lo consiguen nunca. Con `partitions` (un registro), solo trabajan a la vez tantos como particiones. Calcula con
@@ -2967,7 +2967,7 @@ def supported():
 # Cada viaje terminado debe sumar una cantidad al saldo del conductor, y cada noche una transferencia bancaria le paga el saldo. En hora punta acaban 300 viajes por segundo. Otros dos equipos usan esos mismos
 # mensajes: el mapa de demanda, que se dibuja cada segundo, y ciencia de datos, que dentro de un mes querrá volver a entrenar con todo. El banco tarda de 0.2 a 8 s por transferencia y a veces no contesta.
 #
-# Diseña el camino de los datos y defiéndelo, en 300 o 400 palabras:
+# Diseña el camino de los datos y defiéndelo, en 300 a 400 palabras:
 #
 # 1. qué transporte o transportes usarías y dónde; con qué clave y por qué;
 # 2. qué garantía de entrega necesita **cada** consumidor y cómo se consigue (qué se confirma y cuándo, y qué hace segura una repetición);
