@@ -45,7 +45,7 @@
 # | 9. When zeros actually save anything | 4 | 25 |
 # | 10. Essay: the hearing aid | 4 | 45 |
 #
-# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They do not grade speed (only what seems not to end is interrupted, after ten seconds or more): they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
+# **How to work.** Below each statement stands an unfinished cell: put your code in place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They do not grade speed (only what seems never to end is interrupted, after ten seconds or more): they count bytes, types, parameters, steps and errors. You need not read the test cells: running them is enough.
 #
 # **Where it happens.** All in memory and with small arrays; no network is trained. You may write helper functions in the cell of your answer. A warning from NumPy (of a division by 0, for instance) costs no points, but nearly always points at a mistake.
 
@@ -1223,7 +1223,7 @@ def clip_threshold(values, bits):
 #
 # `BITS` dice cuántos bits ocupa cada tipo. Completa:
 #
-# **a)** `seconds(layer, chip, kind, batch)`: lo que tarda la capa con `batch` ejemplos a la vez y los pesos en `kind`. Traer datos y calcular se solapan, así que cuenta **lo más lento** de las dos cosas. Los pesos se traen una vez por lote, y las activaciones, por cada ejemplo. Si no hay instrucciones para `kind`, antes hay que convertir todos los pesos (eso no se solapa: se suma) y después se calcula a la velocidad de `float32`; de la memoria se traen, aun así, en `kind`.
+# **a)** `seconds(layer, chip, kind, batch)`: lo que tarda la capa con `batch` ejemplos a la vez y los pesos en `kind`. Traer datos y calcular se solapan, así que cuenta **lo más lento** de las dos cosas. Los pesos se traen una vez por lote, y las activaciones, por cada ejemplo. Si no hay instrucciones para `kind`, antes hay que convertir todos los pesos, una vez por lote (eso no se solapa: se suma) y después se calcula a la velocidad de `float32`; de la memoria se traen, aun así, en `kind`.
 #
 # **b)** `speedup(layer, chip, kind, batch)`: cuántas veces más deprisa que con los pesos en `float32`; menos de 1 es más despacio.
 #
@@ -1239,11 +1239,11 @@ def clip_threshold(values, bits):
 #
 # `BITS` says how many bits each type takes. Complete:
 #
-# **a)** `seconds(layer, chip, kind, batch)`: how long the layer takes with `batch` examples at a time and its weights in `kind`. Bringing data and computing overlap, so **the slower** of the two counts. The weights are brought once a batch, and the activations, for each example. If there are no instructions for `kind`, all weights have to be converted first (that does not overlap: it is added) and then it computes at the speed of `float32`; from memory they are, even so, brought in `kind`.
+# **a)** `seconds(layer, chip, kind, batch)`: how long the layer takes with `batch` examples at a time and its weights in `kind`. Bringing data and computing overlap, so **the slower** of the two counts. The weights are brought once a batch; the activations, once for each example. If there are no instructions for `kind`, all weights have to be converted first, once a batch (that does not overlap: it is added), and then it computes at the speed of `float32`; even so, they are brought from memory in `kind`.
 #
-# **b)** `speedup(layer, chip, kind, batch)`: how many times faster than with the weights in `float32`; less than 1 is slower.
+# **b)** `speedup(layer, chip, kind, batch)`: how many times as fast as with the weights in `float32` it is; less than 1 is slower.
 #
-# **c)** `largest_batch(layer, memory_bytes, kind)`: how many examples fit at once in the memory beside the weights (each example takes what its activations take); an integer, 0 if not even one fits. `weights` is a multiple of 8.
+# **c)** `largest_batch(layer, memory_bytes, kind)`: how many examples fit at once in the memory next to the weights (each example takes what its activations take); an integer, 0 if not even one fits. `weights` is a multiple of 8.
 
 # %%
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
@@ -1568,7 +1568,7 @@ def largest_batch(layer, memory_bytes, kind):
 #
 # donde $R$ son sus `errors`, $h$ las hojas que cuelgan de él y $R_h$ la suma de los `errors` de esas hojas: cuántos errores de entrenamiento se añaden por cada hoja que se ahorra. Completa:
 #
-# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan los nodos con $g$ menor o igual que `alpha`, hasta que no quede ninguno; se apunta `(alpha, tree)` con el árbol que queda y, calculando otra vez los $g$ en ese árbol, `alpha` pasa a ser el menor. Termina cuando queda una hoja sola, que también se apunta (si ya lo es con `alpha = 0`, la lista tiene un solo par). `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
+# **a)** `prune_path(tree)`: la lista de pares `(alpha, tree)`. Se empieza con `alpha = 0`; en cada vuelta se podan los nodos con $g$ menor o igual que `alpha` y, como al podar cambian los $g$ de arriba, se calculan de nuevo y se sigue hasta que no quede ninguno así; se apunta `(alpha, tree)` con el árbol que queda, `alpha` pasa a ser el menor $g$ de ese árbol, y empieza otra vuelta. Termina cuando queda una hoja sola, que también se apunta (si ya lo es con `alpha = 0`, la lista tiene un solo par). `alpha` crece siempre y cada árbol está contenido en el anterior. El árbol recibido no cambia, ni tampoco los ya apuntados.
 #
 # **b)** `choose(path, examples, labels)`: el par de `path` cuyo árbol comete menos errores en unos ejemplos **que no se usaron al entrenar**; si empatan, el de menos hojas. `examples` es una lista de listas de números.
 # %% [markdown] lang="en" row="48"
@@ -1585,7 +1585,7 @@ def largest_batch(layer, memory_bytes, kind):
 #
 # where $R$ are its `errors`, $h$ the leaves that hang from it and $R_h$ the sum of the `errors` of those leaves: how many training errors are added for each leaf that is saved. Complete:
 #
-# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round the nodes with $g$ less than or equal to `alpha` are pruned, until there is none left; `(alpha, tree)` is noted with the tree that remains and, with each $g$ calculated again on that tree, `alpha` becomes the least. It ends when a single leaf remains, which is noted as well (if that happens with `alpha = 0` already, the list has one pair). `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
+# **a)** `prune_path(tree)`: the list of pairs `(alpha, tree)`. Start with `alpha = 0`; in each round the nodes with $g$ less than or equal to `alpha` are pruned and, since pruning changes the $g$ of the nodes above, they are calculated again and one goes on until no such node is left; `(alpha, tree)` is noted with the tree that remains, `alpha` becomes the least $g$ of that tree, and another round begins. It ends when a single leaf remains, which is noted as well (if that happens with `alpha = 0` already, the list has one pair). `alpha` always grows and each tree is contained in the one before. The tree that is passed does not change, nor do those noted already.
 #
 # **b)** `choose(path, examples, labels)`: the pair of `path` whose tree makes fewest errors on examples **not used in training**; if there is a tie, the one with fewer leaves. `examples` is a list of lists of numbers.
 
@@ -3084,7 +3084,7 @@ def shrink(layers):
 # - `lab.prune(dense)`: el par `(widths, weights)` de lo que queda de ella;
 # - `lab.parameters(widths)`: cuántos parámetros tiene una red de esa forma;
 # - `lab.random_widths(parameters, seed)`: una forma al azar con ese número de parámetros;
-# - `lab.train(widths, seed, steps, weights=None)`: entrena esa forma durante `steps` pasos, desde `weights` o, si es `None`, desde cero con esa semilla, y devuelve su exactitud con datos apartados.
+# - `lab.train(widths, seed, steps, weights=None)`: entrena esa forma durante `steps` pasos, desde `weights` o, si es `None`, desde cero con esa semilla, y devuelve su exactitud con datos apartados (una fracción, de 0 a 1).
 #
 # **a)** `run_arms(lab, seeds)`: devuelve un diccionario de tres listas, `"kept"`, `"fresh"` y `"random"`, con una exactitud por semilla, en el orden de `seeds`. Con cada semilla: `kept` afina los pesos supervivientes durante `lab.tune_steps` pasos; `fresh` entrena **la misma forma** desde cero; `random`, una forma al azar **con los mismos parámetros** que la podada, desde cero. Las comparaciones han de ser justas: los tres gastan **el mismo número total de pasos**, contando los que costó la red grande, y usan la misma semilla en todo. La red grande se entrena una vez por semilla.
 #
@@ -3098,7 +3098,7 @@ def shrink(layers):
 # - `lab.prune(dense)`: the pair `(widths, weights)` of what remains of it;
 # - `lab.parameters(widths)`: how many parameters a network of that shape has;
 # - `lab.random_widths(parameters, seed)`: a random shape with that number of parameters;
-# - `lab.train(widths, seed, steps, weights=None)`: trains that shape for `steps` steps, from `weights` or, if `None`, from scratch with that seed, and returns its accuracy on held-out data.
+# - `lab.train(widths, seed, steps, weights=None)`: trains that shape for `steps` steps, from `weights` or, if `None`, from scratch with that seed, and returns its accuracy on held-out data (a fraction, from 0 to 1).
 #
 # **a)** `run_arms(lab, seeds)`: returns a dict of three lists, `"kept"`, `"fresh"` and `"random"`, with one accuracy per seed, in the order of `seeds`. With each seed: `kept` tunes the surviving weights for `lab.tune_steps` steps; `fresh` trains **the same shape** from scratch; `random`, a random shape **with as many parameters** as the pruned one, from scratch. The comparisons have to be fair: all three spend **the same total number of steps**, counting those that the large network cost, and use the same seed for everything. The large network is trained once per seed.
 #
@@ -3490,7 +3490,7 @@ def what_matters(arms):
 #
 # **c)** `zeros_needed(rows, cols)`: how many zeros a matrix of that size must have at least for CSR to take **fewer** bytes than the dense one in `float32`, counting all three vectors. `None` if no number of zeros will do.
 #
-# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times faster than the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from what fraction of zeros CSR breaks even (0.0 if CSR does as many multiplications a second as the dense one, or more).
+# **d)** `sparse_speedup(sparsity, kernel, macs_per_s)`: how many times as fast as the dense one a layer with that fraction of zeros (less than 1) is. `kernel` is `"dense"` or `"csr"`, and `macs_per_s` a dict with how many multiplications a second each of them does; the dense one does them all, also by 0, and the CSR one only the non-zero ones, but each costs it more. And `pays_from(macs_per_s)`: from what fraction of zeros CSR breaks even (0.0 if CSR does as many multiplications a second as the dense one, or more).
 
 # %% answer="sparse"
 def to_csr(matrix):

@@ -37,7 +37,7 @@
 # | 5. A ladder of factors | 5 | 25 |
 # | 6. Essay: thirty times faster | 4 | 35 |
 #
-# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They never measure how long your code takes: they look at gradients, shapes, bytes and counts. You need not read the test cells: running them is enough.
+# **How to work.** Below each statement stands an unfinished cell: put your code in place of each `raise NotImplementedError`, and change neither the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they got. Grading adds **hidden checks**: other data, other shapes, odd cases. They never measure how long your code takes: they look at gradients, shapes, bytes and counts. You need not read the test cells: running them is enough.
 #
 # **Where it happens.** All in memory and with small arrays; no network is trained. Task 1 uses `torch`; the others, NumPy or plain Python. You may write helper functions in the cell of your answer.
 
@@ -1494,7 +1494,7 @@ def factorize(weights, budget_bytes):
 #
 # **c)** `least_outputs(kernel, factor)`: the least number of output channels with which the separable one does at most `1 / factor` of the operations of the standard one (`factor` is an integer above 1); `None` if there is none. The result is exact: beware of decimals.
 #
-# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: fewer operations are not less time in the same proportion. A layer takes as long as the slower of two things: computing its operations (MACs) and moving its numbers (4 bytes each: its input, its weights and its output, once). The separable one is two layers, one after the other, and the first writes what the second reads. The input has `height + kernel - 1` rows and `width + kernel - 1` columns. It returns how many times faster the separable one is.
+# **d)** `speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s)`: fewer operations are not less time in the same proportion. A layer takes as long as the slower of two things: computing its operations (MACs) and moving its numbers (4 bytes each: its input, its weights and its output, once). The separable one is two layers, one after the other, and the first writes what the second reads. The input has `height + kernel - 1` rows and `width + kernel - 1` columns. It returns how many times as fast as the standard one the separable one is.
 
 # %% answer="depthwise"
 def depthwise_separable(x, depthwise, pointwise):
@@ -2033,9 +2033,9 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 #
 # A real case chains several techniques: a smaller model, shorter inputs, 8 bits, fewer threads, a cache. The ladder is a list of pairs `(name, ms)`, its rungs: the first one, the naive baseline; then, what a request takes on average after adding **each step to those before**. Complete:
 #
-# **a)** `step_factors(rungs)`: the list of pairs `(name, factor)` of all rungs but the first: how many times faster each is than the rung **just before** (less than 1: that step makes it worse).
+# **a)** `step_factors(rungs)`: the list of pairs `(name, factor)` of all rungs but the first: how many times as fast as the rung **just before** each is (less than 1: that step makes it worse).
 #
-# **b)** `total_factor(rungs, base)`: how many times faster the last rung is than the one called `base`. With a naive baseline (padded to the maximum, not optimized) and a fair one (optimized and without padding: what anybody would do before compressing) the numbers differ much: both have to be told.
+# **b)** `total_factor(rungs, base)`: how many times as fast as the rung called `base` the last one is. With a naive baseline (padded to the maximum, not optimized) and a fair one (optimized and without padding: what anybody would do before compressing) the numbers differ much: both have to be told.
 #
 # **c)** `hit_rate(requests, capacity)`: the fraction of requests that hit an LRU cache of `capacity` keys that begins empty: when it is full, the one that has gone **unused** for longest is thrown out, and a hit is a use as well. 0.0 if there are no requests; `capacity` may be 0.
 #
