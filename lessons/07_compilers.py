@@ -1638,7 +1638,7 @@ print(
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
-# En las filas de tiempos, un factor mayor que 1 hace parecer peor al compilador, y uno menor, mejor; en las de «veces más rápido», al revés. Dos de ellas ni siquiera miden lo que dicen: la asíncrona mide lo que se tarda en hacer el encargo; la del código muerto (si tienes un compilador de C), una función vacía, porque él vio que nadie usaba la suma y quitó el bucle.
+# En las filas de tiempos, un factor mayor que 1 hace parecer peor al compilador, y uno menor, mejor; en las de «veces más rápido», al revés. Dos de ellas ni siquiera miden lo que dicen: la asíncrona mide lo que se tarda en hacer el encargo; la del código muerto (si tienes un compilador de C), una función vacía, porque el compilador vio que nadie usaba la suma y quitó el bucle.
 #
 # Recuérdalo cuando leas «5 veces más rápido»: ¿respecto a qué, con qué forma, en caliente o en frío, con el resultado en la mano? Y una más que no cabe en la tabla: **otra forma**. Nuestros programas se compilan para una forma y rechazan las demás; `torch.compile` vuelve a compilar (o compila una versión general, más lenta). Un servicio que recibe lotes de todos los tamaños paga esa compilación mientras atiende peticiones, y su p99 lo nota.
 # %% [markdown] lang="en" row="58" slide="subslide"
@@ -2057,7 +2057,7 @@ compare(
 )
 
 # %% [markdown] lang="es" row="60" slide="subslide"
-# Un acumulador de 16 bits llega a 32 767, y estos pasan de ahí con mucho (lo dice el título de la tabla): las sumas dan la vuelta, y con diez clases se acierta más o menos una de cada diez, como a ciegas. Ese fallo, al menos, salta a la vista. El del sesgo es peor: mira qué pocos puntos cuesta. Ni un error ni una respuesta absurda, solo una tabla algo peor de lo que debería; sin la exactitud en coma flotante al lado, nadie lo buscaría.
+# Un acumulador de 16 bits llega a 32 767, y estas sumas lo superan con creces (cuánto, lo dice el título de la tabla): dan la vuelta, y con diez clases se acierta más o menos una de cada diez, como a ciegas. Ese fallo, al menos, salta a la vista. El del sesgo es peor: mira qué pocos puntos cuesta. Ni un error ni una respuesta absurda, solo una tabla algo peor de lo que debería; sin la exactitud en coma flotante al lado, nadie lo buscaría.
 #
 # ### Bits distintos, con presupuesto
 #
@@ -2067,7 +2067,7 @@ compare(
 #
 # **Predice:** con los mismos bytes que 3 bits uniformes, ¿cuántas veces menor será la divergencia en test?
 # %% [markdown] lang="en" row="60" slide="subslide"
-# A 16-bit accumulator reaches 32 767, and these go far beyond (the table's caption says how far): the sums wrap around, and with ten classes about one answer in ten is right, as if guessing blindly. That failure, at least, leaps to the eye. The one of the bias is worse: look how few points it costs. No error, no absurd answer, just a table somewhat worse than it should be; without the floating-point accuracy beside it, nobody would look for it.
+# A 16-bit accumulator reaches 32 767, and these go far beyond (the table's caption says how far): the sums wrap around, and with ten classes about one answer in ten is right, no better than guessing. That failure is at least easy to see. The one of the bias is worse: look how few points it costs. No error, no absurd answer, just a table somewhat worse than it should be; without the floating-point accuracy beside it, nobody would look for it.
 #
 # ### Different bits, under a budget
 #
