@@ -1306,7 +1306,7 @@ for sink, predicted in (
 #
 # (La otra solución correcta: guardar el offset en la misma base de datos y en la misma transacción que el efecto, y al arrancar pedirle a Kafka que siga desde ahí. Tampoco reconoce lo publicado dos veces.)
 #
-# **A una escala mil veces mayor:** una tabla con todas las identidades crece sin fin. Se guardan solo mientras pueda llegar una repetición (lo que dure la retención del topic y lo que insista quien publica), en una tabla partida por fechas para borrar un día entero de golpe, y se reparte con la misma clave que el topic, para que cada consumidor mire solo su parte.
+# **A una escala mil veces mayor:** una tabla con todas las identidades crece sin fin. Se guardan solo mientras pueda llegar una repetición (lo que dure la retención del topic y lo que insista quien publica), en una tabla partida por la fecha del viaje, para borrar un día entero de golpe (la fecha que trae el mensaje: con la de llegada, lo que se repite al día siguiente no se reconocería), y se reparte con la misma clave que el topic, para que cada consumidor mire solo su parte.
 # %% [markdown] lang="en" row="11" slide="subslide"
 # Four lessons in five rows. The list in memory **dies with the process**, just when it was needed. The offset identifies a message only **within its partition**: number 7 of partition 0 and number 7 of partition 1 are
 # different rides, and one of the two goes uncharged. The whole position (topic, partition, offset) recognises what Kafka **redelivers**, but not what the producer **publishes twice**: those are two positions. What works is an identity that travels **with** the message, checked in the **same transaction** as the effect.
@@ -1314,7 +1314,7 @@ for sink, predicted in (
 #
 # (The other correct solution: to store the offset in the same database and in the same transaction as the effect, and on starting to ask Kafka to go on from there. It does not recognise what was published twice either.)
 #
-# **At a thousand times this scale:** a table with every identity grows without end. They are kept only as long as a repetition may still come (the retention of the topic, and as long as the publisher insists), in a table partitioned by date so that a whole day is dropped at once, and it is sharded by the same key as the topic, so that each consumer looks only at its own part.
+# **At a thousand times this scale:** a table with every identity grows without end. They are kept only as long as a repetition may still come (the retention of the topic, and as long as the publisher insists), in a table partitioned by the date of the ride, so that a whole day is dropped at once (the date that the message carries: by that of arrival, what is repeated the next day would not be recognised), and it is sharded by the same key as the topic, so that each consumer looks only at its own part.
 
 # %% [markdown] lang="es" row="11" slide="slide"
 # ### El acuse de recibo que no llega
@@ -2858,7 +2858,7 @@ compare(
 #
 # - **ZooKeeper is gone**: Kafka [4.0](https://kafka.apache.org/40/getting-started/upgrade) (March 2025) removed it.
 # - **Share groups in Python** have been in [*preview*](https://github.com/confluentinc/confluent-kafka-python/releases/tag/v2.15.0) since version 2.15 of its client (June 2026).
-# - **Another Python client is coming**, 4.4, in preview in November 2026 ([migration guide](https://docs.confluent.io/kafka-clients/python/4.4-preview/migration.html)): it is built in Rust, takes the names of Java's client and speaks only the new group protocol. With it, neither the slide's `import` nor ours work; this course uses 2.16.
+# - **Another Python client is coming**, 4.4, in preview in November 2026 ([migration guide](https://docs.confluent.io/kafka-clients/python/4.4-preview/migration.html)): it is built in Rust, takes the names of Java's client and speaks only the new group protocol. With it, neither the slide's `import` nor ours works; this course uses 2.16.
 # - **RabbitMQ** [4.0](https://github.com/rabbitmq/rabbitmq-server/releases/tag/v4.0.1) (2024) removed replicated classic queues: today you replicate with *quorum* queues or with *streams*.
 
 # %% [markdown] lang="es" slide="skip"
