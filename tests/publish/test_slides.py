@@ -83,7 +83,7 @@ def test_stacks_titles_notes_and_what_is_left_out(lessons):
     kinds = [block.kind for block in blocks]
     for kind in ("diagram", "question", "table", "figure", "note", "text", "code folded"):
         assert kind in kinds, kind
-    assert kinds.count("table") == 1 and [b.fragment for b in blocks if b.kind == "table"] == [True]
+    assert kinds.count("table") == 1 and all(b.fragment for b in blocks if b.kind == "table")
 
 
 def test_outputs_of_other_code_are_not_shown(tiny, tmp_path):

@@ -31,3 +31,18 @@ def register(app: typer.Typer) -> None:
         place = folder or root / "build" / "slides"
         writer.write(executed.lessons(units, root, quick=quick, say=typer.echo), place)
         typer.echo((place / "index.html").as_posix())
+
+    @app.command()
+    def site(
+        units: Units = None,
+        quick: Quick = False,
+        folder: Annotated[Path | None, typer.Option(help="Sin ella, build/site. / Folder.")] = None,
+    ) -> None:
+        """Escribe el curso ejecutado como páginas web. / Writes the executed course as web pages."""
+        from mlprod import course
+        from mlprod.publish import executed
+        from mlprod.publish import site as writer
+
+        root = course.root()
+        lessons = executed.lessons(units, root, quick=quick, say=typer.echo)
+        typer.echo(writer.write(lessons, root, folder or root / "build" / "site").as_posix())

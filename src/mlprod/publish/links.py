@@ -106,10 +106,10 @@ def _problem(path: Path, target: str, root: Path) -> str:
 
 @lru_cache(maxsize=512)
 def _anchors(path: Path) -> frozenset[str]:
-    """The names of the headings: as JupyterLab has them for notebooks, as GitHub has them for Markdown; and of cells."""
+    """The names of headings, as JupyterLab has them for notebooks and GitHub for Markdown; and those of cells."""
     found: list[str] = []
     if path.suffix == ".ipynb":
-        found += [f"cell-id={cell['id']}" for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+        found += [f"cell-id={cell.get('id')}" for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     for text in _texts(path):
         tokens = _markdown().parse(text)
         for at, token in enumerate(tokens):

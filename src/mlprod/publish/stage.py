@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlprod import course
 from mlprod.authoring.model import Source
+from mlprod.authoring.navigation import without_switch
 from mlprod.errors import CourseError
 from mlprod.language import Language, tr
 from mlprod.publish import outputs
@@ -57,7 +58,7 @@ def page(notebook: NotebookNode, here: str, lang: Language, pages: dict[str, str
     """`notebook`, which lies at `here` in the course, with its links, diagrams and live pages as the site has them."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = relinked(SWITCH.sub("", cell.source), here, pages)
+            cell.source = relinked(SWITCH.sub("", without_switch(cell.source)), here, pages)
             cell.source = MERMAID.sub(lambda match: f'<pre class="mermaid">{html.escape(match[1])}</pre>', cell.source)
         else:
             cell.outputs = [_without_life(output, lang) for output in cell.outputs]

@@ -31,8 +31,18 @@
     return Math.max(0, ...[...section.children].map((child) => child.getBoundingClientRect().bottom - top));
   };
   const fits = (section) => bottom(section) <= HEIGHT - BOTTOM && widest(section) <= 1;
+  const pictured = (section) => section.querySelector("img, .drawn") !== null;
   // how far the content of a block goes beyond its width, as a ratio
-  const widest = (section) => Math.max(1, ...[...section.querySelectorAll(".block > *, .highlight pre")].map((node) => (node.scrollWidth - 2) / Math.max(1, node.clientWidth)));
+  const widest = (section) => Math.max(1, ...[...section.querySelectorAll(".block > *, .highlight pre")].map((node) => Math.max((node.scrollWidth - 2) / Math.max(1, node.clientWidth), (node.offsetWidth - 1) / node.closest(".block").clientWidth)));
+
+  // Code and tables that are too wide: somewhat smaller, then with their lines wrapped.
+  function narrow(block) {
+    for (const step of block.querySelector("table") ? TABLE_STEPS : [0.94, 0.88, 0.82]) {
+      if (widest(block.parentElement) <= 1) return;
+      block.style.setProperty("--scale", step);
+    }
+    if (widest(block.parentElement) > 1) block.classList.add("wrapped");
+  }
 
   // A block that is too tall even alone: smaller, within reason; what then remains is cut into rows, items or lines.
   function shrink(block, section) {
@@ -97,6 +107,7 @@
     while (queue.length) {
       const block = queue.shift();
       current.append(block);
+      narrow(block);
       if (fits(current)) { placed.push(block); continue; }
       const image = block.querySelector("img, .drawn svg");
       const room = HEIGHT - BOTTOM - (block.getBoundingClientRect().top - current.getBoundingClientRect().top);
@@ -129,6 +140,19 @@
     }
   }
 
+  // A slide without a heading of its own goes below the one before if both fit, unless a question waits for its answer.
+  function merge(stack) {
+    for (const section of [...stack.children].slice(1)) {
+      const before = section.previousElementSibling;
+      if (!section.dataset.goes || before.classList.contains("title") || pictured(section) || pictured(before)) continue;
+      if (before.querySelector(".question") || section.querySelector(".question")) continue;
+      const blocks = [...section.querySelectorAll(":scope > .block")];
+      before.append(...blocks);
+      if (fits(before)) section.remove();
+      else section.append(...blocks);
+    }
+  }
+
   function finish(section) {
     const blocks = [...section.querySelectorAll(":scope > .block")];
     const figures = blocks.filter((block) => block.querySelector("img"));
@@ -152,6 +176,7 @@
   document.body.classList.add("laying-out");
   await draw();
   for (const section of [...slides.querySelectorAll(":scope > section > section")]) paginate(section);
+  for (const stack of slides.children) merge(stack);
   for (const section of slides.querySelectorAll(":scope > section > section")) finish(section);
   document.body.classList.remove("laying-out");
   document.body.addEventListener("click", (event) => {
