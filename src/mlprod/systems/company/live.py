@@ -23,8 +23,8 @@ import psutil
 
 from mlprod.systems import kafka, network, processes, services
 from mlprod.systems.company.accounts import Accounts, Answer
-from mlprod.systems.company.design import Costs, Design
-from mlprod.systems.company.functions import Functions
+from mlprod.systems.company.design import COSTS, Costs, Design
+from mlprod.systems.company.functions import FUNCTIONS, Functions
 from mlprod.systems.company.live_chaos import Chaos, Downtime
 from mlprod.systems.company.live_city import city
 from mlprod.systems.company.live_features import feature_service
@@ -174,8 +174,8 @@ class Company:
 def start(
     design: Design,
     scenario: Scenario,
-    functions: Functions = Functions(),  # noqa: B008  (frozen)
-    costs: Costs = Costs(),  # noqa: B008
+    functions: Functions = FUNCTIONS,
+    costs: Costs = COSTS,
 ) -> Iterator[Company]:
     """Start the company with this design, in this scenario; its replay begins at once and lasts `scenario.seconds`.
 

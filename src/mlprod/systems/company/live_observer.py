@@ -9,58 +9,60 @@ import threading
 from collections.abc import Callable
 
 from mlprod.systems import services
+from mlprod.systems.company.functions import checked_verdict
 from mlprod.systems.company.live_log import Reader, Writer
 from mlprod.systems.company.live_phones import answer_of
 from mlprod.systems.company.live_wiring import Wiring
+from mlprod.systems.company.parts import Releases
 from mlprod.systems.company.simulation import TICK_S
 
 READ_S = 0.05
 
 
-class Releases:
-    """The new version of a scenario, from the moment it is offered: who gets it, what it earns, what becomes of it."""
+class Controller:
+    """The new version of a scenario, from the moment it is offered: who gets it, and what becomes of it."""
 
     def __init__(self, wiring: Wiring, tell: Callable[[list], None]):
         self.release, self.design, self.costs = wiring.scenario.release, wiring.design, wiring.costs
-        self.promote, self.tell = wiring.functions.promote, tell
-        self.stable, self.canary = "first", None
-        self.earned: dict[str, list[float]] = {"canary": [], "stable": []}
+        self.promote, self.tell, self.known = wiring.functions.promote, tell, Releases()
         self._offered, self._decide_at, self._alarm_at = False, math.inf, math.inf
 
     def observe(self, asked_at: float, version: str, earned: float) -> None:
         """What a quote earned that got a price."""
-        if self.canary and asked_at >= self.release.at:
-            self.earned["canary" if version == self.canary else "stable"].append(earned)
+        known = self.known
+        if known.canary and asked_at >= self.release.at:
+            known.earned["canary" if version == known.canary else "stable"].append(earned)
 
     def tick(self, t: float) -> None:
         """Do what is due at second `t`. Raises CourseError when `promote` gives none of its three answers."""
+        known = self.known
         if self.release and not self._offered and t >= self.release.at:
             self._offered = True
             if self.design.rollout == "all":
                 self._put_in_service(t, self.release.version)
             else:
-                self.canary, self._decide_at = self.release.version, t + TICK_S
+                known.canary, self._decide_at = self.release.version, t + TICK_S
                 self._say(t)
-        if self.canary and t >= self._decide_at:
+        if known.canary and t >= self._decide_at:
             self._decide_at = t + TICK_S
-            verdict = self.promote(*(_metrics(self.earned[group]) for group in ("canary", "stable")))
+            verdict = checked_verdict(self.promote(known.metrics("canary"), known.metrics("stable")))
             if verdict == "promote":
-                self._put_in_service(t, self.canary, verdict)
+                self._put_in_service(t, known.canary, verdict)
             else:
-                self.canary = None if verdict == "rollback" else self.canary
+                known.canary = None if verdict == "rollback" else known.canary
                 self._say(t, verdict)
         if t >= self._alarm_at:  # in the end somebody notices a bad version that serves everybody
-            self.stable, self._alarm_at = "first", math.inf
+            known.stable, self._alarm_at = "first", math.inf
             self._say(t)
 
     def _put_in_service(self, t: float, version: str, verdict: str | None = None) -> None:
-        self.stable, self.canary = version, None
+        self.known.stable, self.known.canary = version, None
         if version != "good":
             self._alarm_at = t + self.costs.alarm_s
         self._say(t, verdict)
 
     def _say(self, t: float, verdict: str | None = None) -> None:
-        self.tell([t, self.stable, self.canary, verdict])
+        self.tell([t, self.known.stable, self.known.canary, verdict])
 
 
 def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.Event) -> None:
@@ -76,7 +78,7 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
     age = Histogram("company_data_age_seconds", "age of the data of a price", registry=registry)
 
     reader, writer = Reader(wiring.answers), Writer(wiring.releases)
-    releases = Releases(wiring, writer.write)
+    controller = Controller(wiring, writer.write)
     ending, failures = threading.Event(), []
 
     def see(record: list) -> None:
@@ -88,14 +90,14 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
         seconds.observe(answer.t - answer.quote.t)
         age.observe(max(0.0, answer.t - answer.as_of))
         euros.inc(max(0.0, earned))
-        releases.observe(answer.quote.t, answer.version, earned)
+        controller.observe(answer.quote.t, answer.version, earned)
 
     def watch() -> None:
         try:
             while not stopping.is_set():
                 for record in reader.read(READ_S):
                     see(record)
-                releases.tick(wiring.now())
+                controller.tick(wiring.now())
             writer.flush()
         except BaseException as failure:
             failures.append(failure)
@@ -114,11 +116,3 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
     watching.join()
     if failures:
         raise failures[0]
-
-
-def _metrics(earned: list[float]) -> dict[str, float]:
-    """What `promote` is told of one group."""
-    n = len(earned)
-    mean = math.fsum(earned) / n if n else 0.0
-    std = math.sqrt(math.fsum((each - mean) ** 2 for each in earned) / (n - 1)) if n > 1 else 0.0
-    return {"quotes": n, "mean": mean, "std": std}

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlprod.systems.company.accounts import Answer
-from mlprod.systems.company.functions import Features
+from mlprod.systems.company.functions import USUAL, Features, checked_offer
 from mlprod.systems.company.live_log import Reader, Writer
-from mlprod.systems.company.live_wiring import INITIAL, Versions, View, Willingness, Wiring
+from mlprod.systems.company.live_wiring import INITIAL, Versions, Willingness, Wiring
 from mlprod.systems.company.market import KM, ZONES, Event, Ride
-from mlprod.systems.company.simulation import USUAL
-from mlprod.systems.company.simulation import _checked as checked_offer
+from mlprod.systems.company.parts import View
 from mlprod.systems.replay import Connection, pack
 
 SYNC_TIMEOUT_S = 2.0

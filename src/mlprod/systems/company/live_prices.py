@@ -12,8 +12,9 @@ from time import perf_counter
 from mlprod.systems import services
 from mlprod.systems.company.functions import Features
 from mlprod.systems.company.live_log import Reader
-from mlprod.systems.company.live_wiring import INITIAL, Versions, View, Willingness, Wiring
+from mlprod.systems.company.live_wiring import INITIAL, Versions, Willingness, Wiring
 from mlprod.systems.company.market import DESTINATIONS, KM, ZONES, Ride, best_price
+from mlprod.systems.company.parts import View
 
 LISTEN_S = 0.01
 

@@ -11,18 +11,11 @@ from mlprod.systems.company.design import Costs, Design
 from mlprod.systems.company.functions import Features, Functions
 from mlprod.systems.company.live_log import Topic
 from mlprod.systems.company.model import Size, Version
+from mlprod.systems.company.parts import View
 from mlprod.systems.company.scenario import Scenario
 from mlprod.systems.startline import StartLine
 
-__all__ = ["INITIAL", "Models", "View", "Wiring", "Versions", "Willingness"]
-
-
-@dataclass(frozen=True)
-class View:
-    """The features of a zone as somebody knows them, and the event time of the newest thing that they know."""
-
-    features: Features
-    as_of: float
+__all__ = ["INITIAL", "Models", "Versions", "Willingness", "Wiring"]
 
 
 INITIAL = View(Features(0, 0, 0, 0), 0.0)

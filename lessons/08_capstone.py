@@ -1,0 +1,1130 @@
+# ---
+# title:
+#   es: "Proyecto final: la empresa en producción"
+#   en: "Capstone: the company in production"
+# unit: "08"
+# minutes: 120
+# ---
+
+# %% [markdown] lang="es" slide="slide"
+# # Proyecto final: la empresa en producción
+#
+# Cada unidad te ha dado una pieza, y la has medido sola. Aquí se montan todas en una empresa entera, la de la unidad 01, y aparece lo que ninguna pieza enseña por separado: que los fallos se combinan, que arreglar lo que no toca no se nota, y que el diseño se
+# juzga con una sola unidad de medida, **los euros que pierde frente a un oráculo que lo sabe todo al instante**. La verás dos veces: **simulada**, para probar decenas de diseños en segundos, y **en marcha**, con procesos de verdad a los que vamos a matar.
+#
+# Al terminar sabrás:
+#
+# 1. **(8.1)** dibujar el sistema entero y decir qué aporta cada pieza y qué pasa cuando falta;
+# 2. **(8.2)** escribir una sola definición de las características que aguante eventos tardíos, repetidos y desordenados;
+# 3. **(8.3)** responder sin red con un precio que reconoce lo viejo que es;
+# 4. **(8.4)** decidir con pocos datos si una versión nueva del modelo se queda o se retira;
+# 5. **(8.5)** averiguar qué pieza pierde más dinero, quitándolas de una en una, con intervalos y no con una sola ejecución;
+# 6. **(8.6)** romper el sistema a propósito y **demostrar** qué se ha perdido y qué no;
+# 7. **(8.7)** decir cuándo fiarte de un simulador, comparándolo con el sistema en marcha;
+# 8. **(8.8)** defender un diseño (dónde, cuándo y con qué modelo se predice) para unas condiciones que no conoces de antemano.
+#
+# **Tiempo:** unas dos horas; las celdas tardan en total un minuto y medio. **Qué se ejecuta:** todo en tu máquina, sin Internet. Con `KAFKA_BOOTSTRAP`, los mismos procesos hablan con un Kafka de verdad.
+#
+# | aquí… | |
+# |---|---|
+# | es de verdad | los procesos, Kafka (el embebido, o el tuyo), HTTP, ONNX Runtime, los modelos, los `kill -9`, los tiempos de la empresa en marcha |
+# | se **simula** | la ciudad y sus viajeros; la red de los móviles, con un programa intermedio; y, en las secciones que lo dicen, la empresa entera |
+# | son **supuestos**, y lo dicen | los precios de la factura, y lo que tarda cada cosa en el simulador |
+# %% [markdown] lang="en" slide="slide"
+# # Capstone: the company in production
+#
+# Every unit has given you a part, and you have measured it by itself. Here they are all put together in a whole company, that of unit 01, and what no part teaches by itself shows up: failures combine, mending the wrong thing goes unnoticed, and a design is
+# judged by a single measure, **the euros that it loses against an oracle that knows everything at once**. You will see it twice: **simulated**, to try dozens of designs in seconds, and **live**, with real processes that we are going to kill.
+#
+# When you finish you will be able to:
+#
+# 1. **(8.1)** draw the whole system, and say what each part contributes and what happens without it;
+# 2. **(8.2)** write a single definition of the features that stands late, repeated and disordered events;
+# 3. **(8.3)** answer without a network, with a price that admits how old it is;
+# 4. **(8.4)** decide from few data whether a new version of the model stays or is taken back;
+# 5. **(8.5)** find out which part loses most money, by taking them out one at a time, with intervals and not from a single run;
+# 6. **(8.6)** break the system on purpose and **prove** what got lost and what did not;
+# 7. **(8.7)** say when to trust a simulator, by comparing it with the live system;
+# 8. **(8.8)** defend a design (where, when and by which model to predict) for conditions that you do not know beforehand.
+#
+# **Time:** about two hours; the cells take a minute and a half in all. **What runs:** everything on your machine, without the Internet. With `KAFKA_BOOTSTRAP`, the same processes speak to a real Kafka.
+#
+# | here… | |
+# |---|---|
+# | for real | the processes, Kafka (the embedded one, or yours), HTTP, ONNX Runtime, the models, the `kill -9`s, the times of the live company |
+# | **simulated** | the city and its riders; the phones' network, by a program in between; and, in the sections that say so, the whole company |
+# | **assumed**, and said so | the prices on the bill, and how long each thing takes in the simulator |
+
+# %% tags=["parameters"]
+# es: segundos que dura cada ejecución en marcha: cada uno es un minuto de la ciudad
+# en: how many seconds each live run lasts: each of them is a minute of the city
+live_seconds = 15.0
+# es: segundos que dura cada ejecución simulada (de la ciudad, no tuyos)
+# en: how many seconds each simulated run lasts (of the city's, not yours)
+simulated_seconds = 40.0
+# es: cuántas veces se repite cada comparación, con otra ciudad y otras averías cada vez
+# en: how often each comparison is repeated, each time with another city and other failures
+seeds = 10
+
+# %% slide="skip"
+import math
+import statistics
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+from tqdm.auto import tqdm
+
+from mlprod import plots, start, tables, tr
+from mlprod.predictions import choose, compare
+from mlprod.systems import network
+from mlprod.systems.company import functions, live, market
+from mlprod.systems.company.accounts import CAUSES
+from mlprod.systems.company.design import COSTS, NAMED, Design
+from mlprod.systems.company.functions import Functions, Offer
+from mlprod.systems.company.live_wiring import Willingness
+from mlprod.systems.company.market import DESTINATIONS, KM, ZONES, Ride, willingness
+from mlprod.systems.company.model import model
+from mlprod.systems.company.scenario import Crash, Outage, Release, Scenario
+from mlprod.systems.company.scorecard import Scorecard, cause_name
+from mlprod.systems.company.simulation import simulate
+
+start(LANG)
+
+# %% [markdown] lang="es" row="1 7" slide="slide"
+# ## La empresa entera
+#
+# ```mermaid
+# flowchart LR
+#     C["Ciudad<br/>conductores, viajeros,<br/>lluvia, peticiones"] -- eventos --> K[(Kafka)]
+#     K --> F["Características<br/>una definición,<br/>instantánea + offset"]
+#     F -- por zona --> K
+#     K --> P["Precios<br/>ONNX Runtime,<br/>tabla precalculada"]
+#     P <-- "HTTP, por una red<br/>que se corta" --> M["Móviles<br/>modelo pequeño,<br/>lo último que oyeron"]
+#     M -- qué fue de cada petición --> K
+#     K --> O["Observador<br/>métricas y canario"]
+#     O -- versión en servicio --> K
+# ```
+#
+# Ningún servicio llama a otro, salvo el móvil a *Precios*: lo demás son publicaciones en un topic que lee quien lo necesita. El observador se añadió el último y no hubo que tocar a nadie. Cada pieza viene de una unidad, y cada una está ahí porque sin ella se pierde algo:
+#
+# | pieza | de la unidad | sin ella… |
+# |---|---|---|
+# | Kafka entre los procesos | 01, 02 | quien se cae pierde lo que le dijeron mientras tanto |
+# | una sola definición de las características | 03 | lo que el modelo aprendió no es lo que se le pregunta |
+# | características en flujo | 03 | el precio se calcula con la ciudad de hace un rato |
+# | predicción en línea con la cabeza precalculada | 04 | se calcula cada vez lo que se pide a todas horas |
+# | modelo de reserva en el móvil | 05 | en un túnel no hay precio |
+# | modelo comprimido y compilado | 06, 07 | la cola de un servidor lento crece en hora punta |
+# | canario y marcha atrás | 04 | una versión mala les llega a todos a la vez |
+# | métricas de todo | 04 | nadie se entera |
+# %% [markdown] lang="en" row="1 7" slide="slide"
+# ## The whole company
+#
+# ```mermaid
+# flowchart LR
+#     C["City<br/>drivers, riders,<br/>rain, quotes"] -- events --> K[(Kafka)]
+#     K --> F["Features<br/>one definition,<br/>snapshot + offset"]
+#     F -- by zone --> K
+#     K --> P["Prices<br/>ONNX Runtime,<br/>precomputed table"]
+#     P <-- "HTTP, over a network<br/>that gets cut" --> M["Phones<br/>small model,<br/>what they last heard"]
+#     M -- what became of each quote --> K
+#     K --> O["Observer<br/>metrics and canary"]
+#     O -- version in service --> K
+# ```
+#
+# No service calls another, but for the phone, which calls *Prices*: the rest is published to a topic, and read by whoever needs it. The observer came last, and nobody had to be touched. Each part comes from a unit, and each is there because something is lost without it:
+#
+# | part | from unit | without it… |
+# |---|---|---|
+# | Kafka between the processes | 01, 02 | whoever goes down loses what was said meanwhile |
+# | a single definition of the features | 03 | what the model learned is not what it is asked |
+# | stream features | 03 | the price is computed with the city of a while ago |
+# | online prediction with a precomputed head | 04 | what is asked all the time is computed every time |
+# | a model in reserve on the phone | 05 | in a tunnel there is no price |
+# | a compressed and compiled model | 06, 07 | the queue of a slow server grows in the rush hour |
+# | canary and rollback | 04 | a bad version reaches everybody at once |
+# | metrics of everything | 04 | nobody notices |
+
+# %% [markdown] lang="es" row="1" slide="subslide"
+# ### Por qué ahora hace falta un modelo
+#
+# En la unidad 01 nadie pagaba más de 20 €, y el precio óptimo era una fórmula. Ahora lo que un viajero está dispuesto a pagar, $m$, depende del viaje: la zona, los kilómetros, la hora, la lluvia y lo solicitada que esté la zona (la **presión**: peticiones en los últimos dos segundos). Esa función **no la conoce nadie**; la empresa solo tiene
+# el registro de lo que aceptaron otros viajeros. Si se supiera $m$, el precio óptimo sería el de siempre, con $r$ viajeros que esperan y $d$ conductores libres:
+#
+# $$p^* = \max\left(\frac{m}{2},\; m\left(1 - \frac{d}{r}\right)\right).$$
+#
+# Así que el modelo aprende $m$, y la fórmula hace el resto. Se separan a propósito: $m$ cambia despacio (se puede precalcular) y $d/r$ cambia cada segundo (no se puede).
+# %% [markdown] lang="en" row="1" slide="subslide"
+# ### Why a model is needed now
+#
+# In unit 01 nobody paid more than 20 €, and the best price was a formula. Now what a rider is willing to pay, $m$, depends on the ride: the zone, the kilometres, the hour, the rain and how much the zone is in demand (the **pressure**: quotes in the last two seconds). **Nobody knows** that function; all the company has is
+# the log of what other riders accepted. If $m$ were known, the best price would be the usual one, with $r$ riders waiting and $d$ drivers free:
+#
+# $$p^* = \max\left(\frac{m}{2},\; m\left(1 - \frac{d}{r}\right)\right).$$
+#
+# So the model learns $m$, and the formula does the rest. They are kept apart on purpose: $m$ changes slowly (it can be precomputed) and $d/r$ changes every second (it cannot).
+
+# %% slide="subslide"
+# es: lo que la empresa tiene: viajes pasados y, con ruido, lo que sus viajeros habrían pagado
+# en: what the company has: past rides and, with noise, what their riders would have paid
+past_rides, observed = market.history(700, seed=5)
+# es: viajes nuevos, de los que sabemos la verdad (la empresa no)
+# en: new rides, of which we know the truth (the company does not)
+new_rides, _ = market.history(2000, seed=99)
+truth = np.array(
+    [willingness(Ride(int(z), km, int(h), int(r), int(p))) for z, km, h, r, p in new_rides.tolist()]
+)
+
+
+def milliseconds(call, times=200):
+    """Median time of a call."""
+    taken = []
+    for _ in range(times):
+        begin = perf_counter()
+        call()
+        taken.append(1000 * (perf_counter() - begin))
+    return statistics.median(taken)
+
+
+def facts(size):
+    """What a model of this size is, how wrong it is and how long it takes here."""
+    trained = model(size, "first")
+    packed = trained.onnx().SerializeToString()
+    compiled = Willingness(size, "first", packed)
+    error = np.abs(trained.predict(new_rides) / truth - 1)
+    one, whole_zone = [Ride(0, KM[0], 18, 2, 30)], [Ride(0, km, 18, 2, 30) for km in KM]
+    return {
+        tr(es="modelo", en="model"): size,
+        tr(es="parámetros", en="parameters"): trained.parameters,
+        "ONNX (bytes)": len(packed),
+        tr(es="error mediano de m (%)", en="median error of m (%)"): 100 * float(np.median(error)),
+        tr(es="un viaje (ms)", en="one ride (ms)"): milliseconds(lambda: compiled(one)),
+        tr(es="la tabla de una zona (ms)", en="the table of a zone (ms)"): milliseconds(
+            lambda: compiled(whole_zone)
+        ),
+    }
+
+
+tables.show(
+    [facts(size) for size in ("large", "small")],
+    caption=tr(
+        es=f"Dos modelos de lo que pagaría un viajero, en ONNX Runtime; la tabla tiene {DESTINATIONS} destinos",
+        en=f"Two models of what a rider would pay, in ONNX Runtime; the table has {DESTINATIONS} destinations",
+    ),
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0.4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
+# que pasa ese tiempo. Fíjate en la última columna: calcular toda una tabla cuesta poco más que un viaje suelto. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
+#
+# Comparar los dos modelos por su error engaña un poco: no se cobra por acertar $m$, sino por el precio que sale de él. Eso lo dirán los euros.
+# %% [markdown] lang="en" slide="subslide"
+# Both are tiny: to fit on the phone, and for the lesson to fit in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
+# time has passed. Look at the last column: computing a whole table costs little more than a single ride. That is why precomputing is cheap, and not that the table is cleverer.
+#
+# Comparing the two models by their error is somewhat misleading: one is not paid for hitting $m$, but by the price that follows from it. The euros will tell.
+
+# %% [markdown] lang="es" row="40" slide="slide"
+# ## El diseño, y lo que le pasa
+#
+# Un **diseño** es lo que un ingeniero puede elegir; un **escenario**, lo que ocurre y no se elige. Los dos son datos, y valen igual para el simulador y para la empresa en marcha.
+# %% [markdown] lang="en" row="40" slide="slide"
+# ## The design, and what happens to it
+#
+# A **design** is what an engineer can choose; a **scenario**, what happens and is not chosen. Both are data, and they serve the simulator and the live company alike.
+
+# %% slide="fragment"
+reference = Design(
+    # es: cada evento cuando llega (o "batch": un trabajo cada refresh_s segundos)
+    # en: each event when it comes (or "batch": a job each refresh_s seconds)
+    features="stream",
+    # es: lo frecuente, de una tabla de ttl_s segundos; lo demás, cuando se pide
+    # en: what is frequent, from a table ttl_s seconds old at most; the rest, when asked
+    prediction="hybrid",
+    head=12,
+    ttl_s=0.3,
+    # es: en la nube, y si en timeout_s no contesta, en el móvil
+    # en: in the cloud, and if it has not answered within timeout_s, on the phone
+    placement="cloud_with_fallback",
+    timeout_s=0.3,
+    model="small",
+    # es: una versión nueva atiende primero al 20 %
+    # en: a new version serves 20 % first
+    rollout="canary",
+    fraction=0.2,
+    # es: los offsets se confirman después, junto con el estado
+    # en: offsets are committed afterwards, together with the state
+    commit="after",
+)
+storm = Scenario.named("everything", seed=7, seconds=simulated_seconds)
+happens = [
+    (
+        o.begin,
+        tr(
+            es=f"zona {o.zone} sin red hasta {o.end:.1f} s",
+            en=f"zone {o.zone} without a network until {o.end:.1f} s",
+        ),
+    )
+    for o in storm.outages
+]
+happens += [
+    (
+        c.at,
+        tr(
+            es=f"`kill -9` de {c.service}; vuelve en {c.seconds:.1f} s",
+            en=f"`kill -9` of {c.service}; back after {c.seconds:.1f} s",
+        ),
+    )
+    for c in storm.crashes
+]
+happens += [
+    (
+        storm.release.at,
+        tr(
+            es=f"sale la versión {storm.release.version}",
+            en=f"version {storm.release.version} comes out",
+        ),
+    )
+]
+happens += [
+    (
+        begin,
+        tr(
+            es=f"{factor:.1f} veces más peticiones hasta {end:.1f} s",
+            en=f"{factor:.1f} times as many quotes until {end:.1f} s",
+        ),
+    )
+    for begin, end, factor in storm.bursts
+]
+tables.show(
+    [
+        {tr(es="segundo", en="second"): t, tr(es="qué pasa", en="what happens"): what}
+        for t, what in sorted(happens)
+    ],
+    caption=tr(
+        es=f"Un escenario «everything»; además, el {100 * storm.late:.0f} % de los eventos llega tarde y el {100 * storm.duplicated:.0f} %, dos veces",
+        en=f"A scenario 'everything'; besides, {100 * storm.late:.0f} % of the events come late and {100 * storm.duplicated:.0f} % come twice",
+    ),
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Lo que se pierde se reparte por **causas**, de manera que sumen el total: el precio del oráculo, después el mejor con lo que el modelo cree de $m$, después el de la versión que de verdad estaba en servicio, y al final el que se dio. Cada escalón tiene un culpable.
+#
+# **Predice:** con el diseño de referencia en este escenario, ¿qué causa pierde más? `"stale"` (datos viejos en la nube), `"offline"` (datos viejos en el móvil, sin red), `"model"` (el error del modelo), `"version"` (la versión mala) o `"bill"` (la factura).
+# %% [markdown] lang="en" slide="subslide"
+# What is lost is split by **causes**, so that they add up to the total: the oracle's price, then the best one with what the model believes of $m$, then that of the version that was really in service, and at last the one that was given. Each step has its culprit.
+#
+# **Predict:** with the reference design in this scenario, which cause loses most? `"stale"` (old data in the cloud), `"offline"` (old data on the phone, without a network), `"model"` (the model's error), `"version"` (the bad version) or `"bill"` (the bill).
+
+# %%
+worst_cause = None
+
+# %% slide="fragment"
+score = simulate(reference, storm)
+
+
+def by_cause(named_scores, alt):
+    """Bars: euros lost by cause, a colour for each score."""
+    causes = [cause for cause in CAUSES if any(s.causes[cause] for s in named_scores.values())]
+    fig, ax = plots.subplots(figsize=(7.2, 0.9 + 0.5 * len(causes)))
+    height = 0.8 / len(named_scores)
+    for number, (name, each) in enumerate(named_scores.items()):
+        places = np.arange(len(causes)) + (number - (len(named_scores) - 1) / 2) * height
+        ax.barh(
+            places, [100 * each.causes[c] / each.oracle for c in causes], height * 0.9, label=name
+        )
+    ax.set_yticks(range(len(causes)), [cause_name(cause) for cause in causes])
+    ax.invert_yaxis()
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(
+        tr(es="euros perdidos de cada 100 del oráculo", en="euros lost of each 100 of the oracle's")
+    )
+    if len(named_scores) > 1:
+        ax.legend(loc="lower right")
+    plots.show(fig, alt)
+
+
+by_cause(
+    {"reference": score},
+    tr(
+        es=f"Pérdida del diseño de referencia por causas: la mayor es {cause_name(score.worst)}.",
+        en=f"Loss of the reference design by cause: the largest is {cause_name(score.worst)}.",
+    ),
+)
+choose(
+    tr(es="la causa que pierde más", en="the cause that loses most"),
+    {cause: cause_name(cause) for cause in CAUSES},
+    chosen=worst_cause,
+    right=score.worst,
+    why=tr(
+        es=f"En total se pierden {score.percent:.1f} de cada 100 € y la factura es {100 * score.causes['bill'] / score.oracle:.1f}: lo caro no son las máquinas, es lo que no se sabe a tiempo.",
+        en=f"In all, {score.percent:.1f} of each 100 € are lost, and the bill is {100 * score.causes['bill'] / score.oracle:.1f}: what is expensive is not the machines but what is not known in time.",
+    ),
+)
+
+# %% [markdown] lang="es" row="20" slide="slide"
+# ## Las tres funciones
+#
+# Casi todo el sistema es fontanería. Lo que decide si está bien son tres funciones, y son las que escribirás en los ejercicios:
+#
+# 1. `update(state, event)`: lo que se sabe de una zona después de un evento. La misma para entrenar, para recalcular la historia y para el flujo;
+# 2. `fallback(cached, age_s, most, usual)`: lo que ofrece un móvil sin red, sabiendo lo viejo que es lo que oyó;
+# 3. `promote(canary, stable)`: si una versión nueva se queda, se retira o hay que esperar.
+#
+# Aquí está la versión que se escribe con prisa de cada una. Las tres funcionan en la demostración: ninguna lanza una excepción, y en un escenario tranquilo apenas se notan.
+# %% [markdown] lang="en" row="20" slide="slide"
+# ## The three functions
+#
+# Nearly all of the system is plumbing. What decides whether it is right are three functions, and they are those that you will write in the exercises:
+#
+# 1. `update(state, event)`: what is known of a zone after an event. The same one for training, for replaying history and for the stream;
+# 2. `fallback(cached, age_s, most, usual)`: what a phone offers without a network, knowing how old is what it heard;
+# 3. `promote(canary, stable)`: whether a new version stays, is taken back, or one has to wait.
+#
+# Here is the version of each that gets written in a hurry. All three work in the demo: none raises an exception, and in a calm scenario they hardly show.
+
+
+# %% slide="subslide"
+def hurried_update(state, event):
+    """The last to arrive wins, and whatever arrives counts."""
+    new = {**state, "newest": event.t}
+    if event.kind == "quote":
+        new["quotes"] = state["quotes"] + 1
+        new["recent"] = [t for t in state["recent"] if t > event.t - market.WINDOW_S] + [event.t]
+    else:
+        new[functions.LEVELS[event.kind]] = event.level
+    return new
+
+
+def hurried_fallback(cached, age_s, most, usual):
+    """The best price for what was last heard, however long ago that was, as a firm promise."""
+    return Offer(most * market.best_price(cached.waiting, cached.drivers, 1.0), estimate=False)
+
+
+def hurried_promote(canary, stable):
+    """Five quotes, and whichever earns more."""
+    if canary["quotes"] < 5:
+        return "wait"
+    return "promote" if canary["mean"] > stable["mean"] else "rollback"
+
+
+# %% [markdown] lang="es" row="19 20" slide="subslide"
+# ### Una propiedad que se puede comprobar: el orden de llegada no importa
+#
+# Los mismos eventos, en el orden en que ocurrieron, y como llegan en un mal día: unos tarde, otros dos veces. Si `update` es una buena definición, el estado final es el mismo, y entonces recalcular la historia y seguir el flujo dan las mismas características.
+#
+# **Predice:** de cada 100 momentos en los que se comparan las características (uno por petición), ¿en cuántos difieren, con la versión apresurada, de las de quien lo recibe todo en orden y al instante?
+# %% [markdown] lang="en" row="19 20" slide="subslide"
+# ### A property that can be checked: the order of arrival does not matter
+#
+# The same events, in the order in which they happened, and as they arrive on a bad day: some late, some twice. If `update` is a good definition, the final state is the same, and then replaying history and following the stream give the same features.
+#
+# **Predict:** of each 100 moments at which the features are compared (one for each quote), at how many do those of the hurried version differ from those of somebody who gets everything in order and at once?
+
+# %%
+percent_of_moments_that_differ = None
+
+# %% slide="fragment"
+bad_day = replace(storm, late=0.1, duplicated=0.1, crashes=(), outages=(), release=None)
+
+
+def follow(update, events):
+    """What `update` knows of its zone at each event's first arrival, {(zone, kind, seq): features}, and the states at the end."""
+    states, known = [functions.initial() for _ in range(ZONES)], {}
+    for event in events:
+        state = states[event.zone] = update(states[event.zone], event)
+        known.setdefault(
+            (event.zone, event.kind, event.seq), functions.features(state, state["newest"])
+        )
+    return known, states
+
+
+in_order = bad_day.market().events
+as_they_arrive = [event for _, event in bad_day.arrivals()]
+perfect, history_end = follow(functions.update, in_order)
+asked = [key for key in perfect if key[1] == "quote"]
+DIFFER = tr(es="momentos distintos (%)", en="moments that differ (%)")
+rows = []
+for name, update in {
+    tr(es="apresurada", en="hurried"): hurried_update,
+    tr(es="de referencia", en="reference"): functions.update,
+}.items():
+    known, end = follow(update, as_they_arrive)
+    rows.append(
+        {
+            "update": name,
+            DIFFER: 100 * sum(known[key] != perfect[key] for key in asked) / len(asked),
+            tr(es="peticiones contadas", en="quotes counted"): sum(
+                state["quotes"] for state in end
+            ),
+            tr(es="peticiones de verdad", en="quotes in truth"): len(asked),
+            tr(es="acaba como la historia", en="ends as history does"): end == history_end,
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es="Lo que se sabe cuando llega cada petición, frente a quien lo sabe todo en orden",
+        en="What is known when each quote arrives, against somebody who knows everything in order",
+    ),
+)
+compare(
+    tr(
+        es="momentos distintos con la versión apresurada",
+        en="moments that differ with the hurried version",
+    ),
+    predicted=percent_of_moments_that_differ,
+    measured=rows[0][DIFFER],
+    unit="%",
+)
+
+# %% [markdown] lang="es" row="20" slide="subslide"
+# Dos lecturas. La versión de referencia tampoco es igual en todo momento: **nadie puede saber lo que aún no ha llegado**. Lo que sí garantiza es que, en cuanto llega, el resultado es el de la historia: la diferencia se cura sola. La apresurada no se cura: una petición repetida queda contada dos veces para siempre, y un nivel viejo que llega tarde
+# tapa al nuevo hasta que haya otro cambio. La clave está en `seq`, el número que el productor pone a cada evento de su tipo y zona: sin él no hay manera de distinguir un retraso de una novedad.
+# %% [markdown] lang="en" row="20" slide="subslide"
+# Two readings. The reference version is not the same at every moment either: **nobody can know what has not arrived yet**. What it does guarantee is that, as soon as it arrives, the result is history's: the difference heals by itself. The hurried one does not heal: a repeated quote stays counted twice for ever, and an old level that comes late
+# covers the new one until there is another change. The key is `seq`, the number that the producer gives each event of its kind and zone: without it there is no way to tell a delay from a novelty.
+
+# %% [markdown] lang="es" row="34" slide="subslide"
+# ### Lo que cuesta cada prisa
+#
+# **Predice:** de las tres funciones apresuradas, ¿cuál sale más cara? `"update"`, `"fallback"` o `"promote"`.
+# %% [markdown] lang="en" row="34" slide="subslide"
+# ### What each hurry costs
+#
+# **Predict:** of the three hurried functions, which is the most expensive? `"update"`, `"fallback"` or `"promote"`.
+
+# %%
+most_expensive_hurry = None
+
+# %% slide="fragment"
+storms = [
+    Scenario.named("everything", seed=seed, seconds=simulated_seconds) for seed in range(seeds)
+]
+hurried = {
+    "update": Functions(update=hurried_update),
+    "fallback": Functions(fallback=hurried_fallback),
+    "promote": Functions(promote=hurried_promote),
+}
+with_functions = {"reference": Functions(), **hurried}
+few = storms[: max(2, seeds // 2)]
+card = Scorecard(
+    {
+        name: tuple(simulate(reference, storm, each) for storm in few)
+        for name, each in tqdm(
+            with_functions.items(), desc=tr(es="funciones", en="functions"), leave=False
+        )
+    }
+)
+rows = []
+for name in hurried:
+    mean, low, high = card.interval(name, instead_of="reference")
+    more = {cause: card.causes(name)[cause] - card.causes("reference")[cause] for cause in CAUSES}
+    rows.append(
+        {
+            tr(es="función apresurada", en="hurried function"): name,
+            tr(es="pierde de más (€ de cada 100)", en="loses more (€ of each 100)"): mean,
+            tr(es="intervalo del 95 %", en="95 % interval"): f"{low:.1f} … {high:.1f}",
+            tr(es="sobre todo por", en="mostly by"): cause_name(max(more, key=more.get)),
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es=f"Cambiar una función, en {len(few)} escenarios",
+        en=f"Changing one function, in {len(few)} scenarios",
+    ),
+)
+costs_most = max(hurried, key=lambda name: card.interval(name, instead_of="reference")[0])
+choose(
+    tr(es="la prisa más cara", en="the most expensive hurry"),
+    {name: name for name in hurried},
+    chosen=most_expensive_hurry,
+    right=costs_most,
+    why=tr(
+        es="Ninguna da un error. Solo se ven porque aquí hay un oráculo; en una empresa de verdad, sin él, hay que buscarlas.",
+        en="None of them gives an error. They only show because there is an oracle here; in a real company, without one, one has to look for them.",
+    ),
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Con cinco peticiones por grupo, `promote` decide casi a cara o cruz: lo que gana un viaje varía mucho más de un viaje a otro (su desviación típica es de la magnitud de su media) que entre una versión buena y una mala. Con $n$ peticiones por grupo, el error de la diferencia es del orden de $\sigma\sqrt{2/n}$: para ver un 20 % de diferencia hacen falta unas cien, y no cinco.
+#
+# El precio firme y viejo de `fallback` pierde dos veces: porque no es el bueno, y porque lo prometido se paga. Y el precio que **se acerca a uno normal según envejece**, y avisa de que es una estimación, es la misma idea de la hora de llegada de la unidad 05.
+# %% [markdown] lang="en" slide="subslide"
+# With five quotes a group, `promote` all but tosses a coin: what a ride earns varies far more from ride to ride (its standard deviation is of the size of its mean) than between a good version and a bad one. With $n$ quotes a group, the error of the difference is of the order of $\sigma\sqrt{2/n}$: to see a difference of 20 %, some hundred are needed, and not five.
+#
+# The firm old price of `fallback` loses twice: because it is not the right one, and because what was promised is paid. And the price that **comes closer to a usual one as it ages**, and says that it is an estimate, is the same idea as the arrival time of unit 05.
+
+# %% [markdown] lang="es" row="15 40" slide="slide"
+# ## ¿Qué pieza vale más? Quitarlas de una en una
+#
+# A esto se le llama **ablación**: el mismo sistema sin una pieza, en los mismos escenarios. Se compara **escenario a escenario**, porque una ciudad con mucha lluvia y un túnel largo pierde más con cualquier diseño, y esa diferencia no le interesa a nadie; y se da un intervalo, porque con un solo escenario ganaría el azar.
+#
+# **Predice:** ¿qué pieza hace perder más dinero si se quita? `"stream"` (características cada 5 s en vez de al momento), `"fallback"` (nada en el móvil), `"canary"` (las versiones nuevas, a todos), `"head"` (sin tabla), `"small"` (el modelo grande) o `"commit"` (confirmar antes de procesar).
+# %% [markdown] lang="en" row="15 40" slide="slide"
+# ## Which part is worth most? Take them out one at a time
+#
+# That is called an **ablation**: the same system without one part, in the same scenarios. They are compared **scenario by scenario**, because a city with much rain and a long tunnel loses more with any design, and nobody cares for that difference; and an interval is given, because with a single scenario chance would win.
+#
+# **Predict:** taking out which part loses most money? `"stream"` (features each 5 s instead of at once), `"fallback"` (nothing on the phone), `"canary"` (new versions, to everybody), `"head"` (no table), `"small"` (the large model) or `"commit"` (committing before processing).
+
+# %%
+most_valuable_part = None
+
+# %% slide="fragment"
+without = {
+    "stream": replace(reference, features="batch", refresh_s=5.0),
+    "fallback": replace(reference, placement="cloud"),
+    "canary": replace(reference, rollout="all"),
+    "head": replace(reference, prediction="online"),
+    "small": replace(reference, model="large"),
+    "commit": replace(reference, commit="before"),
+}
+ablation = Scorecard(
+    {
+        name: tuple(simulate(design, storm) for storm in storms)
+        for name, design in tqdm(
+            {"reference": reference, **without}.items(),
+            desc=tr(es="ablación", en="ablation"),
+            leave=False,
+        )
+    }
+)
+worth = {name: ablation.interval(name, instead_of="reference") for name in without}
+
+# %% tags=["hide-input"] slide="fragment"
+ranked = sorted(worth, key=lambda name: worth[name][0])
+fig, ax = plots.subplots(figsize=(7.6, 3.4))
+for row, name in enumerate(ranked):
+    mean, low, high = worth[name]
+    each = np.array(ablation.percent(name)) - np.array(ablation.percent("reference"))
+    ax.plot(each, [row] * len(each), "o", color=plots.SKY, markersize=4, alpha=0.8)
+    ax.plot([low, high], [row, row], color=plots.BLUE, linewidth=4)
+    ax.plot(mean, row, "D", color=plots.BLUE, markersize=7)
+ax.axvline(0, color=plots.FAINT, linewidth=1)
+ax.set_yticks(range(len(ranked)), [tr(es=f"sin {name}", en=f"without {name}") for name in ranked])
+ax.grid(axis="x")
+ax.grid(axis="y", visible=False)
+ax.set_xlabel(
+    tr(
+        es="euros de más que se pierden, de cada 100 del oráculo",
+        en="euros more that are lost, of each 100 of the oracle's",
+    )
+)
+plots.show(
+    fig,
+    tr(
+        es=f"Lo que se pierde de más al quitar cada pieza, con su intervalo y un punto por escenario; la que más vale es {ranked[-1]} y la que menos, {ranked[0]}.",
+        en=f"What is lost on top when each part is taken out, with its interval and a dot for each scenario; the part worth most is {ranked[-1]}, and the one worth least, {ranked[0]}.",
+    ),
+)
+choose(
+    tr(es="la pieza que más vale", en="the part worth most"),
+    {name: name for name in without},
+    chosen=most_valuable_part,
+    right=ranked[-1],
+    why=tr(
+        es=f"Cuesta {worth[ranked[-1]][0]:.1f} € más de cada 100; quitar {ranked[0]}, {worth[ranked[0]][0]:.1f}.",
+        en=f"It costs {worth[ranked[-1]][0]:.1f} € more of each 100; taking out {ranked[0]}, {worth[ranked[0]][0]:.1f}.",
+    ),
+)
+stream_causes, reference_causes = ablation.causes("stream"), ablation.causes("reference")
+print(
+    tr(
+        es=f"Sin flujo, la versión mala cuesta {stream_causes['version']:.1f} € de cada 100; con él, {reference_causes['version']:.1f}. Y el canario sigue puesto.",
+        en=f"Without the stream, the bad version costs {stream_causes['version']:.1f} € of each 100; with it, {reference_causes['version']:.1f}. And the canary is still there.",
+    )
+)
+
+# %% [markdown] lang="es" row="15 22" slide="subslide"
+# Tres cosas que no se ven mirando las piezas por separado:
+#
+# - **Las piezas se sostienen unas a otras.** Con características viejas, lo que gana cada viaje depende sobre todo de lo viejas que sean, y en ese ruido el canario tarda más en ver que la versión es mala, o no lo ve: por eso la línea de arriba. Una pieza peor estropea a otra que sigue en su sitio, y el culpable no es el que sale en la factura.
+# - **Hay piezas que casi no valen nada aquí.** La tabla precalculada ahorra predicciones, pero en esta ciudad las predicciones son baratas; con un modelo cien veces mayor la cuenta es otra (cambia `COSTS` y repite). Un intervalo que toca el cero quiere decir eso: con estos escenarios no se puede decir que sirva.
+# - **El intervalo no es la nube de puntos.** Los puntos son escenarios, y hay días en los que una pieza no hace falta. El intervalo es de la media. Un seguro se juzga por los dos.
+# %% [markdown] lang="en" row="15 22" slide="subslide"
+# Three things that do not show when the parts are looked at one by one:
+#
+# - **The parts hold one another up.** With old features, what each ride earns depends above all on how old they are, and in that noise the canary takes longer to see that the version is bad, or does not see it: hence the line above. A worse part spoils another one that is still in place, and the culprit is not the one on the bill.
+# - **Some parts are worth next to nothing here.** The precomputed table saves predictions, but in this city predictions are cheap; with a model a hundred times as large the sum is another (change `COSTS` and run again). That is what an interval that touches zero means: from these scenarios one cannot say that it helps.
+# - **The interval is not the cloud of dots.** The dots are scenarios, and there are days on which a part is not needed. The interval is of the mean. An insurance is judged by both.
+
+# %% [markdown] lang="es" row="40" slide="slide"
+# ## La misma aplicación en cuatro sitios
+#
+# La última diapositiva sobre dónde se predice apuesta por el futuro: **en línea y en el dispositivo**. Pongamos la misma aplicación en cuatro sitios y empeoremos la cobertura: nube con tablas de cada segundo, nube en línea, el móvil solo (que oye las características una vez por segundo, si tiene red) y la nube con reserva en el móvil.
+#
+# **Predice:** ¿a partir de qué porcentaje del tiempo sin red pierde menos el móvil solo que la nube sola en línea?
+# %% [markdown] lang="en" row="40" slide="slide"
+# ## The same application in four places
+#
+# The last slide on where to predict bets on the future: **online and on-device**. Let us put the same application in four places and worsen the coverage: cloud with tables of each second, cloud online, the phone by itself (which hears the features once a second, if it has a network) and the cloud with a reserve on the phone.
+#
+# **Predict:** from what percentage of the time without a network does the phone by itself lose less than the cloud by itself, online?
+
+# %%
+percent_without_network = None
+
+# %% slide="fragment"
+CLOUD_TABLES, CLOUD, PHONE, BOTH = (
+    tr(es="nube, tablas", en="cloud, tables"),
+    tr(es="nube, en línea", en="cloud, online"),
+    tr(es="móvil", en="phone"),
+    tr(es="nube y, si no, móvil", en="cloud, else phone"),
+)
+places = {
+    CLOUD_TABLES: Design(prediction="batch", ttl_s=1.0, placement="cloud"),
+    CLOUD: Design(prediction="online", placement="cloud"),
+    PHONE: Design(placement="edge"),
+    BOTH: Design(prediction="online", placement="cloud_with_fallback"),
+}
+shares = [0.0, 0.05, 0.1, 0.2, 0.4]
+
+
+def with_coverage(share, seed, seconds=simulated_seconds / 2):
+    """A calm scenario whose zones have no network for this share of the time, 3 s at a time on average."""
+    cuts = []
+    for zone in range(ZONES) if share else ():
+        up = 3.0 * (1 - share) / share
+        cuts += [
+            Outage(zone, *cut) for cut in network.random_outages(10 * seed + zone, seconds, up, 3.0)
+        ]
+    return Scenario(name=f"{share:.0%}", seed=seed, seconds=seconds, outages=tuple(cuts))
+
+
+lost_by_place = {
+    place: [
+        [simulate(design, with_coverage(share, seed)).percent for seed in range(3)]
+        for share in shares
+    ]
+    for place, design in tqdm(places.items(), desc=tr(es="sitios", en="places"), leave=False)
+}
+
+# %% tags=["hide-input"] slide="fragment"
+fig, ax = plots.subplots()
+for (place, losses), marker in zip(lost_by_place.items(), "sovD", strict=True):
+    ax.plot(
+        [100 * share for share in shares],
+        [statistics.mean(each) for each in losses],
+        f"{marker}-",
+        label=place,
+    )
+ax.set_xlabel(
+    tr(es="tiempo sin red, en cada zona (%)", en="time without a network, in each zone (%)")
+)
+ax.set_ylabel(tr(es="se pierde de cada 100 €", en="lost of each 100 €"))
+ax.set_ylim(bottom=0)
+ax.legend()
+means = {
+    place: [statistics.mean(each) for each in losses] for place, losses in lost_by_place.items()
+}
+difference = [cloud - phone for cloud, phone in zip(means[CLOUD], means[PHONE], strict=True)]
+# es: entre los puntos, una recta
+# en: between the points, a straight line
+crossing = (
+    float(np.interp(0, difference, shares)) if difference[0] < 0 < difference[-1] else math.nan
+)
+plots.show(
+    fig,
+    tr(
+        es=f"Pérdida de los cuatro sitios según el tiempo sin red: la nube sola crece deprisa y cruza la del móvil hacia el {100 * crossing:.0f} %; la nube con reserva está siempre por debajo o cerca de las dos.",
+        en=f"Loss of the four places by time without a network: that of the cloud alone grows fast and crosses the phone's near {100 * crossing:.0f} %; the cloud with a reserve is always below both or near them.",
+    ),
+)
+if not math.isnan(crossing):
+    compare(
+        tr(
+            es="tiempo sin red a partir del cual gana el móvil solo",
+            en="time without a network from which the phone by itself wins",
+        ),
+        predicted=percent_without_network,
+        measured=100 * crossing,
+        unit="%",
+    )
+
+# %% [markdown] lang="es" row="40" slide="subslide"
+# La pregunta «¿nube o móvil?» no tiene respuesta; «¿qué cobertura hay?» sí. La combinación no tiene que acertar la cobertura de antemano: paga un poco más de factura y se queda cerca de la mejor en todo el eje. Eso es lo que compra un híbrido: no ser el mejor, sino **no depender de haberlo previsto**.
+#
+# Y fíjate en lo que **no** mejora al poner el modelo en el móvil: la inferencia se muda, pero $d$ y $r$ son de la ciudad y siguen llegando por la red. «En línea y en el dispositivo» resuelve el cálculo, no la información.
+# %% [markdown] lang="en" row="40" slide="subslide"
+# "Cloud or phone?" has no answer; "what is the coverage?" does. The combination need not guess the coverage beforehand: it pays a little more on the bill, and stays near the best along the whole axis. That is what a hybrid buys: not being the best, but **not depending on having foreseen it**.
+#
+# And look at what does **not** get better by putting the model on the phone: the inference moves, but $d$ and $r$ are the city's and still come over the network. "Online and on-device" solves the computing, not the information.
+
+# %% [markdown] lang="es" row="40" slide="slide"
+# ## El marcador: de peor a mejor
+#
+# Seis diseños con nombre, de los que se encuentran de verdad, en los mismos escenarios.
+# %% [markdown] lang="en" row="40" slide="slide"
+# ## The scorecard: from worse to better
+#
+# Six designs with a name, of those that are found in real life, in the same scenarios.
+
+# %% slide="fragment"
+others = {name: design for name, design in NAMED.items() if name != "reference"}
+scored = {
+    name: tuple(simulate(design, storm) for storm in storms)
+    for name, design in tqdm(others.items(), desc=tr(es="diseños", en="designs"), leave=False)
+}
+scorecard = Scorecard({**scored, "reference": ablation.scores["reference"]})
+scorecard.show(
+    tr(
+        es=f"Seis diseños en {seeds} escenarios «everything»",
+        en=f"Six designs in {seeds} scenarios 'everything'",
+    )
+)
+scorecard.plot()
+disorder = scorecard.disorder()
+print(
+    tr(
+        es=f"De peor a mejor debían quedar nightly, streaming, with_fallback y reference. Veces que no: {len(disorder)}, de {3 * seeds} comparaciones.",
+        en=f"From worse to better they should be nightly, streaming, with_fallback and reference. Times they are not: {len(disorder)}, of {3 * seeds} comparisons.",
+    )
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Entre el primero y el último no hay mejores modelos: es el mismo. Lo que cambia es cuándo le llegan los datos, qué hace cuando no le llegan y cuánto tarda alguien en enterarse de que algo va mal. En el ejercicio, tu diseño y tus funciones pasarán por escenarios que no has visto, y la nota va de una base a este último.
+# %% [markdown] lang="en" slide="subslide"
+# Between the first and the last there are no better models: it is the same one. What changes is when the data reach it, what it does when they do not, and how long it takes for somebody to notice that something is wrong. In the exercise, your design and your functions will go through scenarios that you have not seen, and the grade runs from a baseline to this last one.
+
+# %% [markdown] lang="es" row="7 26" slide="slide"
+# ## La empresa en marcha
+#
+# Ahora, de verdad. `live.start` recibe **los mismos** diseño, escenario y funciones, y arranca diez procesos: Kafka, la ciudad, el servicio de características, el de precios, los móviles, el observador y una red por zona. Un segundo dura un segundo.
+#
+# **Predice:** en un día tranquilo, con móviles 4G (70 ms de ida y vuelta, y una cola exponencial de 20 ms de media), ¿qué p99 de espera verán los viajeros, en ms?
+# %% [markdown] lang="en" row="7 26" slide="slide"
+# ## The company live
+#
+# Now for real. `live.start` takes **the same** design, scenario and functions, and starts ten processes: Kafka, the city, the feature service, the price service, the phones, the observer and a network for each zone. A second lasts a second.
+#
+# **Predict:** on a calm day, with 4G phones (a round trip of 70 ms, and an exponential tail of 20 ms on average), which p99 of the wait will riders see, in ms?
+
+# %%
+calm_p99_ms = None
+
+# %% slide="fragment"
+calm = Scenario(name="calm", seed=3, seconds=live_seconds)
+with live.start(reference, calm) as company:
+    calm_run = company.watch()
+
+# %% tags=["hide-input"] slide="fragment"
+compare(
+    tr(es="p99 de la espera en un día tranquilo", en="p99 of the wait on a calm day"),
+    predicted=calm_p99_ms,
+    measured=calm_run.score.p99_ms,
+    unit="ms",
+)
+calm_simulated = simulate(reference, calm)
+
+
+def side_by_side(run, simulated, caption):
+    """What the live company measured beside what the simulator says of the same."""
+    rows = []
+    for what, read in {
+        tr(es="se pierde de cada 100 €", en="lost of each 100 €"): lambda s: s.percent,
+        "p50 (ms)": lambda s: s.p50_ms,
+        "p99 (ms)": lambda s: s.p99_ms,
+        tr(es="antigüedad media (ms)", en="mean staleness (ms)"): lambda s: 1000 * s.staleness_s,
+        tr(es="error medio del precio (€)", en="mean price error (€)"): lambda s: s.error_eur,
+        tr(es="precios dados por el móvil", en="prices given by the phone"): lambda s: s.counters[
+            "phone"
+        ],
+        tr(es="sin precio", en="without a price"): lambda s: s.counters["unanswered"],
+        tr(es="precios de una versión mala", en="prices by a bad version"): lambda s: s.counters[
+            "bad_version"
+        ],
+    }.items():
+        rows.append(
+            {
+                "": what,
+                tr(es="en marcha", en="live"): read(run.score),
+                tr(es="simulado", en="simulated"): read(simulated),
+            }
+        )
+    tables.show(rows, caption=caption)
+
+
+side_by_side(calm_run, calm_simulated, tr(es="Un día tranquilo", en="A calm day"))
+
+# %% [markdown] lang="es" slide="subslide"
+# El p99 es casi todo red: se la lleva la ida y vuelta, y no el modelo (unidad 05). Lo que la empresa en marcha añade al simulador son los procesos compartiendo tu procesador, HTTP, y Kafka.
+#
+# ### Observada
+#
+# Nadie mira dibujos a las tres de la mañana. Cada servicio publica sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Esto es lo último que contó el observador:
+# %% [markdown] lang="en" slide="subslide"
+# The p99 is nearly all network: the round trip takes it, and not the model (unit 05). What the live company adds to the simulator are the processes that share your processor, HTTP, and Kafka.
+#
+# ### Observed
+#
+# Nobody looks at drawings at three in the morning. Each service publishes its figures at `/metrics`, and with Docker they are collected by Prometheus and Grafana, as in unit 04. This is the last that the observer told:
+
+# %% slide="subslide"
+families = list(text_string_to_metric_families(calm_run.metrics["observer"]))
+for family in families:
+    for sample in family.samples:
+        if sample.name.endswith("_total") or sample.labels.get("le") in ("0.1", "0.25", "1.0"):
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            print(f"{sample.name}{{{labels}}} {sample.value:g}")
+
+# %% [markdown] lang="es" row="7 11" slide="slide"
+# ## Romperla a propósito
+#
+# El guion del desastre, escrito antes de ejecutarlo. Matamos el servicio de características (`kill -9`: no puede guardar nada) y el de precios, una zona se queda sin red y luego todas, llegan eventos tarde y repetidos, y sale una versión que toma los kilómetros por millas.
+#
+# **Predice:** ¿cuántos eventos de la ciudad quedarán sin contar? ¿Y qué porcentaje de las peticiones responderá el móvil por su cuenta?
+# %% [markdown] lang="en" row="7 11" slide="slide"
+# ## Breaking it on purpose
+#
+# The script of the disaster, written before it is run. We kill the feature service (`kill -9`: it cannot save anything) and the price service, a zone loses its network and later all of them do, events come late and repeated, and a version comes out that takes kilometres for miles.
+#
+# **Predict:** how many events of the city will be left uncounted? And what percentage of the quotes will the phone answer by itself?
+
+# %%
+events_uncounted = None
+percent_answered_by_the_phone = None
+
+# %% slide="fragment"
+script = Scenario(
+    name="chaos",
+    seed=5,
+    seconds=live_seconds,
+    late=0.06,
+    duplicated=0.05,
+    release=Release(0.08 * live_seconds, "miles"),
+    outages=(
+        Outage(zone=1, begin=0.12 * live_seconds, end=0.3 * live_seconds),
+        *(Outage(zone, 0.8 * live_seconds, 0.88 * live_seconds) for zone in range(ZONES)),
+    ),
+    crashes=(
+        Crash("features", at=0.38 * live_seconds, seconds=1.0),
+        Crash("prices", at=0.58 * live_seconds, seconds=1.0),
+    ),
+)
+with live.start(reference, script) as company:
+    run = company.watch()
+
+# %% tags=["hide-input"] slide="fragment"
+run.proof.show()
+compare(
+    tr(es="eventos de la ciudad sin contar", en="events of the city left uncounted"),
+    predicted=events_uncounted,
+    measured=len(run.proof.events.lost),
+    unit="",
+)
+compare(
+    tr(
+        es="peticiones que responde el móvil por su cuenta",
+        en="quotes that the phone answers by itself",
+    ),
+    predicted=percent_answered_by_the_phone,
+    measured=100 * run.score.counters["phone"] / run.score.counters["quotes"],
+    unit="%",
+)
+for down in run.downtimes:
+    print(
+        tr(
+            es=f"{down.service}: sin servicio del segundo {down.begin:.1f} al {down.end:.1f}",
+            en=f"{down.service}: out of service from second {down.begin:.1f} to {down.end:.1f}",
+        )
+    )
+for t, verdict in run.score.verdicts:
+    print(tr(es=f"canario, segundo {t:.1f}: {verdict}", en=f"canary, second {t:.1f}: {verdict}"))
+
+# %% [markdown] lang="es" row="11" slide="subslide"
+# ### Por qué no se ha perdido nada
+#
+# El servicio de características guarda en **un solo fichero, que se reemplaza de un golpe**, lo que sabe y hasta dónde ha leído. Al volver, sigue desde ahí: lo que leyó después de la última instantánea lo lee otra vez, y como el estado también es el de entonces, no se cuenta dos veces. Lo que llegó mientras estaba muerto lo tenía Kafka.
+#
+# «Nada perdido» no es «nada malo»: mientras no estaba, los precios se calcularon con la ciudad de antes del golpe, y eso se ve en el dibujo y se paga en la causa «datos viejos». La prueba dice que **la contabilidad cuadra**; el dinero que costó la avería está en las causas.
+#
+# ¿Y si los offsets se confirman **antes** de procesar? El mismo guion, simulado:
+# %% [markdown] lang="en" row="11" slide="subslide"
+# ### Why nothing has been lost
+#
+# The feature service saves what it knows and how far it has read in **one single file, replaced in one stroke**. When it comes back it goes on from there: what it read after the last snapshot it reads again, and as the state is also that of the time, nothing is counted twice. What came while it was dead, Kafka had.
+#
+# "Nothing lost" is not "nothing bad": while it was away, prices were computed with the city of before the blow, and that shows in the picture and is paid in the cause "old data". The proof says that **the books balance**; the money that the failure cost is in the causes.
+#
+# And if offsets are committed **before** processing? The same script, simulated:
+
+# %% slide="fragment"
+rows = []
+for commit in ("after", "before"):
+    each = simulate(replace(reference, commit=commit), run.scenario)
+    rows.append(
+        {
+            "commit": commit,
+            tr(es="peticiones sin contar", en="quotes left uncounted"): each.counters["lost"],
+            tr(es="peticiones contadas de más", en="quotes counted more than once"): each.counters[
+                "repeated"
+            ],
+            tr(es="cuesta (€)", en="it costs (€)"): each.causes["ledger"],
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es="Confirmar después o antes de procesar", en="Committing after or before processing"
+    ),
+)
+
+# %% [markdown] lang="es" slide="slide"
+# ## ¿Acierta el simulador?
+#
+# Un simulador es un modelo más, y se valida como los demás: contra lo que no ha visto. Le damos el mismo escenario, con las averías tal como fueron (un proceso tarda en arrancar lo que tarda).
+#
+# **Predice:** ¿cuántas veces lo que dice el simulador perderá la empresa en marcha?
+# %% [markdown] lang="en" slide="slide"
+# ## Is the simulator right?
+#
+# A simulator is one more model, and is validated like the others: against what it has not seen. We give it the same scenario, with the failures as they were (a process takes as long to start as it takes).
+#
+# **Predict:** how many times what the simulator says will the live company lose?
+
+# %%
+live_over_simulated = None
+
+# %% slide="fragment"
+simulated = simulate(reference, run.scenario)
+side_by_side(
+    run,
+    simulated,
+    tr(es="El mismo desastre, en marcha y simulado", en="The same disaster, live and simulated"),
+)
+by_cause(
+    {tr(es="en marcha", en="live"): run.score, tr(es="simulado", en="simulated"): simulated},
+    tr(
+        es=f"Pérdida por causas, en marcha ({run.score.percent:.1f} %) y simulada ({simulated.percent:.1f} %).",
+        en=f"Loss by cause, live ({run.score.percent:.1f} %) and simulated ({simulated.percent:.1f} %).",
+    ),
+)
+compare(
+    tr(es="pérdida en marcha ÷ pérdida simulada", en="live loss ÷ simulated loss"),
+    predicted=live_over_simulated,
+    measured=run.score.percent / simulated.percent,
+    unit="×",
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) se parece; lo que depende de **cuánto tarda** es peor en marcha, más cuanto más ocupado esté tu ordenador: el simulador tiene un servidor para él solo, y aquí diez procesos se reparten un par de núcleos, un proceso que arranca le quita el turno a los demás,
+# y cada petición que pasa del plazo acaba en el móvil.
+#
+# Por eso se usa así: para **ordenar** diseños y descartar los malos, sí; para prometer un p99, no. Y si algún día el orden tampoco coincide, lo que está mal es el simulador, y averiguar por qué enseña más que la predicción.
+# %% [markdown] lang="en" slide="subslide"
+# Look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) is alike; what depends on **how long it takes** is worse live, the more so the busier your computer is: the simulator has a server for itself, and here ten processes share a couple of cores, a process that starts takes the others' turn,
+# and every quote that runs over the limit ends on the phone.
+#
+# So this is how it is used: to **rank** designs and discard the bad ones, yes; to promise a p99, no. And if one day the ranking does not agree either, it is the simulator that is wrong, and finding out why teaches more than the prediction.
+
+# %% [markdown] lang="es" slide="slide"
+# ## Mil veces más grande
+#
+# Unas 60 peticiones por segundo caben en cualquier parte. ¿Qué se rompe primero con 60 000? Mide lo que cuesta cada paso en un núcleo de tu máquina y multiplica.
+#
+# **Predice:** ¿cuántos núcleos como los tuyos harían falta para plegar los eventos de las características (`update`, sin Kafka)?
+# %% [markdown] lang="en" slide="slide"
+# ## A thousand times larger
+#
+# Some 60 quotes a second fit anywhere. What breaks first with 60 000? Measure what each step costs on one core of your machine, and multiply.
+#
+# **Predict:** how many cores like yours would it take to fold the events into features (`update`, without Kafka)?
+
+# %%
+cores_to_fold = None
+
+# %% slide="fragment"
+events = calm.market().events
+begin, states = perf_counter(), [functions.initial() for _ in range(ZONES)]
+for event in events:
+    states[event.zone] = functions.update(states[event.zone], event)
+fold_ms = 1000 * (perf_counter() - begin) / len(events)
+small_model = Willingness("small", "first", model("small", "first").onnx().SerializeToString())
+price_ms = milliseconds(lambda: small_model([Ride(0, KM[20], 18, 2, 30)]))
+quotes_a_second = len(calm.market().quotes) / calm.seconds
+events_a_second = len(events) / calm.seconds
+SCALE = 1000
+tables.show(
+    [
+        {
+            tr(es="paso", en="step"): tr(es="plegar un evento", en="folding an event"),
+            tr(es="por segundo, ahora", en="a second, now"): events_a_second,
+            tr(es="ms de un núcleo", en="ms of a core"): fold_ms,
+            tr(es="núcleos con mil veces más", en="cores with a thousand times as much"): SCALE
+            * events_a_second
+            * fold_ms
+            / 1000,
+        },
+        {
+            tr(es="paso", en="step"): tr(
+                es="predecir un precio (pequeño)", en="predicting a price (small)"
+            ),
+            tr(es="por segundo, ahora", en="a second, now"): quotes_a_second,
+            tr(es="ms de un núcleo", en="ms of a core"): price_ms,
+            tr(es="núcleos con mil veces más", en="cores with a thousand times as much"): SCALE
+            * quotes_a_second
+            * price_ms
+            / 1000,
+        },
+        {
+            tr(es="paso", en="step"): tr(
+                es="lo mismo, con la tarifa de `COSTS`", en="the same, at the rate of `COSTS`"
+            ),
+            tr(es="por segundo, ahora", en="a second, now"): quotes_a_second,
+            tr(es="ms de un núcleo", en="ms of a core"): COSTS.small_ms,
+            tr(es="núcleos con mil veces más", en="cores with a thousand times as much"): SCALE
+            * quotes_a_second
+            * COSTS.small_ms
+            / 1000,
+        },
+    ],
+    caption=tr(
+        es="Lo que cuesta cada paso en esta máquina (un núcleo, ocupado del todo)",
+        en="What each step costs on this machine (one core, fully busy)",
+    ),
+)
+compare(
+    tr(es="núcleos para plegar los eventos", en="cores to fold the events"),
+    predicted=cores_to_fold,
+    measured=SCALE * events_a_second * fold_ms / 1000,
+    unit=tr(es="núcleos", en="cores"),
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# Los núcleos son lo de menos: se compran. Lo que cambia de naturaleza:
+#
+# - **Las particiones.** Cuatro zonas son cuatro particiones: no hay más paralelismo que ese por mucho que añadas máquinas. Habría que partir la ciudad más fino, y una zona de moda seguiría siendo una sola partición.
+# - **El estado.** La instantánea entera cada segundo es un fichero pequeño. Con gigabytes se guarda solo lo que ha cambiado (así hacen los puntos de control incrementales de Flink), y la recuperación se mide en minutos.
+# - **La cola.** Con muchas máquinas siempre hay una lenta: el p99 lo ponen las esperas, y aparecen los plazos que se propagan, las peticiones duplicadas a propósito y el rechazo de carga.
+# - **El canario mejora.** Con mil veces más peticiones, lo que costaba segundos se decide en milisegundos, y se pueden ver diferencias de un 1 %. Lo difícil pasa a ser que los dos grupos sean comparables.
+# - **El oráculo desaparece.** Aquí se sabe lo que habría ganado el mejor precio. En una empresa de verdad solo se sabe lo que se ganó con el que se dio: hace falta experimentar (y a los viajeros no se les debe ofrecer cualquier cosa).
+#
+# Y hay preguntas que este oráculo no hace: un precio que depende de lo que cada uno está dispuesto a pagar, ¿es justo?, ¿es legal donde opera la empresa?, ¿qué zonas salen perdiendo? Ganar más no es la única medida de un sistema, solo la más fácil de contar.
+# %% [markdown] lang="en" slide="subslide"
+# Cores are the least of it: they can be bought. What changes in kind:
+#
+# - **The partitions.** Four zones are four partitions: there is no more parallelism than that, however many machines you add. The city would have to be cut finer, and a fashionable zone would still be a single partition.
+# - **The state.** The whole snapshot each second is a small file. With gigabytes only what has changed is saved (so do Flink's incremental checkpoints), and recovery is measured in minutes.
+# - **The tail.** With many machines there is always a slow one: the p99 is made of waits, and deadlines that travel along, requests repeated on purpose and load shedding appear.
+# - **The canary gets better.** With a thousand times as many quotes, what took seconds is decided in milliseconds, and differences of 1 % can be seen. What becomes difficult is that the two groups be comparable.
+# - **The oracle disappears.** Here it is known what the best price would have earned. In a real company one only knows what was earned by the one that was given: it takes experiments (and riders must not be offered just anything).
+#
+# And there are questions that this oracle does not ask: a price that depends on what each of us is willing to pay, is it fair? Is it legal where the company works? Which zones come off worse? Earning more is not the only measure of a system, just the easiest to count.
+
+# %% [markdown] lang="es" slide="skip"
+# ## Para terminar
+#
+# Los ejercicios te piden las tres funciones, las filas de entrenamiento tal como se sabían en su momento, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto. Antes de entregarlo, pruébalo aquí: `simulate(Design(), Scenario.draw(1))`.
+#
+# **Para leer más:** Huyen, *Designing Machine Learning Systems* (2022), caps. 7 a 9; Kleppmann, *Designing Data-Intensive Applications*, caps. 11 y 12; Sculley y otros, [*Hidden Technical Debt in Machine Learning Systems*](https://papers.nips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Beyer y otros, [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). Y lo que se hace después de leer: cambia una pieza de esta empresa por una de verdad, y vuelve a medir.
+# %% [markdown] lang="en" slide="skip"
+# ## To finish
+#
+# The exercises ask you for the three functions, the training rows as they were known at the time, reading some metrics to find out which part has failed and, at the end, **your design**: it will go, with your functions, through scenarios that you have not seen. Before you hand it in, try it here: `simulate(Design(), Scenario.draw(1))`.
+#
+# **Further reading:** Huyen, *Designing Machine Learning Systems* (2022), chs. 7 to 9; Kleppmann, *Designing Data-Intensive Applications*, chs. 11 and 12; Sculley et al., [*Hidden Technical Debt in Machine Learning Systems*](https://papers.nips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Beyer et al., [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). And what one does after reading: change a part of this company for a real one, and measure again.
