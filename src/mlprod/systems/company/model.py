@@ -22,11 +22,11 @@ Size = Literal["large", "small"]
 Version = Literal["first", "good", "miles", "zones", "window"]
 SIZES: tuple[Size, ...] = get_args(Size)
 VERSIONS: tuple[Version, ...] = get_args(Version)
-"""first: in service since before, trained on fewer rides. good: the next one, trained on more. The others are that next
-one with a slip: kilometres taken for miles; the zones numbered from 1; the pressure counted over a tenth of the time."""
-_HIDDEN: dict[str, tuple[int, ...]] = {"large": (48, 48), "small": (8,)}
-_ALPHA = {"large": 0.6, "small": 0.3}
-_ROWS = {"first": 700, "good": 6_000}
+"""first: in service since before, trained on few rides. good: the next one, trained on more. The others are that one
+with a slip: kilometres taken for miles; the zones numbered from 1; the pressure counted over a tenth of the time."""
+_HIDDEN: dict[str, tuple[int, ...]] = {"large": (48, 48), "small": (12,)}
+_ALPHA = {"large": 0.6, "small": 0.1}
+_ROWS = {"first": 500, "good": 6_000}
 ENCODED = ZONES + 5  # columns of `encode`
 
 

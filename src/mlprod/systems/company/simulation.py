@@ -37,9 +37,19 @@ _checked = checked_offer  # the live phones check offers, too
 __all__ = ["TICK_S", "USUAL", "Score", "simulate"]
 
 
-def simulate(design: Design, scenario: Scenario, functions: Functions = FUNCTIONS, costs: Costs = COSTS) -> Score:
-    """Run `design` through `scenario`. Raises CourseError when one of the functions gives something impossible."""
+def simulate(
+    design: Design,
+    scenario: Scenario,
+    functions: Functions = FUNCTIONS,
+    costs: Costs = COSTS,
+    watch: Callable[[Answer, float], None] | None = None,
+) -> Score:
+    """Run `design` through `scenario`; `watch` is called with each answer and the euros that it earned.
+
+    Raises CourseError when one of the functions gives something impossible.
+    """
     run = _Run(design, scenario, functions, costs)
+    run.watch = watch
     run.everything()
     return run.accounts.score(design, scenario.name, tuple(run.release.verdicts))
 
@@ -54,6 +64,7 @@ class _Run:
         self.cache = [View(features(initial(), 0), 0)] * ZONES
         self.table: list[View] = list(self.cache)
         self.free_at = 0.0
+        self.watch: Callable[[Answer, float], None] | None = None
         self._heap: list[tuple[float, int, Callable, tuple]] = []
         self._order = itertools.count()
         chance = random.Random(f"quotes {scenario.seed}")
@@ -227,6 +238,8 @@ class _Run:
 
     def answered(self, answer: Answer) -> None:
         earned = self.accounts.add(answer)
+        if self.watch:
+            self.watch(answer, earned)
         if self.release.canary and answer.price is not None and answer.quote.t >= self.scenario.release.at:
             self.release.earned["canary" if answer.version == self.release.canary else "stable"].append(earned)
 
