@@ -2225,7 +2225,8 @@ plots.show(
 at_half = {row["criterion"]: row["accuracy"] for row in rows if row["fraction"] == 0.5}
 best, second = sorted(at_half, key=at_half.get, reverse=True)[:2]
 gaps = 100 * (hits_at_half[best] - hits_at_half[second])
-lead = f"{gaps.mean():.1f} ± {1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps)):.1f}"
+lead_half = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))
+lead, clear_lead = f"{gaps.mean():.1f} ± {lead_half:.1f}", gaps.mean() > lead_half
 choose(
     tr(
         es="¿Qué criterio acierta más quitando la mitad?",
@@ -2238,11 +2239,19 @@ choose(
     + tr(
         es=f". Ventaja sobre {CRITERIA[second]}, foto a foto: {lead} puntos.",
         en=f". Lead over {CRITERIA[second]}, photo by photo: {lead} points.",
+    )
+    + (
+        ""
+        if clear_lead
+        else tr(
+            es=" El intervalo contiene el cero: vale cualquiera de las dos.",
+            en=" The interval contains zero: either of the two will do.",
+        )
     ),
 )
 
 # %% [markdown] lang="es" row="51" slide="subslide"
-# Mira dónde quedan las dos curvas de la pérdida **real**. Está medida con toda exactitud, pero **de una en una**, y aquí se quitan docenas a la vez: dos unidades que hacen lo mismo parecen prescindibles las dos, y al quitar ambas se pierde lo que hacían. Y la que respeta el signo quita primero las que, una a una, *bajan* la pérdida de mil fotos, que no son las que menos hacen. Por eso se quita poco a poco y se vuelve a medir. Tampoco hay «un» criterio que gane siempre: las curvas se cruzan, y cuando se quita mucho puede ganar hasta el azar. Si después se reentrena, además, las diferencias se acortan: [Mittal y otros (2018)](https://arxiv.org/abs/1801.10447) quitaron filtros al azar, entre la cuarta parte y la mitad, y tras reentrenar acertaban como con los mejores criterios.
+# Mira dónde quedan las dos curvas de la pérdida **real** (donde coinciden, quitan las mismas unidades). Está medida con toda exactitud, pero **de una en una**, y aquí se quitan docenas a la vez: dos unidades que hacen lo mismo parecen prescindibles las dos, y al quitar ambas se pierde lo que hacían. Y la que respeta el signo quita primero las que, una a una, *bajan* la pérdida de mil fotos, que no son las que menos hacen. Por eso se quita poco a poco y se vuelve a medir. Tampoco hay «un» criterio que gane siempre: las curvas se cruzan, y cuando se quita mucho puede ganar hasta el azar. Si después se reentrena, además, las diferencias se acortan: [Mittal y otros (2018)](https://arxiv.org/abs/1801.10447) quitaron filtros al azar, entre la cuarta parte y la mitad, y tras reentrenar acertaban como con los mejores criterios.
 #
 # ### Un peso pequeño no es un peso inútil
 #
@@ -2250,7 +2259,7 @@ choose(
 #
 # **Predice:** podando por magnitud la mitad de los pesos (sin reentrenar), ¿cuántos puntos menos acierta la segunda que la primera?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# See where the two curves of the **true** loss end up. It is measured exactly, but **one at a time**, and here dozens are removed at once: two units that do the same job both look dispensable, and removing both loses what they did. And the one that keeps the sign removes first those that, one by one, *lower* the loss of a thousand photos, which are not those that do least. That is why one removes little by little and measures again. Nor is there "one" criterion that always wins: the curves cross, and when much is removed even random may win. If one retrains afterwards, moreover, the differences shrink: [Mittal et al. (2018)](https://arxiv.org/abs/1801.10447) removed between a quarter and half of the filters at random, and after retraining were right as often as with the best criteria.
+# See where the two curves of the **true** loss end up (where they coincide, they remove the same units). It is measured exactly, but **one at a time**, and here dozens are removed at once: two units that do the same job both look dispensable, and removing both loses what they did. And the one that keeps the sign removes first those that, one by one, *lower* the loss of a thousand photos, which are not those that do least. That is why one removes little by little and measures again. Nor is there "one" criterion that always wins: the curves cross, and when much is removed even random may win. If one retrains afterwards, moreover, the differences shrink: [Mittal et al. (2018)](https://arxiv.org/abs/1801.10447) removed between a quarter and half of the filters at random, and after retraining were right as often as with the best criteria.
 #
 # ### A small weight is not a useless weight
 #

@@ -731,15 +731,15 @@ for name, fitting, labelling, training in account:
             tr(es="total, veces el alumno solo", en="total, times the student alone"): total
             / alone_cost,
             tr(es="kB del profesor", en="teacher's kB"): len(pickle.dumps(MASTERS[name])) / 1000,
-            tr(es="acierta (%)", en="it is right (%)"): 100
+            tr(es="acierta (%)", en="its accuracy (%)"): 100
             * MASTERS[name].score(test, test_labels),
-            tr(es="su alumno (%)", en="its student (%)"): accuracy(
+            tr(es="su alumno (%)", en="its student's accuracy (%)"): accuracy(
                 students[name], test, test_labels
             ),
             tr(
-                es="servir de 1 en 1, veces el alumno", en="serving 1 by 1, times the student"
+                es="servir de 1 en 1, veces el alumno", en="serving 1 at a time, times the student"
             ): serving.ratio(name, "student").median,
-            tr(es="y de 64 en 64", en="and 64 by 64"): serving_64.ratio(name, "student").median,
+            tr(es="y de 64 en 64", en="and 64 at a time"): serving_64.ratio(name, "student").median,
             tr(es="se amortiza tras (predicciones)", en="pays off after (predictions)"): round(
                 total / saved
             ),
@@ -767,7 +767,7 @@ compare(
 #
 # Fíjate en lo que **no** está en la tabla: elegir $T$ y $\alpha$ (cada prueba es otro entrenamiento del alumno), guardar las respuestas del profesor, y volver a destilar cada vez que el profesor se reentrena. Destilar no es gratis: se paga una vez, y se cobra en cada predicción.
 # %% [markdown] lang="en" row="47" slide="subslide"
-# The last column divides what everything cost by what each prediction saves **over serving the teacher**, one at a time (some of that is what scikit-learn spends on each call: look at the column of 64 by 64). Whoever serves a forest already gets it back soon. Whoever has no teacher must compare with something else: with labelling more. Here the teacher was trained on **all** labels, and with them the student gets to the same place alone (last row of the control's table); with 300 it gets about half way there. Labelling is sometimes cheaper than keeping a teacher, and sometimes (labels given by a doctor) it is not.
+# The last column divides what everything cost by what each prediction saves **over serving the teacher**, one at a time (some of that is what scikit-learn spends on each call: look at the column of 64 at a time). Whoever serves a forest already gets it back soon. Whoever has no teacher must compare with something else: with labelling more. Here the teacher was trained on **all** labels, and with them the student gets to the same place alone (last row of the control's table); with 300 it gets about half way there. Labelling is sometimes cheaper than keeping a teacher, and sometimes (labels given by a doctor) it is not.
 #
 # Note what is **not** in the table: choosing $T$ and $\alpha$ (each try is another training of the student), storing the teacher's answers, and distilling again each time the teacher is retrained. Distillation is not free: you pay for it once, and it pays you back at each prediction.
 
@@ -1247,7 +1247,7 @@ plots.show(
     fig,
     alt=tr(
         es="Veces menos multiplicaciones y veces menos tiempo, según los canales. Las dos curvas no coinciden, sobre todo con pocos canales.",
-        en="Times fewer multiplications and times less time, by channels. The two do not agree, above all with few channels.",
+        en="By how much the multiplications and the time are reduced, by number of channels. The two do not agree, above all with few channels.",
     ),
 )
 compare(
@@ -1670,9 +1670,9 @@ for (name, padded, how), seconds in ladder.seconds.items():
             tr(es="ms por frase", en="ms a sentence"): 1000
             * float(np.median(seconds))
             / len(chosen),
-            tr(es="veces la ingenua", en="times the naive"): over_naive.median,
+            tr(es="veces la ingenua", en="times as fast as the naive"): over_naive.median,
             tr(es="(95 %)", en="(95 %)"): f"{over_naive.low:.1f}–{over_naive.high:.1f}",
-            tr(es="veces la honrada", en="times the fair"): ladder.faster(
+            tr(es="veces la honrada", en="times as fast as the fair"): ladder.faster(
                 (name, padded, how), FAIR
             ).median,
             tr(es="aciertos (%)", en="right (%)"): 100 * float(right.mean()),
@@ -1802,13 +1802,13 @@ teacher_run = metrics["teacher"][0]
 mean_gap = float(by_arm["taught"].mean()) - 100 * teacher_run["right"] / teacher_run["of"]
 goals = (
     (
-        tr(es="veces la base ingenua", en="times the naive baseline"),
+        tr(es="veces la base ingenua", en="times as fast as the naive baseline"),
         "≥ 30",
         whole.median,
         whole.median >= 30,
     ),
     (
-        tr(es="veces la base honrada", en="times the fair baseline"),
+        tr(es="veces la base honrada", en="times as fast as the fair baseline"),
         "≥ 5",
         over_fair.median,
         over_fair.median >= 5,
@@ -1997,10 +1997,10 @@ tables.show(
                 / ladder.median(key),
                 tr(es="en lotes de 32 (frases/s)", en="in batches of 32 (sentences/s)"): len(many)
                 / bulk.median(name),
-                tr(es="caudal, veces la ingenua", en="throughput, times the naive"): bulk.faster(
-                    name, called(NAIVE)
-                ).median,
-                tr(es="veces la honrada", en="times the fair"): bulk.faster(
+                tr(
+                    es="caudal, veces la ingenua", en="throughput, times that of the naive"
+                ): bulk.faster(name, called(NAIVE)).median,
+                tr(es="veces la honrada", en="times that of the fair"): bulk.faster(
                     name, called(FAIR)
                 ).median,
             }
@@ -2147,7 +2147,7 @@ tables.show(
                 tr(es="hilos", en="threads"): LABELS[where],
                 tr(es="frases/s", en="sentences/s"): len(work[name])
                 / threading_race.median((name, where)),
-                tr(es="veces un hilo", en="times one thread"): threading_race.faster(
+                tr(es="veces un hilo", en="times as fast as one thread"): threading_race.faster(
                     (name, where), (name, "1")
                 ).median,
                 tr(es="de (95 %)", en="from (95 %)"): threading_race.faster(
@@ -2160,8 +2160,8 @@ tables.show(
         cores=os.cpu_count(),
     ),
     caption=tr(
-        es=f"Esta máquina dice tener {os.cpu_count()} núcleos; lo que otros programas usen, falta aquí",
-        en=f"This machine says that it has {os.cpu_count()} cores; what other programs use is missing here",
+        es=f"Esta máquina declara {os.cpu_count()} núcleos; lo que de ellos usan otros programas no se cuenta. Las frases/s salen del tiempo mediano, y el cociente, ronda a ronda: con la máquina ocupada pueden no cuadrar",
+        en=f"This machine reports {os.cpu_count()} cores; what other programs take of them is not counted. Sentences/s come from the median time, and the ratio, round by round: on a busy machine they may disagree",
     ),
 )
 gained = {
