@@ -27,7 +27,7 @@
 # %% [markdown] lang="en" slide="slide"
 # # Smaller models: quantizing and pruning
 #
-# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. To **compress** it is to exchange it for another that takes less room or less time and is right nearly as often. You measure nearly all the numbers here yourself; the few that you do not say where they come from.
+# A model that is good enough may be too big for the place where it has to live, or too slow for its deadline. To **compress** it is to exchange it for another that takes less room or less time and is right nearly as often. You measure nearly all the numbers here yourself; the few that you do not measure come with their source.
 #
 # When you finish you will be able to:
 #
@@ -526,7 +526,7 @@ tables.show(
 # %% [markdown] lang="en" row="43" slide="slide"
 # ## Quantizing: fewer bits per number
 #
-# A `float32` takes 32 bits. Quantizing to 8 bits is storing, for each number $x$, an integer $q$ between −128 and 127, plus two numbers for the whole table: the **scale** $s$ (what one step is worth) and the **zero point** $z$ (which integer stands for zero):
+# A `float32` takes 32 bits. Quantizing to 8 bits means storing, for each number $x$, an integer $q$ between −128 and 127, plus two numbers for the whole table: the **scale** $s$ (what one step is worth) and the **zero point** $z$ (which integer stands for zero):
 #
 # $$q = \mathrm{round}(x / s) + z \qquad \hat{x} = s\,(q - z)$$
 #
@@ -577,7 +577,7 @@ print(tr(es="vuelta:", en="back:"), small.values().round(4))
 #
 # **Predice:** ¿cuántas veces más pequeño que el original es el archivo con los pesos redondeados a 8 bits pero guardados en `float32`?
 # %% [markdown] lang="en" row="43" slide="subslide"
-# Now, all the weights of the network. There is a widespread version that does the same arithmetic and then stores the result, rounded already, in `float32`. It is called *fake quantization*, and it serves to study how much is lost, or to train with the rounding in place.
+# Now, all the weights of the network. There is a widespread version that does the same arithmetic and then stores the result, rounded already, in `float32`. It is called *fake quantization*, and it is used to study how much is lost, or to train with the rounding in place.
 #
 # **Predict:** how many times smaller than the original is the file with the weights rounded to 8 bits but stored in `float32`?
 
@@ -1118,11 +1118,11 @@ if len(by_processor) == 2:
     )
 
 # %% [markdown] lang="es" row="44" slide="subslide"
-# Mira también las filas de `bfloat16`: en un procesador con instrucciones para ese tipo, 16 bits van más deprisa que 32; sin ellas, **más despacio**, porque hay que emularlas. «16 bits son más rápidos que 32», como dice la diapositiva, es una propiedad del hardware.
+# Mira también las filas de `bfloat16`: en un procesador con instrucciones para ese tipo, 16 bits van más deprisa que 32; sin ellas, **más despacio**, porque hay que emularlas. «Calcular con 16 bits es más rápido que con 32», como dice la diapositiva, es una propiedad del hardware.
 #
 # **¿Y los lotes más grandes?** Con los pesos a la cuarta parte caben más fotos en la misma memoria, pero pocas más mientras no encojan también las **activaciones**, que son lo que crece con el lote. La cuantización estática las guarda en 8 bits entre capa y capa; una que solo cuantiza los pesos, no. Haz la cuenta con esta red: cada foto deja a su paso los números que cuenta la celda siguiente.
 # %% [markdown] lang="en" row="44" slide="subslide"
-# Look at the `bfloat16` rows, too: on a processor with instructions for that type 16 bits are faster than 32; without them they are **slower**, because they have to be emulated. "16 bits are faster than 32", as the slide says, is a property of the hardware.
+# Look at the `bfloat16` rows, too: on a processor with instructions for that type 16 bits are faster than 32; without them they are **slower**, because they have to be emulated. "Computation on 16 bits is faster than on 32 bits", as the slide says, is a property of the hardware.
 #
 # **And the bigger batches?** With the weights at a quarter of their size more photos fit in the same memory, but few more unless the **activations**, which are what grows with the batch, shrink too. Static quantization keeps them in 8 bits between layers; one that quantizes only the weights does not. Do the arithmetic with this network: the next cell counts how many numbers each photo needs in memory.
 
@@ -1179,7 +1179,7 @@ tables.show(
 # %% [markdown] lang="en" row="45" slide="slide"
 # ## Range, rounding and scale
 #
-# The 16 bits of the slide are two different formats, and they get confused:
+# The slide's "16 bits" may be either of two formats, which are often confused:
 #
 # | | exponent | mantissa | largest number | relative step |
 # |---|---|---|---|---|
@@ -1326,7 +1326,7 @@ compare(
 #
 # **Predice:** ¿por cuánto se multiplica el error RMS (la raíz de la media de sus cuadrados) de los **demás** pesos, si hay una escala para toda la matriz?
 # %% [markdown] lang="en" row="45" slide="subslide"
-# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` goes on losing digits (*subnormal* numbers). Multiplying the loss by 1024 before differentiating, and dividing the gradient afterwards in `float32`, moves nearly all gradients to where `float16` has all its digits: compare the first two rows. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
+# Those that become zero are not the only ones damaged: below $6 \times 10^{-5}$, `float16` gradually loses digits (*subnormal* numbers). Multiplying the loss by 1024 before differentiating, and dividing the gradient afterwards in `float32`, moves nearly all gradients to where `float16` has all its digits: compare the first two rows. It is called **loss scaling**, and it is one of the "efficient rounding/scaling techniques" that the slide asks for.
 #
 # ### An outlier
 #
@@ -2004,7 +2004,7 @@ compare(
 #
 # ## "Least useful"?
 #
-# The slide leaves it with question marks. But usefulness can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation per weight; that is why shortcuts are used:
+# The slide leaves question marks beside it. But usefulness can be measured: **by how much the loss rises if you remove it**. Doing so with each weight costs one evaluation per weight; that is why shortcuts are used:
 #
 # | criterion | score | costs |
 # |---|---|---|
@@ -2127,7 +2127,7 @@ compare(
 #
 # **Predice:** sin reentrenar, quitando la mitad de las unidades de cada capa, ¿con qué criterio acierta más la red?
 # %% [markdown] lang="en" row="51" slide="subslide"
-# None of the criteria without a sign orders by the **rise**: removing a big weight moves the loss a lot, but nearly half of the time **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Be careful with the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. (Does the interval of one of the random rows leave zero out? One in twenty does so by chance: that is what random scores are in the table for.) What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
+# None of the criteria without a sign predicts the order of the **rises**: removing a big weight moves the loss a lot, but nearly half of the time **downwards**. The straight line with its sign does predict it, because a single weight is a small change; and without the sign Taylor predicts how much it moves, better than magnitude. Be careful with the conclusion: what lowers the loss on *these* photos may raise it on others, and so in practice one uses the absolute value and removes what does **not move it**. And one removes thousands at once, and effects do not add up. (Does the interval of one of the random rows leave zero out? One in twenty does so by chance: that is what random scores are in the table for.) What decides is the whole test: remove by each criterion and see what is left. The true loss goes by **units** here (400 in all), because by weights it would be 266 000 evaluations.
 #
 # **Predict:** without retraining, if half of the units of each layer are removed, with which criterion is the network right most often?
 
@@ -2461,17 +2461,17 @@ if found["csr64"] is not None:
 # - El umbral de los **bytes** es una cuenta: 8 bytes por no nulo contra 4 por número, así que la mitad. Con valores de 8 bits y columnas de 32 haría falta un 80 %.
 # - El del **tiempo** lo ponen el hardware y la biblioteca: la densa lee la memoria en orden y con instrucciones vectoriales; CSR salta de columna en columna. Busca en tu figura dónde queda el 90 % de ceros de nuestra red; y eso si alguien la convierte a CSR, que el motor no lo hace solo, y si el tiempo se le fuera en matrices como esta y no en convoluciones.
 # - Solo `gzip` encoge el archivo denso: sirve para **distribuir** el modelo, no para ejecutarlo.
-# - Por eso el hardware pide **estructura**. Las GPU de NVIDIA desde 2020 aceleran un patrón fijo, dos ceros de cada cuatro; y aun así vLLM [lo retiró en 2026](https://github.com/vllm-project/vllm/pull/36799) porque casi nadie lo usaba. Quitar unidades enteras no le pide nada a nadie.
+# - Por eso el hardware pide **estructura**. Las GPU de NVIDIA desde 2020 aceleran [un patrón fijo](https://arxiv.org/abs/2104.08378), dos ceros de cada cuatro; y aun así vLLM [lo retiró en 2026](https://github.com/vllm-project/vllm/pull/36799) porque casi nadie lo usaba. Quitar unidades enteras no le pide nada a nadie.
 # %% [markdown] lang="en" row="52" slide="subslide"
 # - The threshold of the **bytes** is simple arithmetic: 8 bytes per non-zero against 4 per number, hence half. With 8-bit values and 32-bit columns it would take 80 %.
 # - That of the **time** is set by the hardware and the library: the dense one reads memory in order and with vector instructions; CSR jumps from column to column. Look in your figure for where our network's 90 % of zeros lies; and that is if somebody converts it to CSR, which the engine does not do by itself, and if its time went into matrices like this one and not into convolutions.
-# - Only `gzip` shrinks the dense file: it serves to **distribute** the model, not to run it.
-# - That is why hardware asks for **structure**. NVIDIA's GPUs since 2020 speed up one fixed pattern, two zeros in each four; and even so vLLM [removed it in 2026](https://github.com/vllm-project/vllm/pull/36799) because hardly anybody used it. Removing whole units asks nothing of anybody.
+# - Only `gzip` shrinks the dense file: it is useful to **distribute** the model, not to run it.
+# - That is why hardware asks for **structure**. NVIDIA's GPUs since 2020 speed up [one fixed pattern](https://arxiv.org/abs/2104.08378), two zeros in each four; and even so vLLM [removed it in 2026](https://github.com/vllm-project/vllm/pull/36799) because hardly anybody used it. Removing whole units asks nothing of anybody.
 
 # %% [markdown] lang="es" row="53" slide="slide"
 # ## Podar para buscar una arquitectura
 #
-# La última diapositiva dice que la poda sirve para buscar arquitecturas: si al podar quedan 40 unidades en una capa y 9 en otra, quizá **esa forma** sea lo valioso, más que los pesos que sobrevivieron. Es la pregunta de [Liu y otros (2019)](https://arxiv.org/abs/1810.05270), y se responde con controles. Con cada semilla se entrena una red de tres capas ocultas iguales, se podan sus unidades (las de menor Taylor, todas las capas juntas) y se comparan, con **las mismas épocas en total**:
+# La última diapositiva sobre la poda dice que sirve para buscar arquitecturas: si al podar quedan 40 unidades en una capa y 9 en otra, quizá **esa forma** sea lo valioso, más que los pesos que sobrevivieron. Es la pregunta de [Liu y otros (2019)](https://arxiv.org/abs/1810.05270), y se responde con controles. Con cada semilla se entrena una red de tres capas ocultas iguales, se podan sus unidades (las de menor Taylor, todas las capas juntas) y se comparan, con **las mismas épocas en total**:
 #
 # 1. **conservar**: la podada con sus pesos, reentrenada;
 # 2. **desde cero**: la misma forma, con pesos nuevos;
@@ -2482,7 +2482,7 @@ if found["csr64"] is not None:
 # %% [markdown] lang="en" row="53" slide="slide"
 # ## Pruning to search for an architecture
 #
-# The last slide says that pruning can be used for architecture search: if pruning leaves 40 units in one layer and 9 in another, perhaps **that shape** is what is valuable, more than the weights that survived. It is the question of [Liu et al. (2019)](https://arxiv.org/abs/1810.05270), and controls answer it. For each seed, a network with three equal hidden layers is trained, its units are pruned (those of lowest Taylor, all layers together), and these are compared, with **the same epochs in all**:
+# The last slide on pruning says that it can be used for architecture search: if pruning leaves 40 units in one layer and 9 in another, perhaps **that shape** is what is valuable, more than the weights that survived. It is the question of [Liu et al. (2019)](https://arxiv.org/abs/1810.05270), and controls answer it. For each seed, a network with three equal hidden layers is trained, its units are pruned (those of lowest Taylor, all layers together), and these are compared, with **the same epochs in all**:
 #
 # 1. **keep**: the pruned one with its weights, retrained;
 # 2. **from scratch**: the same shape, with new weights;

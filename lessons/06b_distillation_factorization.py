@@ -657,13 +657,13 @@ tables.show(
 # %% [markdown] lang="es" row="47" slide="slide"
 # ## La cuenta completa
 #
-# «Rápido de entrenar si el profesor ya existe», dice la diapositiva a favor; y en contra, «si no existe, puede hacer falta más tiempo y más datos». Pongamos números, con profesores que **no se parecen al alumno**: un bosque, una máquina de vectores soporte y una red grande. Al alumno le da igual: solo ve probabilidades. El que va solo aprende de 100 ejemplos con etiqueta; el destilado, de esos y de lo que dice el profesor sobre los demás, más de mil.
+# «Rápido de entrenar si el profesor ya existe», dice la diapositiva a favor; y en contra, «si no existe, puede hacer falta más tiempo y más datos». Pongamos números, con dos profesores que **no se parecen al alumno**, un bosque y una máquina de vectores soporte, y otro que sí, pero mayor: una red. Al alumno le da igual: solo ve probabilidades. El que va solo aprende de 100 ejemplos con etiqueta; el destilado, de esos y de lo que dice el profesor sobre los demás, más de mil.
 #
 # **Predice:** si el profesor (el bosque) hay que entrenarlo para la ocasión, ¿cuántas veces más CPU cuesta en total el alumno destilado que el alumno solo?
 # %% [markdown] lang="en" row="47" slide="slide"
 # ## The full account
 #
-# "Fast to train if the teacher exists already", says the slide in favour; and against it, "if it does not, it may take more time and more data". Let us put numbers to it, with teachers that are **nothing like the student**: a forest, a support vector machine and a big network. It is all the same to the student: it only sees probabilities. The one on its own learns from 100 labelled examples; the distilled one, from those and from what the teacher says about the rest, more than a thousand.
+# "Fast to train student network if teacher is pre-trained", says the slide in favour; and against it, "if teacher is not pre-trained, may need more data & time". Let us put numbers to it, with two teachers that are **nothing like the student**, a forest and a support vector machine, and one that is like it, but bigger: a network. It is all the same to the student: it only sees probabilities. The one on its own learns from 100 labelled examples; the distilled one, from those and from what the teacher says about the rest, more than a thousand.
 #
 # **Predict:** if the teacher (the forest) must be trained for the occasion, how many times as much CPU does the distilled student cost in all as the student alone?
 
@@ -868,11 +868,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="54" slide="subslide"
-# «Una matriz de 3×3 se puede escribir como producto de 3×1 y 1×3» es verdad solo para las de rango 1: casi ninguna. Y una energía alta no basta: el error de la imagen depende de lo que el producto deja fuera **y** de lo que hay en la imagen. Los dos de Laplace se llevan más del 90 % en el primer valor y fallan mucho: sus números suman cero, los de su mejor producto no, y la imagen tiene un fondo (aquí, de media 0.5) que el filtro quita y el producto deja pasar. Las redes que usan esta idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, con 7×1 y 1×7) no factorizan filtros entrenados: **entrenan directamente** los dos pequeños, y aceptan que juntos pueden menos.
+# «Una matriz de 3×3 se puede escribir como producto de 3×1 y 1×3», dice la diapositiva; es verdad solo para las de rango 1: casi ninguna. Y una energía alta no basta: el error de la imagen depende de lo que el producto deja fuera **y** de lo que hay en la imagen. Los dos de Laplace se llevan más del 90 % en el primer valor y fallan mucho: sus números suman cero, los de su mejor producto no, y la imagen tiene un fondo (aquí, de media 0.5) que el filtro quita y el producto deja pasar. Las redes que usan esta idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, con 7×1 y 1×7) no factorizan filtros entrenados: **entrenan directamente** los dos pequeños, y aceptan que juntos pueden menos.
 #
 # ¿Y el tiempo? Dos pasadas son dos lecturas de la imagen. (Como en la primera parte, los tiempos de un solo hilo son de CPU y por turnos.) **Predice:** con 6 multiplicaciones por píxel en vez de 9 (1.5 veces menos), ¿cuántas veces más rápido va en PyTorch? ¿Y con un filtro de 15×15 (30 en vez de 225: 7.5 veces menos)?
 # %% [markdown] lang="en" row="54" slide="subslide"
-# "A 3×3 matrix can be written as a product of 3×1 and 1×3" is true only of those of rank 1: hardly any. And a high energy is not enough: the error in the image depends on what the product leaves out **and** on what there is in the image. Both Laplace filters have more than 90 % in the first value and fail badly: their numbers add up to zero, those of their best product do not, and the image has a background (of mean 0.5 here) which the filter removes and the product lets through. The networks that use this idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, with 7×1 and 1×7) do not factorize trained filters: they **train** the two small ones **directly**, and accept that together they can do less.
+# "3×3 matrix can be written as a product of 3×1 and 1×3", says the slide; that is true only of those of rank 1: hardly any. And a high energy is not enough: the error in the image depends on what the product leaves out **and** on what there is in the image. Both Laplace filters have more than 90 % in the first value and fail badly: their numbers add up to zero, those of their best product do not, and the image has a background (of mean 0.5 here) which the filter removes and the product lets through. The networks that use this idea ([Inception v3](https://arxiv.org/abs/1512.00567), 2015, with 7×1 and 1×7) do not factorize trained filters: they **train** the two small ones **directly**, and accept that together they can do less.
 #
 # And the time? Two passes read the image twice. (As in the first part, times on a single thread are CPU times, in turns.) **Predict:** with 6 multiplications a pixel instead of 9 (1.5 times fewer), how many times as fast is it in PyTorch? And with a filter of 15×15 (30 instead of 225: 7.5 times fewer)?
 
@@ -2023,7 +2023,7 @@ tables.show(
 # %% [markdown] lang="en" row="57" slide="subslide"
 # ### Fewer requests and fewer threads
 #
-# The cheapest request is the one that is not made. But what a **cache** multiplies is no merit of the model, but of the **traffic**: if a share $h$ of the requests has been seen already and looking them up costs next to nothing, the factor is $1/(1-h)$. We simulate three kinds of traffic, of `requests` requests (the parameter at the top: 2500), over the test sentences, of which there are a few more: all different, a few often repeated (a Zipf law), and more repeated still. And the cache is finite: 200 answers fit, and the one that has gone longest without being asked for is dropped.
+# The cheapest request is the one that is not made. But what a **cache** multiplies is not to the model's credit, but to the **traffic**'s: if a share $h$ of the requests has been seen already and looking them up costs next to nothing, the factor is $1/(1-h)$. We simulate three kinds of traffic, of `requests` requests (the parameter at the top: 2500), over the test sentences, of which there are a few more: all different, a few often repeated (a Zipf law), and more repeated still. And the cache is finite: 200 answers fit, and the one that has gone longest without being asked for is dropped.
 #
 # **Predict:** with the Zipf law of exponent 1, what percentage of hits will the cache have?
 
@@ -2204,11 +2204,11 @@ choose(
 # %% [markdown] lang="en" row="57" slide="slide"
 # ## And with a thousand times more?
 #
-# - **A thousand times the traffic.** Throughput is bought by one-thread processes and more machines: it grows in a straight line. What changes is the rest: the shared cache is now a service with a latency of its own; batching becomes possible without waiting; and 1 % cheaper is money, so each step is worth measuring again **on the machine that is rented** (has it int8 instructions, VNNI or AMX?).
-# - **A model a thousand times as large.** The factors move: what goes into calling the engine here cannot be noticed there, and reading the weights from memory dominates; int8 (or 4 bits) helps more than here, and so does taking the padding out. The student is no longer trained in minutes: "The full account" is the first thing to look at.
+# - **A thousand times the traffic.** Throughput is bought with one-thread processes and more machines: it grows linearly. What changes is the rest: the shared cache is now a service with a latency of its own; batching becomes possible without waiting; and 1 % cheaper is money, so each step is worth measuring again **on the machine that is rented** (has it int8 instructions, VNNI or AMX?).
+# - **A model a thousand times as large.** The factors move: what calling the engine takes here goes unnoticed there, and reading the weights from memory dominates; int8 (or 4 bits) helps more than here, and so does taking the padding out. The student is no longer trained in minutes: "The full account" is the first thing to look at.
 # - **A thousand times the data.** The control's result changes easily: with labels to spare the teacher adds less; with unlabelled texts to spare, more.
 #
-# **What to take away:** a factor has its base, its interval and its accuracy beside it, or it is advertising. Factors multiply, but they do not transplant. And a student's control is itself, alone.
+# **What to take away:** a factor comes with its base, its interval and the accuracy beside it, or it is advertising. Factors multiply, but they do not transplant. And a student's control is itself, alone.
 
 # %% slide="skip"
 open_until_the_end.close()
