@@ -87,4 +87,4 @@ lock:
 
 clean:
 	rm -f "$(VENV)/mlprod-ready.json"
-	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis src/*.egg-info course_es.md course_en.md

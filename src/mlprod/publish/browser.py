@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--allow-file-access-from-files"),
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
@@ -42,7 +42,7 @@ _OVERFLOW = """() => {
   }
   return [seen.length, found];
 }"""  # noqa: E501
-_AXE = """async (tags) => (await axe.run(document, { runOnly: { type: "tag", values: tags } })).violations.map(
+_AXE = """async (tags) => (await axe.run({ runOnly: { type: "tag", values: tags }, preload: false })).violations.map(
   (one) => [one.impact, one.id, one.help, one.nodes.slice(0, 5).map((node) => node.target.join(" ") + " | " +
     (node.any[0]?.message ?? node.failureSummary ?? "").slice(0, 200))])"""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -6,9 +6,12 @@ build/site/index.html  {es,en}/index.html  {es,en}/lessons/UNIT.html  {es,en}/ex
 from __future__ import annotations
 
 import io
+import multiprocessing
 import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,46 +33,52 @@ SCRIPTS = ("mermaid.min.js", "tex-svg.js")
 def write(lessons: Sequence[Lesson], root: Path, folder: Path) -> Path:
     """Write the site with `lessons` and their exercises into `folder`; returns its first page.
 
-    Raises CourseError for what Sphinx warns of, for an answer in a page (the pages are then removed), or when a file
+    Raises CourseError for what Sphinx warns of, for an answer in a page (the site is then not there), or when a file
     that the set-up fetches is missing.
     """
     scripts = page_files.need(*SCRIPTS)
-    work = folder.parent / f"{folder.name}-work"
     names = {lesson.source.name for lesson in lessons}
     exercises = [_exercise(path, root) for path in course.sources("solutions", root) if path.stem in names]
-    for lang in LANGUAGES:
-        source, target = work / lang, folder / lang
-        mine = [lesson for lesson in lessons if lesson.lang == lang]
-        stage(mine, [(one, texts[lang]) for one, texts in exercises], lang, root, source)
-        static = source / "_static"
-        static.mkdir()
-        for file in [*scripts, TEMPLATES / "site.css", TEMPLATES / "site.js"]:
-            shutil.copy(file, static / file.name)
-        shutil.rmtree(target, ignore_errors=True)
-        _sphinx(source, target, work / f"{lang}-doctrees", lang)
-    (folder / "index.html").write_text(slides.door(lambda lang: NAMES[lang]), encoding="utf-8")
-    if leaked := secrets([source for source, _ in exercises], folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as temporary:
+        work = Path(temporary)
         for lang in LANGUAGES:
-            shutil.rmtree(folder / lang)
-        raise CourseError(
-            tr(es="No hay sitio: tendría respuestas en\n", en="No site: it would hold answers in\n")
-            + "\n".join(leaked[:10])
-        )
+            mine = [lesson for lesson in lessons if lesson.lang == lang]
+            stage(mine, [(one, texts[lang]) for one, texts in exercises], lang, root, work / lang / "source")
+            for file in [*scripts, TEMPLATES / "site.css", TEMPLATES / "site.js"]:
+                static = work / lang / "source/_static"
+                static.mkdir(exist_ok=True)
+                shutil.copy(file, static / file.name)
+        # a process for each: Sphinx keeps the language of its messages for as long as a process lives
+        with ProcessPoolExecutor(len(LANGUAGES), multiprocessing.get_context("spawn")) as pool:
+            for told in pool.map(sphinx, [work / lang for lang in LANGUAGES], LANGUAGES):
+                if told:
+                    raise CourseError(told)
+        leaked = secrets([source for source, _ in exercises], {lang: work / lang / "html" for lang in LANGUAGES})
+        if leaked:
+            raise CourseError(
+                tr(es="No hay sitio: tendría respuestas en\n", en="No site: it would hold answers in\n")
+                + "\n".join(leaked[:10])
+            )
+        for lang in LANGUAGES:
+            shutil.rmtree(folder / lang, ignore_errors=True)
+            shutil.move(work / lang / "html", folder / lang)
+    (folder / "index.html").write_text(slides.door(lambda lang: NAMES[lang]), encoding="utf-8")
     return folder / "index.html"
 
 
-def secrets(exercises: Sequence[Source], folder: Path) -> list[str]:
+def secrets(exercises: Sequence[Source], folders: Mapping[Language, Path]) -> list[str]:
     """What of solutions, hidden tests and model answers stands in the pages: a message for each page and line."""
     from mlprod.grading.leaks import secret_lines
 
     found = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(path for folder in folders.values() for path in folder.rglob("*")):
         if path.suffix in (".html", ".txt", ".ipynb", ".js", ".md") and "_static" not in path.parts:
             text = path.read_text(encoding="utf-8")
             found += [f"{path}: {mark}" for mark in MARKS if mark in text]
     for source in exercises:
-        for lang in LANGUAGES:
-            path = folder / lang / "exercises" / f"{source.name}.html"
+        for lang, folder in folders.items():
+            path = folder / "exercises" / f"{source.name}.html"
             lines = set(text_lines(path.read_text(encoding="utf-8")))
             found += [f"{path}: {line}" for line in sorted(lines & secret_lines(source, lang))]
     return found
@@ -91,22 +100,34 @@ def _exercise(path: Path, root: Path) -> tuple[Source, dict[Language, str]]:
     return load(path), {lang: texts[course.notebook("exercises", path.stem, lang, root)] for lang in LANGUAGES}
 
 
-def _sphinx(source: Path, target: Path, doctrees: Path, lang: Language) -> None:
-    """Run Sphinx; raises CourseError with its warnings when there are any."""
+def sphinx(work: Path, lang: Language) -> str:
+    """Turn work/source into work/html; returns Sphinx's warnings, which should be none."""
     from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-    warnings = io.StringIO()
-    with patch_docutils(None), docutils_namespace():
-        app = Sphinx(
-            source, None, target, doctrees, "html", _configuration(lang), io.StringIO(), warnings, freshenv=True
-        )
-        app.build(force_all=True)
-    for leftover in (".buildinfo", "objects.inv", ".doctrees"):
-        (target / leftover).unlink(missing_ok=True)
+    warnings, pages = io.StringIO(), work / "html"
+    app = Sphinx(
+        *(work / "source", None, pages, work / "doctrees", "html"),
+        confoverrides=_configuration(lang),
+        status=io.StringIO(),
+        warning=warnings,
+    )
+    app.build()
+    for leftover in (".buildinfo", ".buildinfo.bak", "objects.inv", "_static/webpack-macros.html"):
+        (pages / leftover).unlink(missing_ok=True)
+    shutil.rmtree(pages / "_sources", ignore_errors=True)
+    for page in pages.rglob("*.html"):
+        page.write_text(_mended(page.read_text(encoding="utf-8"), lang), encoding="utf-8")
     told = re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).strip()
-    if told:
-        raise CourseError(f"Sphinx ({lang}):\n{told}")
+    return f"Sphinx ({lang}):\n{told}" if told else ""
+
+
+def _mended(page: str, lang: Language) -> str:
+    """`page` with what theme and MyST-NB get wrong put right: names that differ from what is shown, a translation."""
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    page = re.sub(r'(<button [^>]*search-button-field[^>]*? aria-label="[^"]*)"', r'\1 Ctrl+K"', page)
+    for wrong in ("Navegación del sección", "Section Navigation"):
+        page = page.replace(wrong, SITE[lang]["part"])
+    return page
 
 
 def _configuration(lang: Language) -> dict[str, Any]:
@@ -133,8 +154,8 @@ def _configuration(lang: Language) -> dict[str, Any]:
             "logo": {"text": "mlprod"},
             "navbar_align": "left",
             "navbar_center": ["navbar-nav"],
-            "navbar_end": ["language", "theme-switcher"],
-            "navbar_persistent": ["search-button-field"],
+            "navbar_end": ["theme-switcher"],
+            "navbar_persistent": ["search-button-field", "language"],
             "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
             "footer_start": [],
             "footer_center": [],

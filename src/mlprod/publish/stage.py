@@ -46,6 +46,7 @@ def stage(
     for source, text in exercises:
         here = course.notebook("exercises", source.name, lang, Path()).as_posix()
         notebook = page(nbformat.reads(text, as_version=4), here, lang, pages)
+        _say_what_it_is(notebook, lang)
         _write(folder / pages[here], nbformat.writes(notebook))
     for path in [root / "datasets/README.md", *root.glob("datasets/*/README.md")]:
         here = path.relative_to(root).as_posix()
@@ -63,6 +64,14 @@ def page(notebook: NotebookNode, here: str, lang: Language, pages: dict[str, str
         else:
             cell.outputs = [_without_life(output, lang) for output in cell.outputs]
     return notebook
+
+
+def _say_what_it_is(notebook: NotebookNode, lang: Language) -> None:
+    """Put "exercises" into the title of some, where it is the lesson's own: in a list of results both look the same."""
+    first, word = notebook.cells[0], SITE[lang]["exercises"].lower()
+    title, _, rest = first.source.partition("\n")
+    if word not in title.lower():
+        first.source = f"{title}: {word}\n{rest}"
 
 
 def relinked(text: str, here: str, pages: dict[str, str]) -> str:
@@ -102,8 +111,9 @@ def _pages(
 
 
 def _without_life(output: Any, lang: Language) -> Any:
-    if "data" in output and outputs.is_live(output.data.get("text/html", "")):
-        output.data["text/html"] = outputs.live_note(lang)
+    if "data" in output and "text/html" in output.data:
+        markup = output.data["text/html"]
+        output.data["text/html"] = outputs.live_note(lang) if outputs.is_live(markup) else outputs.without_guess(markup)
     elif output.output_type == "stream":
         output.text = outputs.plain(output.text) + "\n"
     return output
@@ -126,8 +136,9 @@ def _lists(
     head = f"| {words['unit']} | {words['lessons']} | {words['about']} | {words['time']} | {words['exercises']} |"
     table = "\n".join([head, "|---|---|---|---|---|", *rows])
     tree = "```{{toctree}}\n:hidden:\n\n{}\n```\n"
-    tops = tree.format("\n".join(["lessons/index", "exercises/index", "start", "data/index"]))
-    home = f"# {COURSE[lang]}\n\n{words['lead']}\n\n{words['read']}\n\n## {words['units']}\n\n{table}\n\n{tops}"
+    tops = tree.format("\n".join(["lessons/index", "exercises/index", "start", f"{words['data']} <data/index>"]))
+    units = f"## {words['units']}\n\n````{{container}} units\n{table}\n````"
+    home = "\n\n".join([f"# {COURSE[lang]}", words["lead"], words["read"], units, tops])
     _write(folder / "index.md", home)
     for kind, sources in (("lessons", [one.source for one in lessons]), ("exercises", [one for one, _ in exercises])):
         names = "\n".join(f"{source.title[lang]} <{source.name}>" for source in sources)
