@@ -1,11 +1,13 @@
 """The benchmark of grading: both sides grade the same, and what it writes can be read."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from mlprod.authoring.source import load
-from mlprod.grading import sandbox, speed
+from mlprod.grading import sandbox, speed, speed_otter
 from mlprod.grading.preload import needed
 from mlprod.grading.speed_units import UNITS
 
@@ -39,3 +41,31 @@ def test_both_sides_give_the_same_scores():
     found = speed.compare("light", 4)
     assert found["same_scores"] and found["submissions"] == 4
     assert found["ratio"] > 0 and found["ours_memory_mib"] > 0
+
+
+def test_otters_files_test_what_nbgraders_cells_do(tmp_path, monkeypatch):
+    """Without otter itself: its decorator, the only thing that they import, hands the function through."""
+    name, text = UNITS["light"]
+    path = tmp_path / "solutions" / f"{name}.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    source = load(path)
+    through = SimpleNamespace(test_case=lambda **options: lambda function: (options, function))
+    monkeypatch.setitem(sys.modules, "otter", SimpleNamespace(test_files=through))
+    monkeypatch.setitem(sys.modules, "otter.test_files", through)
+    for task, code in speed_otter.converted(source).items():
+        file = {}
+        exec(code, file)
+        options, function = file["test_all"]
+        assert options["points"] == file["points"] == source.tasks[task].points
+        right, wrong = {}, {}
+        exec(source.tasks[task].answer.source, right)
+        exec(source.tasks[task].wrongs[0].source, wrong)
+        function(right)
+        with pytest.raises(AssertionError):
+            function(wrong)
+
+
+def test_without_otter_the_report_says_why(monkeypatch):
+    monkeypatch.setenv(speed_otter.VARIABLE, "/nowhere/otter")
+    assert speed.otter(4) == {"ran": False, "why": speed_otter.WHY_NOT}

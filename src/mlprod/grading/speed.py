@@ -7,7 +7,6 @@ nbgrader has its own preprocessors and its own feedback page. Writes build/bench
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import platform
@@ -25,7 +24,7 @@ from mlprod import course
 from mlprod.authoring.build import build, render_variant
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
-from mlprod.grading import sandbox
+from mlprod.grading import sandbox, speed_otter
 from mlprod.grading.speed_timing import Timed, timed
 from mlprod.grading.speed_units import UNITS
 from mlprod.language import LANGUAGES, tr
@@ -68,7 +67,8 @@ def run(quick: bool = False, long: bool = False) -> dict[str, Any]:
             f"{kind}: {count} × {found['ours_s']:.1f} s / {found['stock_s']:.1f} s = {found['ratio']:.1f}", flush=True
         )
     report["same_scores"] = same
-    report["otter"] = otter()
+    report["otter"] = otter((QUICK if quick else COUNTS)["light"])
+    print("otter:", report["otter"], flush=True)
     report["curve"] = []
     for count in (5, 10) if quick else LONG_CURVE if long else CURVE:
         report["curve"].append(point(count))
@@ -117,11 +117,30 @@ def point(count: int) -> dict[str, Any]:
     return {"submissions": count, "seconds": round(timed.seconds, 2), "memory_mib": round(timed.memory)}
 
 
-def otter() -> dict[str, Any]:
-    """Otter-Grader's side, where it is installed: it is not among the course's packages."""
-    if importlib.util.find_spec("otter") is None:
-        return {"ran": False, "why": "otter-grader is not installed"}
-    return {"ran": False, "why": "otter-grader reads assignments of a format of its own, which these are not in"}
+def otter(count: int) -> dict[str, Any]:
+    """Otter-Grader's side, where `speed_otter.VARIABLE` names it: the light submissions, and ours again beside it."""
+    program = speed_otter.program()
+    if program is None:
+        return {"ran": False, "why": speed_otter.WHY_NOT}
+    name = UNITS["light"][0]
+    with _course("light", count) as root, tempfile.TemporaryDirectory(prefix="mlprod-otter-") as work:
+        ours = _ours(root, name)
+        points: dict[str, float] = {}
+        for (student, _), score in _scores(root, name).items():
+            points[student] = points.get(student, 0.0) + (score or 0.0)
+        found = speed_otter.measure(program, root, load(root / "solutions" / f"{name}.py"), Path(work))
+    return {
+        "ran": True,
+        "version": found["version"],
+        "how": "otter run, without a container, one after another",
+        "submissions": count,
+        "ours_s": round(ours.seconds, 2),
+        "otter_s": round(found["seconds"], 2),
+        "otter_each_s": round(found["seconds"] / count, 2),
+        "ratio": round(found["seconds"] / ours.seconds, 2),
+        "same_scores": found["scores"] == points,
+        "points": sum(found["scores"].values()),
+    }
 
 
 def machine() -> dict[str, Any]:
