@@ -58,10 +58,10 @@
 # %% tags=["parameters"]
 # es: segundos que dura cada ejecución en marcha: cada uno es un minuto de la ciudad
 # en: how many seconds each live run lasts: each of them is a minute of the city
-live_seconds = 15.0
+live_seconds = 14.0
 # es: segundos que dura cada ejecución simulada (de la ciudad, no tuyos)
 # en: how many seconds each simulated run lasts (of the city's, not yours)
-simulated_seconds = 40.0
+simulated_seconds = 30.0
 # es: cuántas veces se repite cada comparación, con otra ciudad y otras averías cada vez
 # en: how often each comparison is repeated, each time with another city and other failures
 seeds = 10
@@ -78,7 +78,6 @@ from tqdm.auto import tqdm
 
 from mlprod import plots, start, tables, tr
 from mlprod.predictions import choose, compare
-from mlprod.systems import network
 from mlprod.systems.company import functions, live, market
 from mlprod.systems.company.accounts import CAUSES
 from mlprod.systems.company.design import COSTS, NAMED, Design
@@ -416,13 +415,13 @@ def hurried_promote(canary, stable):
 #
 # Los mismos eventos, en el orden en que ocurrieron, y como llegan en un mal día: unos tarde, otros dos veces. Si `update` es una buena definición, el estado final es el mismo, y entonces recalcular la historia y seguir el flujo dan las mismas características.
 #
-# **Predice:** de cada 100 momentos en los que se comparan las características (uno por petición), ¿en cuántos difieren, con la versión apresurada, de las de quien lo recibe todo en orden y al instante?
+# **Predice:** miramos los niveles (viajeros, conductores y lluvia) cada vez que llega una petición. ¿En qué porcentaje de esos momentos difieren los de la versión apresurada de los de quien lo recibe todo en orden y al instante?
 # %% [markdown] lang="en" row="19 20" slide="subslide"
 # ### A property that can be checked: the order of arrival does not matter
 #
 # The same events, in the order in which they happened, and as they arrive on a bad day: some late, some twice. If `update` is a good definition, the final state is the same, and then replaying history and following the stream give the same features.
 #
-# **Predict:** of each 100 moments at which the features are compared (one for each quote), at how many do those of the hurried version differ from those of somebody who gets everything in order and at once?
+# **Predict:** we look at the levels (riders, drivers and rain) each time that a quote arrives. At what percentage of those moments do the hurried version's differ from those of somebody who gets everything in order and at once?
 
 # %%
 percent_of_moments_that_differ = None
@@ -432,13 +431,12 @@ bad_day = replace(storm, late=0.1, duplicated=0.1, crashes=(), outages=(), relea
 
 
 def follow(update, events):
-    """What `update` knows of its zone at each event's first arrival, {(zone, kind, seq): features}, and the states at the end."""
+    """The levels known of its zone at each event's first arrival, {(zone, kind, seq): levels}, and the states at the end."""
     states, known = [functions.initial() for _ in range(ZONES)], {}
     for event in events:
         state = states[event.zone] = update(states[event.zone], event)
-        known.setdefault(
-            (event.zone, event.kind, event.seq), functions.features(state, state["newest"])
-        )
+        levels = state["waiting"], state["drivers"], state["rain"]
+        known.setdefault((event.zone, event.kind, event.seq), levels)
     return known, states
 
 
@@ -482,10 +480,10 @@ compare(
 )
 
 # %% [markdown] lang="es" row="20" slide="subslide"
-# Dos lecturas. La versión de referencia tampoco es igual en todo momento: **nadie puede saber lo que aún no ha llegado**. Lo que sí garantiza es que, en cuanto llega, el resultado es el de la historia: la diferencia se cura sola. La apresurada no se cura: una petición repetida queda contada dos veces para siempre, y un nivel viejo que llega tarde
+# Dos lecturas. La versión de referencia también difiere a menudo: en un día así, **nadie puede saber lo que aún no ha llegado**. Lo que sí garantiza es que, en cuanto llega, el resultado es el de la historia: la diferencia se cura sola. La apresurada no se cura: una petición repetida queda contada dos veces para siempre, y un nivel viejo que llega tarde
 # tapa al nuevo hasta que haya otro cambio. La clave está en `seq`, el número que el productor pone a cada evento de su tipo y zona: sin él no hay manera de distinguir un retraso de una novedad.
 # %% [markdown] lang="en" row="20" slide="subslide"
-# Two readings. The reference version is not the same at every moment either: **nobody can know what has not arrived yet**. What it does guarantee is that, as soon as it arrives, the result is history's: the difference heals by itself. The hurried one does not heal: a repeated quote stays counted twice for ever, and an old level that comes late
+# Two readings. The reference version differs often, too: on a day like this, **nobody can know what has not arrived yet**. What it does guarantee is that, as soon as it arrives, the result is history's: the difference heals by itself. The hurried one does not heal: a repeated quote stays counted twice for ever, and an old level that comes late
 # covers the new one until there is another change. The key is `seq`, the number that the producer gives each event of its kind and zone: without it there is no way to tell a delay from a novelty.
 
 # %% [markdown] lang="es" row="34" slide="subslide"
@@ -685,14 +683,14 @@ places = {
 shares = [0.0, 0.05, 0.1, 0.2, 0.4]
 
 
-def with_coverage(share, seed, seconds=simulated_seconds / 2):
-    """A calm scenario whose zones have no network for this share of the time, 3 s at a time on average."""
+def with_coverage(share, seed, seconds=20.0, period=10.0):
+    """A calm scenario in which each zone has no network for this share of every ten seconds, at a moment of its own."""
+    chance = random.Random(f"coverage {seed}")
     cuts = []
-    for zone in range(ZONES) if share else ():
-        up = 3.0 * (1 - share) / share
-        cuts += [
-            Outage(zone, *cut) for cut in network.random_outages(10 * seed + zone, seconds, up, 3.0)
-        ]
+    for zone in range(ZONES):
+        for begin in np.arange(0, seconds, period):
+            at = begin + chance.uniform(0, period * (1 - share))
+            cuts += [Outage(zone, at, at + share * period)] if share else []
     return Scenario(name=f"{share:.0%}", seed=seed, seconds=seconds, outages=tuple(cuts))
 
 
@@ -728,12 +726,24 @@ difference = [cloud - phone for cloud, phone in zip(means[CLOUD], means[PHONE], 
 crossing = (
     float(np.interp(0, difference, shares)) if difference[0] < 0 < difference[-1] else math.nan
 )
+# es: cuánto pierde de más la mezcla, en el peor punto, que el mejor de los otros tres
+# en: how much more the mixture loses, at its worst point, than the best of the other three
+regret = max(
+    both - min(means[place][k] for place in means if place != BOTH)
+    for k, both in enumerate(means[BOTH])
+)
 plots.show(
     fig,
     tr(
-        es=f"Pérdida de los cuatro sitios según el tiempo sin red: la nube sola crece deprisa y cruza la del móvil hacia el {100 * crossing:.0f} %; la nube con reserva está siempre por debajo o cerca de las dos.",
-        en=f"Loss of the four places by time without a network: that of the cloud alone grows fast and crosses the phone's near {100 * crossing:.0f} %; the cloud with a reserve is always below both or near them.",
+        es=f"Pérdida de los cuatro sitios según el tiempo sin red. La de la nube sola cruza la del móvil hacia el {100 * crossing:.0f} %; la de la nube con reserva queda, en el peor caso, a {regret:.1f} puntos de la mejor de las otras.",
+        en=f"Loss of the four places by time without a network. That of the cloud alone crosses the phone's near {100 * crossing:.0f} %; that of the cloud with a reserve is, at worst, {regret:.1f} points from the best of the others.",
     ),
+)
+print(
+    tr(
+        es=f"La nube con reserva, en su peor punto, está a {regret:.1f} puntos de la mejor de las otras tres (negativo: la mejora siempre).",
+        en=f"The cloud with a reserve is, at its worst point, {regret:.1f} points from the best of the other three (negative: it always beats it).",
+    )
 )
 if not math.isnan(crossing):
     compare(
@@ -892,7 +902,7 @@ percent_answered_by_the_phone = None
 # %% slide="fragment"
 script = Scenario(
     name="chaos",
-    seed=5,
+    seed=3,
     seconds=live_seconds,
     late=0.06,
     duplicated=0.05,
@@ -902,8 +912,10 @@ script = Scenario(
         *(Outage(zone, 0.8 * live_seconds, 0.88 * live_seconds) for zone in range(ZONES)),
     ),
     crashes=(
-        Crash("features", at=0.38 * live_seconds, seconds=1.0),
-        Crash("prices", at=0.58 * live_seconds, seconds=1.0),
+        # es: justo antes de la instantánea siguiente (hay una por segundo): el peor momento
+        # en: right before the next snapshot (there is one a second): the worst moment
+        Crash("features", at=math.floor(0.4 * live_seconds) + 0.9, seconds=1.0),
+        Crash("prices", at=0.62 * live_seconds, seconds=1.0),
     ),
 )
 with live.start(reference, script) as company:
@@ -935,6 +947,13 @@ for down in run.downtimes:
     )
 for t, verdict in run.score.verdicts:
     print(tr(es=f"canario, segundo {t:.1f}: {verdict}", en=f"canary, second {t:.1f}: {verdict}"))
+to_all = simulate(replace(reference, rollout="all"), run.scenario)
+print(
+    tr(
+        es=f"La versión mala puso {run.score.counters['bad_version']} precios. Sin canario, según el simulador, habrían sido {to_all.counters['bad_version']}.",
+        en=f"The bad version gave {run.score.counters['bad_version']} prices. Without a canary, says the simulator, it would have been {to_all.counters['bad_version']}.",
+    )
+)
 
 # %% [markdown] lang="es" row="11" slide="subslide"
 # ### Por qué no se ha perdido nada

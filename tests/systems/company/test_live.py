@@ -46,8 +46,8 @@ def test_nothing_is_lost_when_everything_goes_wrong():
     assert counters["bad_version"] > 0  # the canary served some
     assert [verdict for _, verdict in result.score.verdicts][:1] == ["wait"]
     assert result.score.loss == pytest.approx(sum(result.score.causes.values()))
-    # in a tunnel, and while nobody answers, the phone does
-    cut = [a for a in result.answers if a.quote.zone == 1 and 1.6 < a.quote.t < 2.4]
+    # in a tunnel the phone answers; near its end, what was held back may still arrive in time
+    cut = [a for a in result.answers if a.quote.zone == 1 and 1.6 < a.quote.t < 2.5 - Design().timeout_s]
     assert cut and {a.source for a in cut} == {"phone"}
     # loaded machines are slow, so only what must hold on any: it loses something, and not everything
     assert 0 < result.score.percent < 100

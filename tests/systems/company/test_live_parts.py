@@ -12,7 +12,7 @@ from mlprod.systems import kafka
 from mlprod.systems.company.accounts import Accounts, Answer
 from mlprod.systems.company.design import COSTS, Design
 from mlprod.systems.company.functions import FUNCTIONS, Functions, initial
-from mlprod.systems.company.live_chaos import Chaos
+from mlprod.systems.company.live_chaos import Chaos, Downtime
 from mlprod.systems.company.live_features import Snapshot, _load, _replace
 from mlprod.systems.company.live_log import Reader, Topic, Writer
 from mlprod.systems.company.live_observer import Controller
@@ -181,13 +181,19 @@ def test_the_bill_is_the_design_s():
     assert of(Design(ttl_s=1.0)) > of(Design(ttl_s=2.0)) > of(Design(prediction="online"))
 
 
-def test_the_picture_has_words_for_whoever_cannot_see_it():
+def test_the_picture_says_in_words_what_it_shows(monkeypatch):
     accounts = Accounts(SHORT.market())
     seen = [(Answer(q, q.t + 0.1, "online", 5.0, False, q.t), 1.0) for q in SHORT.market().quotes]
     seen[5] = (Answer(seen[5][0].quote, 3.0, "unanswered"), 2.0)
     for answer, _ in seen:
         accounts.add(answer)
-    picture = Picture(Scenario(seed=4, seconds=4, crashes=(Crash("prices", 1.0, 0.5),), release=Release(2.0, "good")))
-    assert str(len(seen)) in picture.image(seen, []).text
-    assert "p99" in picture.image(seen, [], accounts.score(Design(), "short")).text
-    assert "0" in picture.image([], []).text  # before the first answer
+    score = accounts.score(Design(), "short")
+    wrong = Scenario(seed=4, seconds=4, crashes=(Crash("prices", 1.0, 0.5),), release=Release(2.0, "good"))
+    shown = Picture(wrong).image(seen, [], score)
+    assert f"{len(seen)} " in shown.text and "p99 100 ms" in shown.text and "<img" in shown.html
+    assert Picture(wrong).image(seen[:1], [Downtime("prices", 1.1, 1.9)], score).html != shown.html
+    # each panel has something in it, whatever the others show
+    monkeypatch.setattr("mlprod.plots.image", lambda fig, alt: fig)
+    panels = Picture(wrong).image(seen, [], score).axes
+    assert len(panels) == 5 and all(ax.lines or ax.patches for ax in panels)
+    assert sum(bar.get_height() for bar in panels[4].patches) >= sum(lost for _, lost in seen)

@@ -104,7 +104,7 @@ class Company:
             self._take(reader.read(LOOK_S))
             self._raise_failures()
             if picture and self.now - drawn >= DRAW_S:
-                picture.draw(self.answers, self.downtimes)
+                picture.draw(self.answers, self.downtimes, self._accounts.score(self.design, self.scenario.name))
                 drawn = self.now
         self._chaos.finish()
         syncs, metrics = self._running["phones"].result()["syncs"], self.metrics()

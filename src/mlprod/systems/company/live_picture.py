@@ -40,12 +40,12 @@ class Picture:
         self.scenario, self.market = scenario, scenario.market()
         self._handle: Any = None
 
-    def draw(self, seen: Seen, downtimes: Sequence[Downtime] = (), score: Score | None = None) -> None:
-        """Draw what has been seen so far; with `score`, for the last time."""
+    def draw(self, seen: Seen, downtimes: Sequence[Downtime], score: Score) -> None:
+        """Draw what has been seen so far, of which `score` is the sum."""
         from IPython import get_ipython
         from IPython.display import display
 
-        if get_ipython() is None:
+        if get_ipython() is None or not seen:
             return
         shown = self.image(seen, downtimes, score)
         if self._handle is None:
@@ -53,22 +53,28 @@ class Picture:
         else:
             self._handle.update(shown)
 
-    def image(self, seen: Seen, downtimes: Sequence[Downtime], score: Score | None = None) -> Shown:
+    def image(self, seen: Seen, downtimes: Sequence[Downtime], score: Score) -> Shown:
         """The picture itself."""
-        fig, axes = plots.subplots(5, 1, figsize=(8.6, 8.2), sharex=True)
+        fig, axes = plots.subplots(5, 1, figsize=(8.6, 8.6), sharex=True)
+        fig.suptitle(_sums(score), x=0.02, ha="left", fontsize=11)
         seconds = [[] for _ in range(math.ceil(self.scenario.seconds))]
         for answer, lost in seen:
             seconds[min(len(seconds) - 1, int(answer.quote.t))].append((answer, lost))
         middles = np.arange(len(seconds)) + 0.5
         for ax, panel in zip(axes, (self._sources, self._wait, self._age, self._error, self._loss), strict=True):
-            self._mark(ax, downtimes, named=panel == self._sources)
+            marks = self._mark(ax, downtimes)
             panel(ax, middles, seconds)
-            ax.set_ylim(bottom=0)
-        axes[0].legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9, borderaxespad=0.2)
+            ax.set_ylim(bottom=0, top=ax.get_ylim()[1] * (1.15 if panel == self._sources else 1))
+        for crash in self.scenario.crashes:
+            where = axes[0].get_xaxis_transform()
+            axes[0].text(crash.at, 0.97, f" {crash.service}", transform=where, va="top", fontsize=8.5, color=plots.INK)
+        handles = [*axes[0].get_legend_handles_labels()[0], *marks]
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
+        axes[0].legend(handles=handles, ncols=4, fontsize=9, **above)
         axes[1].legend(loc="upper left", fontsize=9, ncols=2)
         axes[-1].set_xlim(0, self.scenario.seconds)
         axes[-1].set_xlabel(tr(es="segundo (un minuto de la ciudad)", en="second (a minute of the city)"))
-        return plots.image(fig, self._alt(seen, score))
+        return plots.image(fig, _alt(score))
 
     def _sources(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
         bottom = np.zeros(len(middles))
@@ -100,32 +106,42 @@ class Picture:
         ax.bar(middles, [sum(lost for _, lost in each) for each in seconds], 0.92, color=plots.FAINT)
         ax.set_ylabel(tr(es="pérdida\n(€/s)", en="loss\n(€/s)"))
 
-    def _mark(self, ax: Axes, downtimes: Sequence[Downtime], named: bool) -> None:
-        """Shade what goes wrong: no coverage (the more zones, the darker), a service that is not there, a version."""
+    def _mark(self, ax: Axes, downtimes: Sequence[Downtime]) -> list[Any]:
+        """Shade what goes wrong: no network (the more zones, the darker), a service that is down, a new version.
+
+        Returns what a legend needs: one of each.
+        """
+        marks = {}
         for outage in self.scenario.outages:
-            ax.axvspan(outage.begin, outage.end, color=plots.FAINT, alpha=0.13, lw=0)
+            marks["outage"] = ax.axvspan(outage.begin, outage.end, color=plots.FAINT, alpha=0.15, lw=0)
+            marks["outage"].set_label(tr(es="una zona sin red", en="a zone without a network"))
         for crash in self.scenario.crashes:
             end = max((d.end for d in downtimes if _is(d, crash)), default=crash.at + crash.seconds)
-            ax.axvspan(crash.at, end, facecolor="none", edgecolor=plots.VERMILION, hatch="////", alpha=0.5, lw=0)
-            if named:
-                _name(ax, crash.at, f"kill -9 {crash.service}")
+            look = {"facecolor": "none", "edgecolor": plots.VERMILION, "hatch": "////", "alpha": 0.5, "lw": 0}
+            marks["crash"] = ax.axvspan(crash.at, end, **look)
+            marks["crash"].set_label(tr(es="servicio muerto", en="service dead"))
         if release := self.scenario.release:
-            ax.axvline(release.at, color=plots.PURPLE, lw=1.5, ls=":")
-            if named:
-                _name(ax, release.at, tr(es="versión nueva", en="new version"))
+            marks["release"] = ax.axvline(release.at, color=plots.PURPLE, lw=1.5, ls=":")
+            marks["release"].set_label(tr(es="versión nueva", en="new version"))
+        return list(marks.values())
 
-    def _alt(self, seen: Seen, score: Score | None) -> str:
-        if score is None:
-            return tr(es=f"La empresa, {len(seen)} peticiones.", en=f"The company, {len(seen)} quotes.")
-        p99, percent = number(score.p99_ms), number(score.percent)
-        return tr(
-            es="Cinco series por segundo: peticiones según de dónde salió su precio, espera (p50 y p99), antigüedad "
-            f"de los datos, error del precio y pérdida. En total, {len(seen)} peticiones, p99 de {p99} ms y {percent} "
-            "% perdido; las franjas marcan cortes y caídas.",
-            en="Five series by second: quotes by where their price came from, wait (p50 and p99), staleness, price "
-            f"error and loss. In all, {len(seen)} quotes, a p99 of {p99} ms and {percent} % lost; bands mark outages "
-            "and crashes.",
-        )
+
+def _sums(score: Score) -> str:
+    quotes, p99, lost = score.counters["quotes"], number(score.p99_ms), number(score.percent)
+    age, error = number(score.staleness_s), number(score.error_eur)
+    return tr(
+        es=f"{quotes} peticiones · p99 {p99} ms · antigüedad {age} s · error {error} € · se pierde el {lost} %",
+        en=f"{quotes} quotes · p99 {p99} ms · staleness {age} s · error {error} € · {lost} % lost",
+    )
+
+
+def _alt(score: Score) -> str:
+    return tr(
+        es="Cinco series por segundo: peticiones según de dónde salió su precio, espera (p50 y p99), antigüedad de los "
+        f"datos, error del precio y pérdida; las franjas marcan cortes y caídas. En total, {_sums(score)}.",
+        en="Five series by second: quotes by where their price came from, wait (p50 and p99), staleness, price error "
+        f"and loss; bands mark outages and crashes. In all, {_sums(score)}.",
+    )
 
 
 def _of_each(seconds: list, value) -> list[list[float]]:
@@ -139,7 +155,3 @@ def _line(ax: Axes, middles: np.ndarray, values: list[list[float]], colour: str)
 
 def _is(downtime: Downtime, crash: Crash) -> bool:
     return downtime.service == crash.service and abs(downtime.begin - crash.at) < 1
-
-
-def _name(ax: Axes, t: float, text: str) -> None:
-    ax.text(t, 0.97, f" {text}", transform=ax.get_xaxis_transform(), va="top", fontsize=8.5, color=plots.INK)
