@@ -1,6 +1,6 @@
 # Every command of the course; `make` alone explains them. / Todas las órdenes del curso; `make` a secas las explica.
 .DEFAULT_GOAL := help
-.PHONY: help setup pages lab teach test check build audit run coverage grade doctor models bench-compression bench-compiler bench-grading release slides site lock clean
+.PHONY: help setup pages lab teach test check build audit run coverage grade doctor models bench-compression bench-compiler bench-grading release slides site pdf lock clean
 unexport PYTHONPATH PYTHONHOME
 
 IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
@@ -28,6 +28,7 @@ help:
 	@echo "make release   lo que se reparte, en build/release   what is handed out, in build/release"
 	@echo "make slides    las clases, en build/slides           the lectures, in build/slides      [UNIT=02] [QUICK=yes]"
 	@echo "make site      el curso ejecutado, en build/site     the executed course, in build/site [UNIT=02] [QUICK=yes]"
+	@echo "make pdf       lecciones del sitio en PDF            lessons of the site as PDF         [UNIT=02] [SLIDES=yes]"
 	@echo "make lock      fija las versiones instaladas         pins the versions that are installed"
 
 setup:
@@ -81,6 +82,9 @@ release: setup
 
 slides site: pages
 	@exec $(MLPROD) $@ $(UNIT) $(if $(QUICK),--quick)
+
+pdf: setup
+	@exec $(MLPROD) pdf $(UNIT) $(if $(SLIDES),--slides)
 
 lock:
 	@"$(VENV)/bin/python" -m mlprod.lab.lock

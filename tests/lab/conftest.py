@@ -36,6 +36,10 @@ class Lab:
     def base(self) -> str:
         return self.url.split("/lab")[0]
 
+    def page(self, path: str) -> str:
+        """The address of a file of the course in JupyterLab, with the token."""
+        return f"{self.base}/lab/tree/{path}?token={self.token}"
+
     @property
     def token(self) -> str:
         return self.url.split("token=")[1]

@@ -1,4 +1,4 @@
-"""A student's first minutes in a real browser: the lesson opens, runs to its end, and nothing foreign shows."""
+"""A student's work in a real browser: first page, a lesson to its end, an exercise validated; nothing foreign shows."""
 
 from __future__ import annotations
 
@@ -50,6 +50,138 @@ def menu(page, title: str, command: str) -> None:
     page.locator(f'.lm-Menu-item[data-command="{command}"]').first.click()
 
 
+def test_the_first_page_lists_the_units_and_leads_to_them_and_to_the_other_language(
+    course_copy, running_lab, free_port, page
+):
+    titles = {lang: title_of(course_copy / f"lessons/{lang}/01_data_passing.ipynb") for lang in ("es", "en")}
+    with running_lab(course_copy, "es", "--port", str(free_port)) as lab:
+        page.goto(lab.url)
+        view = page.locator(".jp-MarkdownViewer")
+        view.locator("table").wait_for()
+        rows = view.locator("tbody tr").all_inner_texts()
+        assert len(rows) == len(list((course_copy / "lessons/es").glob("[0-9]*.ipynb")))
+        assert any(titles["es"] in row and "sin empezar" in row and "min" in row for row in rows)
+        assert "Sigue por aquí" in view.inner_text()
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / "first_page_es.png")
+        view.locator("a", has_text=titles["es"]).click()
+        place = page.locator(".jp-NotebookPanel:visible .jp-MarkdownCell:has(h2)").nth(2)
+        place.wait_for(state="attached")
+        place.scroll_into_view_if_needed()
+        number = place.evaluate(INDEX)
+        place.get_by_role("link", name="English", exact=True).click()
+        english = page.locator(".jp-NotebookPanel:visible h1", has_text=titles["en"])
+        english.wait_for(state="attached")
+        there = page.locator(f".jp-NotebookPanel:visible .jp-Cell[data-windowed-list-index='{number}'] h2")
+        there.wait_for()
+        page.wait_for_function(IN_SIGHT, arg=there.element_handle())
+        page.screenshot(path=SCREENS / "same_section_en.png")
+
+
+INDEX = "cell => cell.dataset.windowedListIndex"
+IN_SIGHT = "heading => { const box = heading.getBoundingClientRect(); return 0 < box.top && box.top < innerHeight; }"
+ANSWERS = {
+    "wrong": "def slowdown(before, after):\nreturn (sum(after) / len(after)) / (sum(before) / len(before))",
+    "right": "def slowdown(before, after):\nfrom statistics import median\nreturn median(after) / median(before)",
+}
+MEAN = {"es": "AssertionError: Una sola medida de 500", "en": "AssertionError: A single measurement of 500"}
+ESSAY = {"es": "La mediana: una medida suelta no la mueve.", "en": "The median: a single measurement does not move it."}
+TASKS = {"es": "las 2 tareas", "en": "all 2 tasks"}
+
+
+@pytest.mark.parametrize("lang", ["es", "en"])
+def test_an_exercise_is_answered_validated_and_counted(course_copy, running_lab, free_port, page, lang):
+    with running_lab(course_copy, lang, "--port", str(free_port)) as lab:
+        exercise = f"exercises/{lang}/00_welcome/00_welcome.ipynb"
+        page.goto(lab.page(exercise))
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        wait_for_kernel(lab)
+        answer(page, ANSWERS["wrong"])
+        said = validate(page, SCREENS / f"validate_{lang}_wrong.png")
+        assert MEAN[lang] in said and MEAN["en" if lang == "es" else "es"] not in said
+        answer(page, ANSWERS["right"])
+        write(page, ESSAY[lang])
+        said = validate(page, SCREENS / f"validate_{lang}_right.png")
+        assert "Success" in said and "Error" not in said
+        menu(page, RUN_MENU, "runmenu:run-all")
+        wait_until_run(page, course_copy / exercise, 5)
+        first = course_copy / f"course_{lang}.md"
+        for _ in range(60):
+            if TASKS[lang] in first.read_text():
+                break
+            time.sleep(0.5)
+        assert TASKS[lang] in first.read_text(), "what has been solved is not on the first page"
+
+
+def answer(page, code: str) -> None:
+    """Write the answer as a student would: by typing in its cell (JupyterLab indents what follows a colon)."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell", has_text="def slowdown").first
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type(code)
+
+
+def write(page, text: str) -> None:
+    """Write the essay: it is Markdown, shown until it is clicked twice."""
+    cell = page.locator(".jp-Notebook .jp-MarkdownCell", has_text="Write your answer here").last
+    cell.scroll_into_view_if_needed()
+    cell.dblclick()
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+
+
+def validate(page, screen: Path) -> str:
+    """Press nbgrader's Validate; what its dialog says."""
+    page.locator(".jp-NotebookPanel-toolbar").get_by_text("Validate", exact=True).click()
+    dialog = page.locator(".jp-Dialog", has_text="Valid").last
+    dialog.locator(".jp-Dialog-content", has_text="Validation Results").wait_for(timeout=3 * MINUTE)
+    said = dialog.inner_text()
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=screen)
+    dialog.locator("button.jp-mod-accept").click()
+    dialog.wait_for(state="detached")
+    return said
+
+
+SLIDERS = """
+from mlprod import plots, start
+from mlprod.systems import sliders
+start("es")
+def draw(load):
+    fig, ax = plots.subplots()
+    ax.plot([0, load])
+    ax.set(xlabel="tiempo (s)", ylabel="carga (1/s)")
+    return fig, f"carga {load}"
+sliders.show(draw, {"load": 1}, {"load": "carga"}, load=[1, 2, 4])
+"""
+
+
+def test_a_slider_moves_the_figure(course_copy, running_lab, free_port, page):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLIDERS.strip())])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, course_copy / "lessons/es/00_sliders.ipynb")
+    with running_lab(course_copy, "es", "--port", str(free_port)) as lab:
+        page.goto(lab.page("lessons/es/00_sliders.ipynb"))
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        wait_for_kernel(lab)
+        menu(page, RUN_MENU, "runmenu:run-all")
+        figure = page.locator(".jp-OutputArea-output img")
+        figure.first.wait_for()
+        assert figure.first.get_attribute("alt") == "carga 1"
+        handle = page.locator(".jupyter-widgets .noUi-handle").first
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        page.locator('.jp-OutputArea-output img[alt="carga 2"]').wait_for()
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / "slider.png")
+
+
+def title_of(notebook: Path) -> str:
+    return nbformat.read(notebook, 4).cells[0].source.split("\n")[0].removeprefix("# ")
+
+
 @pytest.mark.parametrize(("name", "lang"), [("00_welcome", "es"), ("00_welcome", "en"), ("01_data_passing", "es")])
 def test_a_lesson_runs_to_its_end(course_copy, running_lab, free_port, page, name, lang):
     lesson = course_copy / f"lessons/{lang}/{name}.ipynb"
@@ -58,7 +190,7 @@ def test_a_lesson_runs_to_its_end(course_copy, running_lab, free_port, page, nam
     outside: list[str] = []
     with running_lab(course_copy, lang, "--port", str(free_port)) as lab:
         page.on("request", lambda request: outside.append(request.url) if foreign(request.url) else None)
-        page.goto(lab.url.replace("00_welcome", name))
+        page.goto(lab.page(f"lessons/{lang}/{name}.ipynb"))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         wait_for_kernel(lab)
         menu(page, RUN_MENU, "runmenu:run-all")
@@ -67,9 +199,15 @@ def test_a_lesson_runs_to_its_end(course_copy, running_lab, free_port, page, nam
             wait_until_run(page, lesson, len(code))
         finally:
             SCREENS.mkdir(parents=True, exist_ok=True)
-            if (figures := page.locator(".jp-OutputArea-output img")).count():
+            figures, diagrams = page.locator(".jp-OutputArea-output img"), page.locator(".jp-RenderedMermaid img")
+            if figures.count():
                 figures.last.scroll_into_view_if_needed()
             page.screenshot(path=SCREENS / f"{name}_{lang}.png")
+        assert figures.count() and all(figures.nth(n).get_attribute("alt") for n in range(figures.count()))
+        if "```mermaid" in lesson.read_text():
+            diagrams.first.scroll_into_view_if_needed()
+            assert diagrams.first.evaluate("image => image.complete && image.naturalWidth > 0")
+            page.screenshot(path=SCREENS / f"{name}_{lang}_diagram.png")
         menus = page.locator(".lm-MenuBar").inner_text()
     assert FILE_MENU[lang] in menus, "the interface is not in the reader's language"
     assert "Nbgrader" not in menus, "a student sees instructor's tools"

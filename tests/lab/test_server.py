@@ -32,7 +32,7 @@ def get(lab, path: str) -> httpx.Response:
 def test_a_student_opens_the_course_in_spanish(course_copy: Path, running_lab, free_port):
     with running_lab(course_copy, "es", "--port", str(free_port)) as lab:
         assert lab.base.startswith("http://127.0.0.1:")
-        assert "/lab/tree/lessons/es/00_welcome.ipynb" in lab.url
+        assert "/lab/tree/course_es.md" in lab.url
         assert "Abre esta dirección" in lab.text
         listening = {c.laddr.ip for c in psutil.Process(lab.process.pid).net_connections() if c.status == "LISTEN"}
         assert listening == {"127.0.0.1"}

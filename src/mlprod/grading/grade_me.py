@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import tempfile
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlprod.course import notebook as path_of
 from mlprod.errors import CourseError
+from mlprod.lab.progress import RECORDS as FOLDER
+from mlprod.lab.progress import TEXT_STUB
 from mlprod.language import LANGUAGES, Language, tr
 
 if TYPE_CHECKING:
@@ -18,9 +22,6 @@ if TYPE_CHECKING:
 
     from mlprod.grading.explain import Explained
 
-FOLDER = Path("build", "grade-me")
-# as in grading/nbgrader_config.py: a test holds them equal
-TEXT_STUB = "*Escribe aquí tu respuesta. / Write your answer here.*"
 QUIET = (
     "--InteractiveShellApp.exec_lines=import warnings; warnings.simplefilter('ignore')",
     "--IPKernelApp.log_level=ERROR",
@@ -76,6 +77,7 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
 
     path = path or path_of("exercises", name, lang, root)
     nb = _read(path)
+    saved = path.stat().st_mtime
     config = _configuration(root)
     solved = path_of("solutions", name, lang, root)
     complete = solved.is_file()
@@ -92,7 +94,11 @@ def grade_me(root: Path, name: str, lang: Language, path: Path | None = None, ti
         shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns("*.ipynb", ".*"), dirs_exist_ok=True)
         scores = _execute(nb, Path(folder), kernel, config, timeout)
     notes = [_about_tests(complete, unchecked, lang), *([_no_sandbox(why, lang)] if why else [])]
-    return _write(root, name, lang, nb, scores, notes, complete, why is None)
+    report = _write(root, name, lang, nb, scores, notes, complete, why is None)
+    record = {"notebook": os.path.relpath(path, root), "saved": saved, "complete": complete}
+    record |= {"score": report.score, "most": report.most}
+    (report.page.parent / "record.json").write_text(json.dumps(record), encoding="utf-8")  # for the course's first page
+    return report
 
 
 def _configuration(root: Path) -> Any:

@@ -23,7 +23,8 @@ FOLDERS = ("datasets", "src/mlprod")
 INSTRUCTOR = (
     *SHARED,
     *("README.md", "README.es.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "glossary.yml"),
-    *(".github", ".devcontainer", "docker", "datasets", "src", "tests", "lessons", "solutions", "exercises"),
+    *(".github", ".devcontainer", ".binder", ".vscode", "docker", "datasets"),
+    *("src", "tests", "lessons", "solutions", "exercises"),
     *("decisions", "grading/README.md", "grading/nbgrader_config.py", ".gitignore", ".ci"),
 )
 NOT_CONTENT = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".hypothesis"}
@@ -144,7 +145,7 @@ def _zip(folder: Path, name: str, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for inside in sorted(files):
             entry = zipfile.ZipInfo(f"{name}/{inside}", EPOCH)
-            executable = inside.startswith(".ci/") or inside.endswith(".sh")
+            executable = inside.startswith(".ci/") or inside.endswith((".sh", "/postBuild"))
             entry.external_attr = (0o100755 if executable else 0o100644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[inside])

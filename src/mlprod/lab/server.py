@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 from mlprod import course
 from mlprod.errors import CourseError
-from mlprod.lab import notebooks, ports, settings
-from mlprod.language import language, tr
+from mlprod.lab import landing, notebooks, ports, settings
+from mlprod.language import LANGUAGES, language, tr
 
 DEFAULT_PORT = 8888
+PAGE_SECONDS = 5
 ANY_ADDRESS = "MLPROD_LAB_ADDRESS"  # set by docker/Dockerfile alone: a container's loopback is not the reader's
 
 
@@ -29,11 +30,17 @@ def has_display() -> bool:
 
 
 def first_page(root: Path, *, teach: bool) -> str:
-    """URL path of what opens first: the instructor's guide, or the first lesson in the reader's language."""
+    """URL path of what opens first: the instructor's guide, or the page with the units in the reader's language.
+
+    Without a query: Jupyter appends the token with a question mark of its own. (Pages are shown, not edited, because
+    settings.py says so.)
+    """
     if teach and (root / "grading/README.md").is_file():
-        return "/lab/tree/grading/README.md?factory=Markdown%20Preview"
-    lessons = sorted((root / "lessons" / language()).glob("[0-9]*.ipynb"))
-    return f"/lab/tree/{quote(lessons[0].relative_to(root).as_posix())}" if lessons else "/lab"
+        return "/lab/tree/grading/README.md"
+    page = landing.page(language())
+    if not (root / page).is_file():  # a bundle in the other language
+        page = next((landing.page(lang) for lang in LANGUAGES if (root / landing.page(lang)).is_file()), None)
+    return f"/lab/tree/{quote(page.as_posix())}" if page else "/lab"
 
 
 def choose_port(wanted: int | None, address: str) -> int:
@@ -127,6 +134,7 @@ def serve(*, port: int | None = None, browser: bool | None = None, teach: bool =
         notebooks.make_missing(root)
     except CourseError as error:  # an author at work: the other notebooks still open
         print(error)
+    landing.write(root)
     address = os.environ.get(ANY_ADDRESS, "127.0.0.1")
     browser = has_display() if browser is None else browser
     options = flags(root, port=choose_port(port, address), address=address, browser=browser, teach=teach)
@@ -144,6 +152,7 @@ def serve(*, port: int | None = None, browser: bool | None = None, teach: bool =
             # as for SIGTERM: kernels closed, files removed, and no question asked in English
             signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
             server.io_loop.add_callback(_welcome, server.display_url, log, browser)  # once it listens
+            server.io_loop.add_callback(_keep_page, root)
             server.start()
             print(tr(es="Curso cerrado.", en="Course closed."))
         except (SystemExit, Exception) as error:
@@ -152,6 +161,13 @@ def serve(*, port: int | None = None, browser: bool | None = None, teach: bool =
             tail = "".join(f"  | {line}\n" for line in log.read_text(errors="replace").splitlines()[-12:])
             message = tr(es="JupyterLab no ha arrancado. Su registro:", en="JupyterLab did not start. Its log:")
             raise CourseError(f"{tail}{message} {log}") from error
+
+
+def _keep_page(root: Path) -> None:
+    """Write the first page again, while the course is open, when what it says has changed."""
+    from tornado.ioloop import PeriodicCallback
+
+    PeriodicCallback(lambda: landing.write(root), PAGE_SECONDS * 1000).start()
 
 
 def _welcome(urls: str, log: Path, browser: bool) -> None:

@@ -39,6 +39,8 @@ def write(folder: Path, lang: Language, *, teach: bool) -> Path:
     overrides = {
         "@jupyterlab/translation-extension:plugin": {"locale": LOCALES[lang]},
         "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
+        # the first page, the guide and the data's cards are read, not written
+        "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
     }
     disabled = [NEWS] if teach else [NEWS, *HIDDEN_PLUGINS]
     (settings / "overrides.json").write_text(json.dumps(overrides, indent=2))
