@@ -1643,7 +1643,7 @@ ladder = race(
     },
     rounds=rounds,
     warmup=1,
-    min_seconds=0.0,
+    min_seconds=0.02,
     cpu=True,
 )
 NAIVE, FAIR, BEST = (TEACHER, True, "eager"), (TEACHER, False, "fp32"), (SMALL, False, "int8")
@@ -1785,7 +1785,7 @@ more = race(
     },
     rounds=rounds,
     warmup=1,
-    min_seconds=0.0,
+    min_seconds=0.02,
     cpu=True,
 ).faster("best", "128")
 print(
@@ -1953,13 +1953,13 @@ choose(
 )
 
 # %% [markdown] lang="es" row="57" slide="subslide"
-# Es la ley de Amdahl: acelerar una parte no puede ahorrar más que el tiempo que esa parte ocupaba. Cuando lo demás ya es barato, lo que cuesta es lo que no has tocado (aquí, convertir palabras en números, llamar al motor, cuantizar las entradas al vuelo). Por eso la tabla de una charla no se puede trasplantar peldaño a peldaño.
+# Compara los dos factores de cada fila de la tabla: son de la misma decisión, y lo único que cambia es de dónde se parte. (El relleno puede dar lo mismo en los dos extremos por los que se pregunta: mira la fila entera.) Es la ley de Amdahl: acelerar una parte no puede ahorrar más que el tiempo que esa parte ocupaba. Cuando lo demás ya es barato, lo que cuesta es lo que no has tocado (aquí, convertir palabras en números, llamar al motor, cuantizar las entradas al vuelo). Por eso la tabla de una charla no se puede trasplantar peldaño a peldaño.
 #
 # ### Latencia y caudal
 #
 # Hasta aquí, frases de una en una: **latencia**. Si llegan muchas, se agrupan: **caudal**. En un lote, «sin relleno» significa ordenar por longitud y rellenar solo hasta la más larga del grupo.
 # %% [markdown] lang="en" row="57" slide="subslide"
-# This is Amdahl's law: speeding up one part cannot save more than the time which that part took. When the rest is cheap already, what costs is what you have not touched (here, turning words into numbers, calling the engine, quantizing the inputs on the fly). That is why a talk's table cannot be transplanted step by step.
+# Compare the two factors of each row of the table: they belong to the same decision, and only the starting point changes. (Taking the padding out may give the same at the two ends that the question asks about: look at the whole row.) This is Amdahl's law: speeding up one part cannot save more than the time which that part took. When the rest is cheap already, what costs is what you have not touched (here, turning words into numbers, calling the engine, quantizing the inputs on the fly). That is why a talk's table cannot be transplanted step by step.
 #
 # ### Latency and throughput
 #
