@@ -14,14 +14,14 @@
 #
 # Al terminar sabrás:
 #
-# 1. **(8.1)** dibujar el sistema entero y decir qué aporta cada pieza y qué pasa cuando falta;
-# 2. **(8.2)** escribir una sola definición de las características que aguante eventos tardíos, repetidos y desordenados;
-# 3. **(8.3)** responder sin red con un precio que reconoce lo viejo que es;
-# 4. **(8.4)** decidir con pocos datos si una versión nueva del modelo se queda o se retira;
-# 5. **(8.5)** averiguar qué pieza pierde más dinero, quitándolas de una en una, con intervalos y no con una sola ejecución;
-# 6. **(8.6)** romper el sistema a propósito y **demostrar** qué se ha perdido y qué no;
-# 7. **(8.7)** decir cuándo fiarte de un simulador, comparándolo con el sistema en marcha;
-# 8. **(8.8)** defender un diseño (dónde, cuándo y con qué modelo se predice) para unas condiciones que no conoces de antemano.
+# 1. **(8.1)** escribir una sola definición de las características que aguante eventos tardíos, repetidos y desordenados;
+# 2. **(8.2)** responder sin red con un precio que reconoce lo viejo que es;
+# 3. **(8.3)** decidir con pocos datos si una versión nueva del modelo se queda o se retira;
+# 4. **(8.4)** elegir qué se precalcula y cuánto puede envejecer;
+# 5. **(8.5)** averiguar qué pieza falla o pierde más dinero, con las causas de una pérdida y quitando piezas de una en una, con intervalos y no con una sola ejecución;
+# 6. **(8.6)** dibujar el sistema entero y defender un diseño (dónde, cuándo y con qué modelo se predice) para unas condiciones que no conoces de antemano;
+# 7. **(8.7)** romper el sistema a propósito y **demostrar** qué se ha perdido y qué no;
+# 8. **(8.8)** decir cuándo fiarte de un simulador, comparándolo con el sistema en marcha.
 #
 # **Tiempo:** unas dos horas; las celdas tardan en total un minuto y medio. **Qué se ejecuta:** todo en tu máquina, sin Internet. Con `KAFKA_BOOTSTRAP`, los mismos procesos hablan con un Kafka de verdad.
 #
@@ -38,14 +38,14 @@
 #
 # When you finish you will be able to:
 #
-# 1. **(8.1)** draw the whole system, and say what each part contributes and what happens without it;
-# 2. **(8.2)** write a single definition of the features that stands late, repeated and disordered events;
-# 3. **(8.3)** answer without a network, with a price that admits how old it is;
-# 4. **(8.4)** decide from few data whether a new version of the model stays or is taken back;
-# 5. **(8.5)** find out which part loses most money, by taking them out one at a time, with intervals and not from a single run;
-# 6. **(8.6)** break the system on purpose and **prove** what got lost and what did not;
-# 7. **(8.7)** say when to trust a simulator, by comparing it with the live system;
-# 8. **(8.8)** defend a design (where, when and by which model to predict) for conditions that you do not know beforehand.
+# 1. **(8.1)** write a single definition of the features that stands late, repeated and disordered events;
+# 2. **(8.2)** answer without a network, with a price that admits how old it is;
+# 3. **(8.3)** decide from few data whether a new version of the model stays or is taken back;
+# 4. **(8.4)** choose what is precomputed, and how old it may become;
+# 5. **(8.5)** find out which part fails or loses most money, by the causes of a loss and by taking parts out one at a time, with intervals and not from a single run;
+# 6. **(8.6)** draw the whole system, and defend a design (where, when and by which model to predict) for conditions that you do not know beforehand;
+# 7. **(8.7)** break the system on purpose and **prove** what got lost and what did not;
+# 8. **(8.8)** say when to trust a simulator, by comparing it with the live system.
 #
 # **Time:** about two hours; the cells take a minute and a half in all. **What runs:** everything on your machine, without the Internet. With `KAFKA_BOOTSTRAP`, the same processes speak to a real Kafka.
 #
@@ -68,6 +68,7 @@ seeds = 10
 
 # %% slide="skip"
 import math
+import random
 import statistics
 from dataclasses import replace
 from time import perf_counter
@@ -651,6 +652,79 @@ print(
 # - **Some parts are worth next to nothing here.** The precomputed table saves predictions, but in this city predictions are cheap; with a model a hundred times as large the sum is another (change `COSTS` and run again). That is what an interval that touches zero means: from these scenarios one cannot say that it helps.
 # - **The interval is not the cloud of dots.** The dots are scenarios, and there are days on which a part is not needed. The interval is of the mean. An insurance is judged by both.
 
+# %% [markdown] lang="es" row="28 29 31" slide="slide"
+# ## Qué merece estar en la tabla
+#
+# La ablación dice que la tabla vale poco. Pero depende de dos cosas que se pueden cambiar: cuántos destinos tiene y lo que cuesta calcular uno. Los destinos son 60 y siguen la ley de Zipf: el segundo se pide la mitad que el primero, el tercero un tercio…
+#
+# **Predice:** ¿qué porcentaje de las peticiones responde una tabla con los 12 destinos más pedidos?
+# %% [markdown] lang="en" row="28 29 31" slide="slide"
+# ## What deserves to be in the table
+#
+# The ablation says that the table is worth little. But that depends on two things that can be changed: how many destinations it has, and what it costs to compute one. There are 60 destinations, and they follow Zipf's law: the second is asked for half as often as the first, the third a third…
+#
+# **Predict:** what percentage of the quotes does a table of the 12 most popular destinations answer?
+
+# %%
+percent_from_the_table = None
+
+# %% slide="fragment"
+rush = [Scenario.named("rush_hour", seed=seed, seconds=simulated_seconds) for seed in range(2)]
+
+
+def with_head(size, head):
+    """Scores of the reference design with this model, and a table of so many destinations (0: no table)."""
+    chosen = {"prediction": "hybrid", "head": head} if head else {"prediction": "online"}
+    return [simulate(replace(reference, model=size, **chosen), each) for each in rush]
+
+
+rows, FROM_TABLE = [], tr(es="de la tabla (%)", en="from the table (%)")
+for head in tqdm((0, 4, 12, 30, DESTINATIONS), desc=tr(es="tablas", en="tables"), leave=False):
+    scores = {size: with_head(size, head) for size in ("small", "large")}
+    small = scores["small"]
+    rows.append(
+        {
+            tr(es="destinos", en="destinations"): head,
+            FROM_TABLE: 100
+            * sum(s.counters["table"] for s in small)
+            / sum(s.counters["quotes"] for s in small),
+            tr(es="predicciones/s para la tabla", en="predictions/s for the table"): head
+            * ZONES
+            / reference.ttl_s,
+        }
+        | {
+            tr(es=f"se pierde con {size} (%)", en=f"lost with {size} (%)"): statistics.mean(
+                s.percent for s in each
+            )
+            for size, each in scores.items()
+        }
+    )
+tables.show(
+    rows,
+    caption=tr(
+        es=f"Tablas de distinto tamaño en hora punta, rehechas cada {reference.ttl_s:g} s",
+        en=f"Tables of different sizes in the rush hour, made anew every {reference.ttl_s:g} s",
+    ),
+)
+compare(
+    tr(
+        es="peticiones que responde una tabla de 12 destinos",
+        en="quotes that a table of 12 destinations answers",
+    ),
+    predicted=percent_from_the_table,
+    measured=rows[2][FROM_TABLE],
+    unit="%",
+)
+
+# %% [markdown] lang="es" row="28 29 31" slide="subslide"
+# La primera docena responde la mayoría de las peticiones; los que vienen detrás cuestan lo mismo de calcular, se pida o no su precio, y casi nadie los pide. Por eso la tabla se paga con la **cabeza** y se pierde con la cola. Y cuanto más cara es una predicción, o más larga la cola de espera del servidor en hora punta, más vale tenerla hecha: compara las dos últimas columnas.
+#
+# Fíjate también en **qué** guarda la tabla: lo que el modelo dice de $m$, que cambia con la lluvia y la presión, y no el precio, que cambia con cada conductor. Precalcular la parte lenta y terminar la rápida al momento es el reparto de dos etapas de la unidad 04.
+# %% [markdown] lang="en" row="28 29 31" slide="subslide"
+# The first dozen answers most of the quotes; those behind cost the same to compute, whether their price is asked or not, and hardly anybody asks for them. So the table pays by its **head**, and loses by its tail. And the more expensive a prediction is, or the longer the server's queue in the rush hour, the more it is worth to have it ready: compare the last two columns.
+#
+# Mind also **what** the table keeps: what the model says of $m$, which changes with the rain and the pressure, and not the price, which changes with every driver. Precomputing the slow part and finishing the fast one on the spot is the split in two stages of unit 04.
+
 # %% [markdown] lang="es" row="40" slide="slide"
 # ## La misma aplicación en cuatro sitios
 #
@@ -1138,12 +1212,12 @@ compare(
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
 #
-# Los ejercicios te piden las tres funciones, las filas de entrenamiento tal como se sabían en su momento, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto. Antes de entregarlo, pruébalo aquí: `simulate(Design(), Scenario.draw(1))`.
+# Los ejercicios te piden las tres funciones, elegir qué se precalcula, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto. Antes de entregarlo, pruébalo aquí: `simulate(Design(), Scenario.draw(1))`.
 #
-# **Para leer más:** Huyen, *Designing Machine Learning Systems* (2022), caps. 7 a 9; Kleppmann, *Designing Data-Intensive Applications*, caps. 11 y 12; Sculley y otros, [*Hidden Technical Debt in Machine Learning Systems*](https://papers.nips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Beyer y otros, [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). Y lo que se hace después de leer: cambia una pieza de esta empresa por una de verdad, y vuelve a medir.
+# **Para leer más:** Huyen, *Designing Machine Learning Systems* (2022), caps. 7 a 9; Kleppmann, *Designing Data-Intensive Applications*, caps. 11 y 12; Sculley y otros, [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean y Barroso, *The Tail at Scale* (Communications of the ACM, febrero de 2013); Beyer y otros, *Site Reliability Engineering* (2016). Y lo que se hace después de leer: cambia una pieza de esta empresa por una de verdad, y vuelve a medir.
 # %% [markdown] lang="en" slide="skip"
 # ## To finish
 #
-# The exercises ask you for the three functions, the training rows as they were known at the time, reading some metrics to find out which part has failed and, at the end, **your design**: it will go, with your functions, through scenarios that you have not seen. Before you hand it in, try it here: `simulate(Design(), Scenario.draw(1))`.
+# The exercises ask you for the three functions, for choosing what is precomputed, for reading some metrics to find out which part has failed and, at the end, for **your design**: it will go, with your functions, through scenarios that you have not seen. Before you hand it in, try it here: `simulate(Design(), Scenario.draw(1))`.
 #
-# **Further reading:** Huyen, *Designing Machine Learning Systems* (2022), chs. 7 to 9; Kleppmann, *Designing Data-Intensive Applications*, chs. 11 and 12; Sculley et al., [*Hidden Technical Debt in Machine Learning Systems*](https://papers.nips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Beyer et al., [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). And what one does after reading: change a part of this company for a real one, and measure again.
+# **Further reading:** Huyen, *Designing Machine Learning Systems* (2022), chs. 7 to 9; Kleppmann, *Designing Data-Intensive Applications*, chs. 11 and 12; Sculley et al., [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean and Barroso, *The Tail at Scale* (Communications of the ACM, February 2013); Beyer et al., *Site Reliability Engineering* (2016). And what one does after reading: change a part of this company for a real one, and measure again.

@@ -15,12 +15,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from uuid import uuid4
 
 import psutil
 
+from mlprod.errors import CourseError
 from mlprod.systems import kafka, network, processes, services
 from mlprod.systems.company.accounts import Accounts, Answer
 from mlprod.systems.company.design import COSTS, Costs, Design
@@ -43,6 +44,7 @@ from mlprod.systems.workspace import workspace
 
 __all__ = ["Company", "Downtime", "Proof", "Result", "start"]
 
+START_SECONDS = 60.0  # a busy machine may take long to start its processes
 LOOK_S = 0.25  # the notebook reads what is new so often
 DRAW_S = 1.5  # and draws it so often: drawing takes processor time from what is being drawn
 _NOWHERE = "http://127.0.0.1:9"
@@ -79,7 +81,7 @@ class Company:
     def restart(self, service: str) -> None:
         """Start a service that was killed; returns when it is ready. It finds what it had left on disk and in Kafka."""
         function: Callable = {"features": feature_service, "prices": price_service, "observer": observer}[service]
-        self._running[service] = self._group.start(function, self._wiring, name=service)
+        self._running[service] = self._group.start(function, self._wiring, name=service, ready_timeout=START_SECONDS)
         if service == "prices":  # it has another port: whoever looks for it must be told
             for link in self._links:
                 link.point_to(self._running[service].address)
@@ -138,12 +140,12 @@ class Company:
         self._chaos.begin(began)
 
     def _wait_for_the_start(self) -> float:
-        while not self._wiring.line.begun:
+        """When the replay begins, in monotonic seconds; raises what keeps a process from being ready."""
+        for _ in range(int(START_SECONDS / LOOK_S)):
             self._raise_failures()
-            if len(list(self._wiring.line.folder.glob("*.here"))) >= self._wiring.line.parties:
-                break
-            time.sleep(0.01)
-        return self._wiring.line.started()
+            with suppress(CourseError):
+                return self._wiring.line.started(LOOK_S)
+        return self._wiring.line.started(LOOK_S)
 
     def _raise_failures(self) -> None:
         for process in self._group.processes:

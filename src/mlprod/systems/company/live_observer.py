@@ -8,10 +8,10 @@ import math
 import threading
 from collections.abc import Callable
 
-from mlprod.systems import services
 from mlprod.systems.company.functions import checked_verdict
 from mlprod.systems.company.live_log import Reader, Writer
 from mlprod.systems.company.live_phones import answer_of
+from mlprod.systems.company.live_serving import serve_beside
 from mlprod.systems.company.live_wiring import Wiring
 from mlprod.systems.company.parts import Releases
 from mlprod.systems.company.simulation import TICK_S
@@ -79,7 +79,6 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
 
     reader, writer = Reader(wiring.answers), Writer(wiring.releases)
     controller = Controller(wiring, writer.write)
-    ending, failures = threading.Event(), []
 
     def see(record: list) -> None:
         answer, earned = answer_of(record)
@@ -92,17 +91,10 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
         euros.inc(max(0.0, earned))
         controller.observe(answer.quote.t, answer.version, earned)
 
-    def watch() -> None:
-        try:
-            while not stopping.is_set():
-                for record in reader.read(READ_S):
-                    see(record)
-                controller.tick(wiring.now())
-            writer.flush()
-        except BaseException as failure:
-            failures.append(failure)
-        finally:
-            ending.set()
+    def step() -> None:
+        for record in reader.read(READ_S):
+            see(record)
+        controller.tick(wiring.now())
 
     app = FastAPI(openapi_url=None)
 
@@ -110,9 +102,5 @@ def observer(wiring: Wiring, ready: Callable[[str], None], stopping: threading.E
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    services.serve_http(app, ready, ending)
-    watching.join()
-    if failures:
-        raise failures[0]
+    serve_beside(app, ready, stopping, step)
+    writer.flush()

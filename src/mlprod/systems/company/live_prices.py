@@ -4,14 +4,13 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable
-from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from time import perf_counter
 
-from mlprod.systems import services
 from mlprod.systems.company.functions import Features
 from mlprod.systems.company.live_log import Reader
+from mlprod.systems.company.live_serving import serve_beside
 from mlprod.systems.company.live_wiring import INITIAL, Versions, Willingness, Wiring
 from mlprod.systems.company.market import DESTINATIONS, KM, ZONES, Ride, best_price
 from mlprod.systems.company.parts import View
@@ -19,16 +18,22 @@ from mlprod.systems.company.parts import View
 LISTEN_S = 0.01
 
 
+@dataclass
+class Table:
+    """What was computed beforehand: `rows[version][zone][destination]` euros, from what was known then."""
+
+    views: list[View]
+    rows: dict[str, list[list[float]]] = field(default_factory=dict)
+
+
 class Prices:
-    """What the service knows, and how it makes a price of it. Used by one thread at a time, but for `listen`."""
+    """What the service knows, and how it makes a price of it. One thread calls `step`, another one asks."""
 
     def __init__(self, wiring: Wiring):
         self.wiring, design = wiring, wiring.design
         self.views, self.versions = [INITIAL] * ZONES, Versions(design.fraction)
         self.head = {"batch": DESTINATIONS, "hybrid": design.head, "online": 0}[design.prediction]
         self._models: dict[str, Willingness] = {}
-        self._frozen: list[View] = []
-        self._table: dict[str, list[list[float]]] = {}
         for version in {version for _, version in wiring.models}:
             self._model(version)
         self._features, self._releases = Reader(wiring.features), Reader(wiring.releases)
@@ -36,6 +41,12 @@ class Prices:
             reader.skip_to_the_last()
         self.listen(0.1)
         self.tabulate()
+
+    def step(self) -> None:
+        """Listen, and compute the table anew when it is time."""
+        self.listen()
+        if self.head and self.wiring.now() >= self._due:
+            self.tabulate()
 
     def listen(self, timeout: float = LISTEN_S) -> None:
         """Take what is new in the topics."""
@@ -45,18 +56,20 @@ class Prices:
 
     def tabulate(self) -> None:
         """Compute the table anew: as good as what is known now, until the next time."""
-        self._frozen, self._table = list(self.views), {}
+        table = Table(list(self.views))
         if self.head:
             for version in filter(None, (self.versions.stable, self.versions.canary)):
-                self._rows(version)
+                self._rows(table, version)
+        self._table, self._due = table, self.wiring.now() + self.wiring.design.ttl_s  # in one stroke, whoever reads
 
     def tabulated(self, zone: int, destination: int, version: str) -> tuple[float, float]:
         """(price, as_of) with what the table says of the riders' willingness.
 
         Hybrid: the price is finished now, with the riders and drivers of this moment. Batch: nothing is done now.
         """
-        most = self._rows(version)[zone][destination]
-        view = (self.views if self.wiring.design.prediction == "hybrid" else self._frozen)[zone]
+        table = self._table
+        most = self._rows(table, version)[zone][destination]
+        view = (self.views if self.wiring.design.prediction == "hybrid" else table.views)[zone]
         return best_price(view.features.waiting, view.features.drivers, most), view.as_of
 
     def online(self, zone: int, destination: int, version: str) -> tuple[float, float]:
@@ -65,11 +78,11 @@ class Prices:
         (most,) = self._most(zone, view, [destination], version)
         return best_price(view.features.waiting, view.features.drivers, most), view.as_of
 
-    def _rows(self, version: str) -> list[list[float]]:
-        if version not in self._table:
+    def _rows(self, table: "Table", version: str) -> list[list[float]]:
+        if version not in table.rows:  # a version that has just come
             head = range(self.head)
-            self._table[version] = [self._most(zone, view, head, version) for zone, view in enumerate(self._frozen)]
-        return self._table[version]
+            table.rows[version] = [self._most(zone, view, head, version) for zone, view in enumerate(table.views)]
+        return table.rows[version]
 
     def _most(self, zone: int, view: View, destinations, version: str) -> list[float]:
         """What the model says of these rides, in one call."""
@@ -101,33 +114,14 @@ def price_service(wiring: Wiring, ready: Callable[[str], None], stopping: thread
     seconds = Histogram("predict_seconds", "from request to answer", registry=registry, buckets=buckets)
     prices, costs, design = Prices(wiring), wiring.costs, wiring.design
 
-    async def every(period: float, do: Callable[[], None]) -> None:
-        due = wiring.now()
-        while True:
-            do()
-            due = max(due + period, wiring.now())
-            await asyncio.sleep(due - wiring.now())
-
-    @asynccontextmanager
-    async def life(_: FastAPI):
-        app.state.server = asyncio.Lock()
-        tasks = [asyncio.create_task(asyncio.to_thread(_listen, prices, stopping))]
-        if prices.head:
-            tasks.append(asyncio.create_task(every(design.ttl_s, prices.tabulate)))
-        yield
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    app = FastAPI(lifespan=life, openapi_url=None)
+    app, server = FastAPI(openapi_url=None), asyncio.Lock()
 
     @app.post("/price")
     async def price(request: Request) -> Response:
         began = perf_counter()
         asked = json.loads(await request.body())
         zone, destination = asked["zone"], asked["destination"]
-        async with app.state.server:
+        async with server:
             if wiring.now() > asked["deadline"]:
                 requests.labels("504").inc()
                 return Response('{"gone": true}', 504, media_type="application/json")
@@ -153,10 +147,4 @@ def price_service(wiring: Wiring, ready: Callable[[str], None], stopping: thread
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
-    services.serve_http(app, ready, stopping)
-
-
-def _listen(prices: Prices, stopping: threading.Event) -> None:
-    while not stopping.is_set():
-        prices.listen()
-        time.sleep(0)  # let the thread that answers have its turn
+    serve_beside(app, ready, stopping, prices.step)
