@@ -1,0 +1,1607 @@
+# ---
+# title:
+#   es: "La empresa entera: ejercicios"
+#   en: "The whole company: exercises"
+# unit: "08"
+# minutes: 240
+# ---
+
+# %% [markdown] lang="es"
+# # La empresa entera: ejercicios
+#
+# Seis tareas que se corrigen solas y una redacción. Unas cuatro horas en total; puedes hacerlas en cualquier orden y dejar alguna sin
+# hacer: cada tarea puntúa por separado. La sexta junta lo que hayas hecho en las tres primeras.
+#
+# | tarea | puntos | minutos |
+# |---|---|---|
+# | 1. Las características, llegue lo que llegue | 6 | 40 |
+# | 2. El precio sin cobertura | 5 | 20 |
+# | 3. ¿Se queda la versión nueva? | 5 | 35 |
+# | 4. Qué precalcular | 4 | 25 |
+# | 5. ¿Qué se ha roto? | 5 | 30 |
+# | 6. El diseño | 8 | 50 |
+# | 7. Redacción: ambulancias | 4 | 40 |
+#
+# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
+# los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
+# han recibido. Al corregir se añaden **comprobaciones ocultas**: otros escenarios, otros datos, casos raros. Nunca miden cuánto tarda tu
+# código: cuentan sucesos, precios y euros. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
+#
+# **Dónde ocurre.** En la ciudad simulada de la lección, con un reloj simulado: un segundo de reproducción es un minuto de la ciudad. La misma semilla da siempre lo mismo, y ninguna comprobación
+# depende de tu máquina. Puedes escribir funciones auxiliares en la celda de tu respuesta y usar `numpy`.
+# %% [markdown] lang="en"
+# # The whole company: exercises
+#
+# Six tasks that are graded automatically and one essay. About four hours in all; you may do them in any order and leave some
+# out: each task earns its own points. The sixth puts together what you have done in the first three.
+#
+# | task | points | minutes |
+# |---|---|---|
+# | 1. The features, whatever arrives | 6 | 40 |
+# | 2. The price without coverage | 5 | 20 |
+# | 3. Does the new version stay? | 5 | 35 |
+# | 4. What to precompute | 4 | 25 |
+# | 5. What has broken? | 5 | 30 |
+# | 6. The design | 8 | 50 |
+# | 7. Essay: ambulances | 4 | 40 |
+#
+# **How to work.** Below each statement stands an unfinished cell: put your code in the place of each `raise NotImplementedError`, and change neither
+# the names nor the arguments. The next cells, in order, check part of what is asked and, when something fails, say what they expected and what they
+# got. Grading adds **hidden checks**: other scenarios, other data, odd cases. They never measure how long your
+# code takes: they count events, prices and euros. You need not read the test cells: running them is enough.
+#
+# **Where it happens.** In the simulated city of the lesson, on a simulated clock: one second of replay is one minute of the city. The same seed always gives the same, and no check
+# depends on your machine. You may write helper functions in the cell of your answer, and use `numpy`.
+
+# %%
+import json
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+
+from mlprod import start, tr
+from mlprod.systems.company.design import NAMED, Design
+from mlprod.systems.company.functions import FIRM_S, USUAL, Features, Functions, Offer, features, initial
+from mlprod.systems.company.market import WINDOW_S, Event, Market, best_price
+from mlprod.systems.company.scenario import Crash, Outage, Release, Scenario
+from mlprod.systems.company.simulation import simulate
+
+start(LANG)
+
+# %% [markdown] lang="es" row="20"
+# ## 1. Las características, llegue lo que llegue (6 puntos)
+#
+# Del estado de una zona salen las características con las que se pone un precio. Hay **una** definición, `update`, que se usa para entrenar, para reconstruir tras una caída y para servir. Un suceso es un
+# `Event(t, kind, zone, level, seq)`: ocurrió en el segundo `t`, y `seq` numera desde 1 los sucesos de cada `kind` en cada zona, en el orden en que **ocurrieron**.
+#
+# | `kind` | qué ha pasado | qué dice `level` |
+# |---|---|---|
+# | `"supply"` | han cambiado los conductores libres | cuántos hay desde entonces |
+# | `"demand"` | han cambiado las personas que esperan | cuántas hay desde entonces |
+# | `"rain"` | ha cambiado la lluvia | mm por hora desde entonces |
+# | `"quote"` | alguien ha pedido un precio | el destino (aquí da igual) |
+#
+# `update(state, event)` devuelve el estado tras un suceso de esa zona. Todos los sucesos llegan, pero a su manera: **tarde** (hasta 10 s), **dos veces o más** (la copia también puede tardar hasta 10 s) y **desordenados**. Y llegue como llegue, con los mismos sucesos el resultado es el mismo.
+#
+# El estado es un diccionario; `initial()`, que ya está hecha, da el primero. Estos campos los leen otros, y tienen que decir siempre lo siguiente:
+#
+# - `"drivers"`, `"waiting"`, `"rain"`: el nivel que fijó el último suceso de su tipo **que ocurrió**, de los que han llegado; 0 si no ha llegado ninguno;
+# - `"quotes"`: cuántos precios distintos se han pedido en la zona. Sirve para cobrar: uno de menos es un viaje gratis; uno de más, un viaje cobrado dos veces;
+# - `"newest"`: el mayor `t` de los sucesos que han llegado, del tipo que sean; al principio, 0;
+# - `"recent"`: los instantes `t` de los precios pedidos en los últimos `WINDOW_S` segundos antes de `"newest"`, es decir, aquellos en que `newest - WINDOW_S < t`. Cada uno una vez y en cualquier orden. De ahí cuenta la **presión** la función `features(state, t)`, que también está hecha.
+#
+# Los demás campos de `initial()` (`"seq"`, `"upto"`, `"ahead"`) son una sugerencia: úsalos como quieras, o pon otros que falten; un estado recién hecho con `initial()` no los tendrá.
+#
+# Además, el estado **se puede guardar**: `json.loads(json.dumps(state))` sigue igual de bien donde lo dejó el original. **No crece** con los sucesos: lo que ocupa depende de los últimos segundos, no del día entero. Y `update` **no modifica** el estado que recibe, porque alguien puede estar leyéndolo: devuelve otro (lo que no cambia se puede compartir).
+# %% [markdown] lang="en" row="20"
+# ## 1. The features, whatever arrives (6 points)
+#
+# From the state of a zone come the features by which a price is set. There is **one** definition, `update`, used to train, to rebuild after a crash and to serve. An event is an
+# `Event(t, kind, zone, level, seq)`: it happened at second `t`, and `seq` numbers from 1 the events of each `kind` in each zone, in the order in which they **happened**.
+#
+# | `kind` | what has happened | what `level` says |
+# |---|---|---|
+# | `"supply"` | the free drivers have changed | how many there are from then on |
+# | `"demand"` | the people who wait have changed | how many there are from then on |
+# | `"rain"` | the rain has changed | mm an hour from then on |
+# | `"quote"` | somebody has asked for a price | the destination (no matter here) |
+#
+# `update(state, event)` returns the state after an event of that zone. All events arrive, but in their own way: **late** (up to 10 s), **twice or more** (the copy may take up to 10 s, too) and **out of order**. And however they arrive, the same events give the same result.
+#
+# The state is a dict; `initial()`, which is there already, gives the first one. These fields are read by others, and must always say the following:
+#
+# - `"drivers"`, `"waiting"`, `"rain"`: the level set by the last event of its kind **to happen**, of those that have arrived; 0 if none has arrived;
+# - `"quotes"`: how many different prices have been asked for in the zone. It is used to charge: one too few is a free ride; one too many, a ride that is charged twice;
+# - `"newest"`: the greatest `t` of the events that have arrived, of any kind; at first, 0;
+# - `"recent"`: the instants `t` of the prices asked for in the last `WINDOW_S` seconds before `"newest"`, that is, those with `newest - WINDOW_S < t`. Each one once, in any order. From them the function `features(state, t)`, which is there, too, counts the **pressure**.
+#
+# The other fields of `initial()` (`"seq"`, `"upto"`, `"ahead"`) are a suggestion: use them as you like, or add others that are missing; a state just made by `initial()` will not have those.
+#
+# Also, the state **can be stored**: `json.loads(json.dumps(state))` goes on as well as the original from where it was. It **does not grow** with the events: its size depends on the last few seconds, not on the whole day. And `update` **does not modify** the state that it gets, because somebody may be reading it: it returns another (what does not change may be shared).
+
+# %%
+print(json.dumps(initial()))
+print(features(initial(), 0.0))
+for event in Market.simulate(seed=1, seconds=5).events[8:14]:
+    print(event)
+
+# %% answer="update"
+def update(state, event):
+    ### BEGIN SOLUTION
+    new = dict(state)
+    new["newest"] = max(state["newest"], event.t)
+    if event.kind == "quote":
+        if event.seq > state["upto"] and event.seq not in state["ahead"]:
+            new["quotes"] = state["quotes"] + 1
+            new["recent"] = state["recent"] + [event.t]
+            # es: los números contados: del 1 a upto, y los sueltos de ahead; en cuanto se llena un hueco, upto avanza
+            # en: the numbers counted: 1 to upto, and the single ones in ahead; as soon as a gap is filled, upto moves on
+            ahead = set(state["ahead"]) | {event.seq}
+            while new["upto"] + 1 in ahead:
+                new["upto"] += 1
+                ahead.remove(new["upto"])
+            new["ahead"] = sorted(ahead)
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = state["seq"] | {event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+    ### END SOLUTION
+
+# %% test="update/levels" points=2 row="20" objective="8.1"
+from mlprod import checks
+
+
+def _fold(events):
+    state = initial()
+    for event in events:
+        state = update(state, event)
+        assert isinstance(state, dict), tr(es=f"update devuelve el estado, un diccionario; ha devuelto {state!r}.", en=f"update returns the state, a dict; it returned {state!r}.")
+    return state
+
+
+def _three(state):
+    return [checks.plain(state[name]) for name in ("drivers", "waiting", "rain")]
+
+
+_e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
+checks.same(_three(_fold(_e)), [9, 22, 4], tr(es="Cinco sucesos en orden: conductores, personas y lluvia.", en="Five events in order: drivers, people and rain."))
+checks.same(
+    _three(_fold([_e[2], _e[0], _e[4], _e[3], _e[1]])), [9, 22, 4],
+    tr(es="Los mismos sucesos, llegados en otro orden. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en="The same events, arrived in another order. What counts is the last one to happen (seq says so), not the last one to arrive."),
+)
+checks.same(_three(_fold([_e[3]])), [0, 0, 4], tr(es="Solo ha llegado la lluvia.", en="Only the rain has arrived."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
+    """Events of one zone as they arrive: some late, some twice, none of them missing."""
+    chance = random.Random(seed)
+    out = []
+    for event in Market.simulate(seed, seconds).events:
+        if event.zone == zone:
+            for _ in range(1 + (chance.random() < twice) + (chance.random() < twice / 3)):
+                out.append((event.t + chance.expovariate(20) + (chance.uniform(0, 9) if chance.random() < late else 0), chance.random(), event))
+    return [event for _, _, event in sorted(out)]
+
+
+for _seed in range(5):
+    _state, _seen, _events = initial(), {}, _arrivals(_seed)
+    for _n, _event in enumerate(_events, 1):
+        _state = update(_state, _event)
+        if _event.kind != "quote" and _event.seq >= _seen.get(_event.kind, (0, 0))[0]:
+            _seen[_event.kind] = (_event.seq, _event.level)
+        checks.same(
+            _three(_state), [_seen.get(kind, (0, 0))[1] for kind in ("supply", "demand", "rain")],
+            tr(es=f"Tras {_n} sucesos desordenados y repetidos: conductores, personas y lluvia. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en=f"After {_n} events out of order and repeated: drivers, people and rain. What counts is the last one to happen (seq says so), not the last one to arrive."),
+        )
+_sure = [Event(3.0, "rain", 0, 0, 2), Event(1.0, "rain", 0, 7, 1), Event(3.5, "supply", 0, 0, 2), Event(1.0, "supply", 0, 7, 1)]
+checks.same(_three(_fold(_sure)), [0, 0, 0], tr(es="Un nivel puede ser 0: ya no llueve y no queda ningún conductor.", en="A level may be 0: the rain has stopped and no driver is left."))
+### END HIDDEN TESTS
+
+# %% test="update/once" points=2 row="20" objective="8.1"
+_q = [Event(float(n), "quote", 1, 5 * n, n) for n in range(1, 8)]
+checks.same(checks.plain(_fold(_q)["quotes"]), 7, tr(es="Siete precios pedidos, en orden.", en="Seven prices asked for, in order."))
+checks.same(checks.plain(_fold([*_q, *_q[:2], _q[6]])["quotes"]), 7, tr(es="Los mismos siete, y después tres copias: un precio que llega dos veces se cuenta una.", en="The same seven, and then three copies: a price that arrives twice is counted once."))
+checks.same(checks.plain(_fold([_q[0], _q[3], _q[6], _q[2], _q[1], _q[4], _q[5]])["quotes"]), 7, tr(es="Los mismos siete, desordenados: lo que llega tarde también se cuenta.", en="The same seven, out of order: what arrives late is counted, too."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
+    chance = random.Random(seed)
+    out = []
+    for event in Market.simulate(seed, seconds).events:
+        if event.zone == zone:
+            for _ in range(1 + (chance.random() < twice) + (chance.random() < twice / 3)):
+                out.append((event.t + chance.expovariate(20) + (chance.uniform(0, 9) if chance.random() < late else 0), chance.random(), event))
+    return [event for _, _, event in sorted(out)]
+
+
+for _seed in range(5, 10):
+    _state, _seen = initial(), set()
+    for _n, _event in enumerate(_arrivals(_seed, 25), 1):
+        _state = update(_state, _event)
+        if _event.kind == "quote":
+            _seen.add(_event.seq)
+        _got = checks.plain(_state["quotes"])
+        assert type(_got) is int and _got == len(_seen), tr(
+            es=f"Han llegado {_n} sucesos, de ellos {len(_seen)} precios distintos, y quotes dice {_got!r}. Un precio que llega dos veces se cuenta una, y lo que llega tarde también se cuenta.",
+            en=f"{_n} events have arrived, of them {len(_seen)} different prices, and quotes says {_got!r}. A price that arrives twice is counted once, and what arrives late is counted, too.",
+        )
+### END HIDDEN TESTS
+
+# %% test="update/window" points=1 row="20" objective="8.1"
+_w = _fold([*_q[:4], Event(4.5, "rain", 1, 2, 1)])
+checks.same(sorted(checks.plain(_w["recent"])), [3.0, 4.0], tr(es="Precios pedidos en los segundos 1, 2, 3 y 4; el último suceso, de lluvia, es del 4.5: quedan los posteriores al 2.5.", en="Prices asked for at seconds 1, 2, 3 and 4; the last event, of rain, is of 4.5: those after 2.5 are left."))
+checks.same(checks.plain(_w["newest"]), 4.5, tr(es="newest es el mayor t de todos los sucesos que han llegado.", en="newest is the greatest t of all events that have arrived."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+checks.same(sorted(checks.plain(_fold([*_q[:4], _q[0], _q[2]])["recent"])), [3.0, 4.0], tr(es="Llegan otra vez el primero y el tercero: cada uno cuenta una vez, y hace justo WINDOW_S ya no es reciente.", en="The first and the third arrive again: each counts once, and exactly WINDOW_S ago is no longer recent."))
+for _seed in range(3):
+    _chance = random.Random(_seed)
+    _events = [e for e in Market.simulate(40 + _seed, 15).events if e.zone == 3]
+    _mixed = sorted(_events + _chance.sample(_events, 150), key=lambda e: e.t + _chance.expovariate(1) + _chance.random() * 3)
+    _state, _seen = initial(), []
+    for _event in _mixed:
+        _state = update(_state, _event)
+        _seen.append(_event)
+        _newest = max(e.t for e in _seen)
+        checks.same(checks.plain(_state["newest"]), _newest, tr(es="newest, con sucesos desordenados: no es el t del último que llegó.", en="newest, with events out of order: it is not the t of the last one to arrive."))
+        checks.same(
+            sorted(checks.plain(_state["recent"])), sorted({e.t for e in _seen if e.kind == "quote" and e.t > _newest - WINDOW_S}),
+            tr(es="recent, con sucesos desordenados y repetidos: cuenta cuándo se pidieron los precios, no cuándo llegaron.", en="recent, with events out of order and repeated: what counts is when the prices were asked for, not when they arrived."),
+        )
+### END HIDDEN TESTS
+
+# %% test="update/state" points=1 row="20" objective="8.1"
+_before = _fold(_q[:3])
+_text = json.dumps(_before)
+update(_before, _q[3])
+assert json.dumps(_before) == _text, tr(es="update ha modificado el estado que recibió: quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en="update modified the state that it got: whoever was reading it would see half a change. Return another one.")
+checks.passed()
+### BEGIN HIDDEN TESTS
+_chance, _state, _size = random.Random(1), initial(), 0
+_stream = [Event(n / 10, "quote", 0, 0, n) if n % 2 else Event(n / 10, "supply", 0, n % 30, n) for n in range(1, 4001)]
+_stream = [Event(e.t, e.kind, 0, e.level, (e.seq + 1) // 2) for e in _stream]
+_stream = sorted(_stream + _chance.sample(_stream, 400), key=lambda e: e.t + 3 * _chance.random())
+for _event in _stream:
+    _text = json.dumps(_state)
+    _new = update(_state, _event)
+    assert json.dumps(_state) == _text, tr(es="update ha modificado el estado que recibió: quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en="update modified the state that it got: whoever was reading it would see half a change. Return another one.")
+    _text = json.dumps(_new)
+    _size, _state = max(_size, len(_text)), json.loads(_text)
+assert _size < 6_000, tr(es=f"El estado guardado ha llegado a ocupar {_size} bytes tras 2000 precios pedidos: crece con el día. Lo ya contado sin huecos se puede resumir en un número.", en=f"The stored state reached {_size} bytes after 2,000 prices asked for: it grows with the day. What has been counted without gaps can be summed up in one number.")
+checks.same(checks.plain(_state["quotes"]), 2000, tr(es="2000 precios pedidos, con el estado guardado y leído como JSON tras cada suceso.", en="2,000 prices asked for, with the state stored and read as JSON after each event."))
+### END HIDDEN TESTS
+
+# %% wrong="update" score=4 says_es="no el último que llegó" says_en="not the last one to arrive"
+# es: El nivel bueno es el último que llega.
+# en: The right level is the last one to arrive.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind != "quote":
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+    elif event.seq > state["upto"] and event.seq not in state["ahead"]:
+        new["quotes"], new["recent"] = state["quotes"] + 1, [*state["recent"], event.t]
+        ahead = {*state["ahead"], event.seq}
+        while new["upto"] + 1 in ahead:
+            new["upto"] += 1
+            ahead.discard(new["upto"])
+        new["ahead"] = sorted(ahead)
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+
+# %% wrong="update" score=2 says_es="se cuenta una" says_en="is counted once"
+# es: Cada suceso que llega es un precio que se ha pedido.
+# en: Each event that arrives is a price that was asked for.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind == "quote":
+        new["quotes"] = state["quotes"] + 1
+        new["recent"] = [*state["recent"], event.t]
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = {**state["seq"], event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+
+# %% wrong="update" score=2 says_es="también se cuenta" says_en="counted, too"
+# es: Contra las copias basta con descartar lo que trae un número menor que el último: lo que llega tarde se tira.
+# en: Against copies it is enough to drop what has a smaller number than the last one: what comes late is thrown away.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind == "quote":
+        if event.seq > state["upto"]:
+            new["upto"], new["quotes"] = event.seq, state["quotes"] + 1
+            new["recent"] = [*state["recent"], event.t]
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = {**state["seq"], event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+
+# %% wrong="update" score=3 says_es="se cuenta una" says_en="is counted once"
+# es: Las copias llegan enseguida: basta con buscar el suceso entre los recientes.
+# en: Copies arrive at once: it is enough to look for the event among the recent ones.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind == "quote":
+        if event.t not in state["recent"]:
+            new["quotes"] = state["quotes"] + 1
+            new["recent"] = [*state["recent"], event.t]
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = {**state["seq"], event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+
+# %% wrong="update" score=5 says_es="crece con el día" says_en="grows with the day"
+# es: Se guarda el número de todo lo que se ha contado.
+# en: The number of all that has been counted is kept.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind == "quote":
+        if event.seq not in state["ahead"]:
+            new["ahead"] = [*state["ahead"], event.seq]
+            new["quotes"] = len(new["ahead"])
+            new["recent"] = [*state["recent"], event.t]
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = {**state["seq"], event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > new["newest"] - WINDOW_S]
+    return new
+
+# %% wrong="update" score=5 says_es="medio cambio" says_en="half a change"
+# es: Se cambia el estado en su sitio: es más rápido.
+# en: The state is changed in place: that is faster.
+def update(state, event):
+    state["newest"] = max(state["newest"], event.t)
+    if event.kind == "quote":
+        if event.seq > state["upto"] and event.seq not in state["ahead"]:
+            state["quotes"] += 1
+            state["recent"].append(event.t)
+            state["ahead"].append(event.seq)
+            while state["upto"] + 1 in state["ahead"]:
+                state["upto"] += 1
+                state["ahead"].remove(state["upto"])
+    elif event.seq > state["seq"][event.kind]:
+        state[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        state["seq"][event.kind] = event.seq
+    state["recent"] = [t for t in state["recent"] if t > state["newest"] - WINDOW_S]
+    return state
+
+# %% wrong="update" score=5 says_es="cuándo se pidieron" says_en="when the prices were asked for"
+# es: Lo reciente es lo que acaba de llegar: la ventana se mide desde el último suceso recibido.
+# en: What is recent is what has just arrived: the window is measured from the last event received.
+def update(state, event):
+    new = dict(state, newest=max(state["newest"], event.t))
+    if event.kind == "quote":
+        if event.seq > state["upto"] and event.seq not in state["ahead"]:
+            new["quotes"], new["recent"] = state["quotes"] + 1, [*state["recent"], event.t]
+            ahead = {*state["ahead"], event.seq}
+            while new["upto"] + 1 in ahead:
+                new["upto"] += 1
+                ahead.discard(new["upto"])
+            new["ahead"] = sorted(ahead)
+    elif event.seq > state["seq"][event.kind]:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+        new["seq"] = {**state["seq"], event.kind: event.seq}
+    new["recent"] = [t for t in new["recent"] if t > event.t - WINDOW_S]
+    return new
+
+# %% right="update"
+# es: con copia profunda, y olvidando los números de hace más de 30 segundos
+# en: with a deep copy, and forgetting the numbers of more than 30 seconds ago
+import copy
+
+
+def update(state, event):
+    state = copy.deepcopy(state)
+    state["newest"] = max(state["newest"], event.t)
+    names = {"supply": "drivers", "demand": "waiting", "rain": "rain"}
+    if event.kind in names:
+        if state["seq"][event.kind] < event.seq:
+            state["seq"][event.kind], state[names[event.kind]] = event.seq, event.level
+    else:
+        known = state.setdefault("known", {})
+        if str(event.seq) not in known:
+            known[str(event.seq)] = event.t
+            state["quotes"] += 1
+        # es: una copia tarda 10 s como mucho
+        # en: a copy takes 10 s at most
+        state["known"] = {seq: t for seq, t in known.items() if t > state["newest"] - 30}
+    state["recent"] = [t for t in state.get("known", {}).values() if t > state["newest"] - WINDOW_S]
+    return state
+
+# %% right="update"
+# es: con los huecos: los números que faltan por llegar
+# en: with the gaps: the numbers that are yet to arrive
+def update(state, event):
+    field = dict(supply="drivers", demand="waiting", rain="rain").get(event.kind)
+    changes = {"newest": max(event.t, state["newest"])}
+    recent = list(state["recent"])
+    if field is not None:
+        if event.seq > state["seq"][event.kind]:
+            changes[field] = event.level
+            changes["seq"] = dict(state["seq"])
+            changes["seq"][event.kind] = event.seq
+    else:
+        top, gaps = state.get("top", 0), list(state.get("gaps", []))
+        fresh = event.seq > top or event.seq in gaps
+        if event.seq > top:
+            gaps.extend(range(top + 1, event.seq))
+            top = event.seq
+        elif event.seq in gaps:
+            gaps.remove(event.seq)
+        if fresh:
+            recent.append(event.t)
+        changes.update(top=top, gaps=gaps, quotes=top - len(gaps))
+    changes["recent"] = tuple(t for t in recent if changes["newest"] - t < WINDOW_S)
+    return {**state, **changes}
+
+# %% [markdown] lang="es" row="40"
+# ## 2. El precio sin cobertura (5 puntos)
+#
+# El teléfono no tiene red, y quien lo lleva quiere un precio. Lo último que el teléfono supo de la zona son unas `Features` (`waiting`, `drivers`, `rain`, `pressure`) de hace `age_s` segundos. Escribe
+# `fallback(cached, age_s, most, usual)`, que devuelve un `Offer(price, estimate)`: un precio en euros, y si es solo una estimación (y el teléfono lo dice) o un precio en firme.
+#
+# - `most`: los euros a los que ya nadie haría ese viaje, según el modelo pequeño del teléfono;
+# - `usual`: qué fracción de `most` conviene pedir cuando no se sabe nada de la zona. `usual * most` es el precio **usual**;
+# - si los datos fueran de ahora mismo, el mejor precio sería `best_price(waiting, drivers, most)`, que ya está hecha: lo llamaremos precio **fresco**;
+# - `cached` es `None`, y `age_s` es `math.inf`, si el teléfono no ha sabido nunca nada de la zona.
+#
+# El precio va del fresco al usual según envejecen los datos: con `age_s == 0` es el fresco; con 30 s o más, el usual (con una diferencia de un 1 % de `most` como mucho); entre medias está siempre entre los dos, y nunca se aleja del usual al aumentar la edad. La forma de la curva la eliges tú.
+#
+# Un precio en firme con datos de **más** de `FIRM_S` segundos se acaba pagando: la empresa devuelve dinero. Uno estimado da desconfianza, y se vende algo menos. Así que es estimado cuando los datos tienen más de `FIRM_S` segundos, y solo entonces.
+# No contestar no es una opción: es el viaje que se lleva la competencia.
+#
+# La última comprobación usa tu función en toda la empresa, con varios cortes de red: lo que se pierde en los teléfonos (precios malos, desconfianza y promesas) no puede pasar de 1.2 veces lo que pierde la solución de referencia.
+# %% [markdown] lang="en" row="40"
+# ## 2. The price without coverage (5 points)
+#
+# The phone has no network, and its owner wants a price. The last that the phone heard of the zone are some `Features` (`waiting`, `drivers`, `rain`, `pressure`), `age_s` seconds ago. Write
+# `fallback(cached, age_s, most, usual)`, which returns an `Offer(price, estimate)`: a price in euros, and whether it is only an estimate (and the phone says so) or a firm price.
+#
+# - `most`: the euros at which nobody would take that ride any more, according to the phone's small model;
+# - `usual`: which fraction of `most` is best asked when nothing is known of the zone. `usual * most` is the **usual** price;
+# - if the data were of this very moment, the best price would be `best_price(waiting, drivers, most)`, which is there already: let us call it the **fresh** price;
+# - `cached` is `None`, and `age_s` is `math.inf`, if the phone has never heard anything of the zone.
+#
+# The price goes from the fresh one to the usual one as the data grow old: with `age_s == 0` it is the fresh one; with 30 s or more, the usual one (with a difference of 1% of `most` at most); in between it always lies between the two, and never moves away from the usual one as the age increases. The shape of the curve is your choice.
+#
+# A firm price from data **more** than `FIRM_S` seconds old is paid for in the end: the company gives money back. An estimate is distrusted, and sells a little less. So it is an estimate when the data are more than `FIRM_S` seconds old, and only then.
+# Not answering is no option: it is the ride that the competition gets.
+#
+# The last check uses your function in the whole company, with several network outages: what is lost on the phones (bad prices, distrust and promises) may not exceed 1.2 times what the reference solution loses.
+
+# %%
+BUSY = Features(waiting=40, drivers=10, rain=0, pressure=30)
+print(tr(es="precio fresco:", en="fresh price:"), best_price(BUSY.waiting, BUSY.drivers, 24.0), tr(es="; precio usual:", en="; usual price:"), USUAL * 24.0)
+print("FIRM_S =", FIRM_S)
+
+# %% answer="fallback"
+def fallback(cached, age_s, most, usual):
+    ### BEGIN SOLUTION
+    if cached is None:
+        return Offer(usual * most, True)
+    trust = math.exp(-age_s / 2)
+    fresh = best_price(cached.waiting, cached.drivers, most)
+    return Offer(trust * fresh + (1 - trust) * usual * most, age_s > FIRM_S)
+    ### END SOLUTION
+
+# %% test="fallback/fresh" points=1 row="40" objective="8.2"
+from mlprod import checks
+
+
+def _offer(cached, age_s, most=24.0, usual=0.65):
+    about = f"fallback({cached}, {age_s}, {most}, {usual})"
+    got = checks.plain(fallback(cached, age_s, most, usual), about)
+    assert isinstance(got, list) and len(got) == 2, about + tr(es=f"\n  se esperaba un Offer(price, estimate) y has devuelto {got!r}. No contestar no es una opción.", en=f"\n  expected an Offer(price, estimate) and you returned {got!r}. Not answering is no option.")
+    assert type(got[1]) is bool, about + tr(es=f"\n  estimate es True o False, y es {got[1]!r}.", en=f"\n  estimate is True or False, and it is {got[1]!r}.")
+    return checks.number(got[0], about), got[1]
+
+
+_busy, _quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
+checks.same(_offer(_busy, 0.0)[0], 18.0, tr(es="Datos de ahora mismo, con pocos conductores: el precio fresco.", en="Data of this very moment, with few drivers: the fresh price."))
+checks.same(_offer(_quiet, 0.0)[0], 12.0, tr(es="Datos de ahora mismo, con conductores de sobra: el precio fresco.", en="Data of this very moment, with drivers to spare: the fresh price."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _w, _d in [(0, 5), (30, 0), (7, 7), (50, 24), (50, 26)]:
+    checks.same(_offer(Features(_w, _d, 1, 9), 0, 31.0)[0], best_price(_w, _d, 31.0), tr(es=f"Datos de ahora mismo: esperan {_w} y hay {_d} conductores. El precio fresco.", en=f"Data of this very moment: {_w} wait and there are {_d} drivers. The fresh price."))
+### END HIDDEN TESTS
+
+# %% test="fallback/old" points=2 row="40" objective="8.2"
+def _offer(cached, age_s, most=24.0, usual=0.65):
+    about = f"fallback({cached}, {age_s}, {most}, {usual})"
+    got = checks.plain(fallback(cached, age_s, most, usual), about)
+    assert isinstance(got, list) and len(got) == 2, about + tr(es=f"\n  se esperaba un Offer(price, estimate) y has devuelto {got!r}. No contestar no es una opción.", en=f"\n  expected an Offer(price, estimate) and you returned {got!r}. Not answering is no option.")
+    return checks.number(got[0], about), got[1]
+
+
+for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20)):
+    _price = _offer(_cached, 60.0)[0]
+    assert abs(_price - 15.6) <= 0.24, tr(es=f"{_cached}, de hace un minuto: de eso ya no se sabe nada, y el precio usual es 15.6 €. Has pedido {_price:.2f} €: los datos no valen para siempre.", en=f"{_cached}, a minute ago: nothing is known of that any more, and the usual price is 15.6 €. You asked {_price:.2f} €: data are not good for ever.")
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(30, 0, 0, 5), Features(20, 8, 1, 40), Features(0, 3, 0, 0)):
+    for _most, _usual in ((24.0, 0.65), (52.0, 0.7)):
+        _fresh, _far = best_price(_cached.waiting, _cached.drivers, _most), _usual * _most
+        _last = None
+        for _age in (0.0, 0.2, 0.5, 0.9, 1.0, 1.1, 1.7, 2.5, 4.0, 6.0, 9.0, 14.0, 21.0, 29.0, 30.0, 31.0, 80.0, 4000.0):
+            _price = _offer(_cached, _age, _most, _usual)[0]
+            assert min(_fresh, _far) - 1e-6 <= _price <= max(_fresh, _far) + 1e-6, tr(es=f"{_cached}, hace {_age} s: el precio, {_price:.2f} €, no está entre el fresco ({_fresh:.2f}) y el usual ({_far:.2f}).", en=f"{_cached}, {_age} s ago: the price, {_price:.2f} €, does not lie between the fresh one ({_fresh:.2f}) and the usual one ({_far:.2f}).")
+            assert _last is None or abs(_price - _far) <= abs(_last - _far) + 1e-6, tr(es=f"{_cached}: con {_age} s el precio está más lejos del usual que con menos edad.", en=f"{_cached}: at {_age} s the price is farther from the usual one than at a lower age.")
+            assert _age < 30 or abs(_price - _far) <= 0.01 * _most + 1e-6, tr(es=f"{_cached}, hace {_age} s: el precio, {_price:.2f} €, debería ser ya el usual, {_far:.2f}: los datos no valen para siempre.", en=f"{_cached}, {_age} s ago: the price, {_price:.2f} €, should be the usual one by now, {_far:.2f}: data are not good for ever.")
+            _last = _price
+_price = _offer(None, math.inf)[0]
+checks.same(_price, 15.6, tr(es="Un teléfono que no ha sabido nunca nada: el precio usual.", en="A phone that has never heard anything: the usual price."))
+_price = _offer(Features(40, 10, 0, 30), math.inf)[0]
+assert abs(_price - 15.6) <= 0.24, tr(es=f"Edad infinita: el precio usual es 15.6, no {_price}.", en=f"Infinite age: the usual price is 15.6, not {_price}.")
+### END HIDDEN TESTS
+
+# %% test="fallback/honest" points=1 row="40" objective="8.2"
+for _age, _want in [(0.0, False), (0.5, False), (3.0, True), (60.0, True)]:
+    _got = checks.plain(fallback(Features(40, 10, 0, 30), _age, 24.0, 0.65)[1])
+    assert _got is _want, tr(es=f"Con datos de hace {_age} s, estimate es {_got!r} y tiene que ser {_want!r}. Un precio en firme con datos viejos se paga; uno estimado sin motivo se vende menos.", en=f"With data {_age} s old, estimate is {_got!r} and must be {_want!r}. A firm price from old data is paid for; an estimate without reason sells less.")
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(20, 7, 0, 8)):
+    for _age, _want in [(FIRM_S, False), (FIRM_S + 0.001, True), (FIRM_S - 0.001, False), (1e6, True)]:
+        _got = checks.plain(fallback(_cached, _age, 33.0, 0.65)[1])
+        assert _got is _want, tr(es=f"{_cached}, con datos de hace {_age} s: estimate es {_got!r} y tiene que ser {_want!r}.", en=f"{_cached}, with data {_age} s old: estimate is {_got!r} and must be {_want!r}.")
+assert checks.plain(fallback(None, math.inf, 24.0, 0.65)[1]) is True, tr(es="Quien no ha sabido nunca nada no puede prometer un precio.", en="Whoever has never heard anything cannot promise a price.")
+### END HIDDEN TESTS
+
+# %% test="fallback/euros" points=1 row="40" objective="8.2"
+def _on_phones(function, scenarios):
+    """Euros lost on the phones: bad prices and distrust, promises, rides without a price."""
+    scores = [simulate(NAMED["reference"], scenario, Functions(fallback=function)) for scenario in scenarios]
+    return sum(score.causes["offline"] + score.causes["promises"] + score.causes["unanswered"] for score in scores)
+
+
+_scenario = Scenario(seed=11, seconds=15, outages=tuple(Outage(zone, 3 + zone, 9 + zone) for zone in range(4)))
+_yours, _never = (_on_phones(function, [_scenario]) for function in (fallback, lambda *_: None))
+assert _yours < 0.5 * _never, tr(es=f"Con un corte de 6 s por zona, en los teléfonos se pierden {_yours:.0f} €; sin contestar nada se perderían {_never:.0f} €.", en=f"With an outage of 6 s in each zone, {_yours:.0f} € are lost on the phones; without answering at all it would be {_never:.0f} €.")
+checks.passed()
+### BEGIN HIDDEN TESTS
+def _best_known(cached, age_s, most, usual):
+    trust = 0.0 if cached is None else math.exp(-age_s / 2)
+    share = usual if cached is None else best_price(cached.waiting, cached.drivers, 1.0)
+    return Offer(most * (trust * share + (1 - trust) * usual), age_s > FIRM_S)
+
+
+_chance = random.Random(8)
+_scenarios = [Scenario(seed=seed, seconds=20, hour=seed, outages=tuple(Outage(zone, begin := _chance.uniform(2, 10), begin + _chance.uniform(2, 8)) for zone in range(4))) for seed in (12, 13, 14, 15)]
+_yours, _reference = _on_phones(fallback, _scenarios), _on_phones(_best_known, _scenarios)
+assert _yours <= 1.2 * _reference, tr(es=f"En cuatro escenarios con cortes, en los teléfonos se pierden {_yours:.0f} €; la referencia pierde {_reference:.0f} €.", en=f"In four scenarios with outages, {_yours:.0f} € are lost on the phones; the reference loses {_reference:.0f} €.")
+### END HIDDEN TESTS
+
+# %% wrong="fallback" score=1 says_es="no valen para siempre" says_en="are not good for ever"
+# es: Lo último que se supo es lo mejor que hay: se usa para siempre, y en firme.
+# en: The last that was heard is the best there is: it is used for ever, as a firm price.
+def fallback(cached, age_s, most, usual):
+    if cached is None:
+        return Offer(usual * most, False)
+    return Offer(best_price(cached.waiting, cached.drivers, most), False)
+
+# %% wrong="fallback" score=1 says_es="No contestar no es una opción" says_en="Not answering is no option"
+# es: Con datos viejos es mejor no decir nada.
+# en: With old data it is better to say nothing.
+def fallback(cached, age_s, most, usual):
+    if cached is None or age_s > FIRM_S:
+        return None
+    trust = math.exp(-age_s / 2)
+    fresh = best_price(cached.waiting, cached.drivers, most)
+    return Offer(trust * fresh + (1 - trust) * usual * most, False)
+
+# %% wrong="fallback" score=4 says_es="el precio fresco" says_en="the fresh price"
+# es: Sin red no se sabe nada: siempre el precio usual.
+# en: Without a network nothing is known: always the usual price.
+def fallback(cached, age_s, most, usual):
+    return Offer(usual * most, age_s > FIRM_S)
+
+# %% wrong="fallback" score=4 says_es="se vende menos" says_en="sells less"
+# es: Por si acaso, todo precio sin red es una estimación.
+# en: To be on the safe side, each price without a network is an estimate.
+def fallback(cached, age_s, most, usual):
+    if cached is None:
+        return Offer(usual * most, True)
+    trust = math.exp(-age_s / 2)
+    fresh = best_price(cached.waiting, cached.drivers, most)
+    return Offer(trust * fresh + (1 - trust) * usual * most, True)
+
+# %% wrong="fallback" score=3 says_es="no está entre el fresco" says_en="does not lie between the fresh one"
+# es: Cuanto más viejos los datos, más riesgo: el precio crece con la edad hasta un tope y luego es el usual.
+# en: The older the data, the more risk: the price grows with age up to a limit, and then it is the usual one.
+def fallback(cached, age_s, most, usual):
+    if cached is None or age_s > 20:
+        return Offer(usual * most, True)
+    fresh = best_price(cached.waiting, cached.drivers, most)
+    return Offer(fresh * (1 + min(age_s, 2) / 10), age_s > FIRM_S)
+
+# %% right="fallback"
+# es: la confianza baja en línea recta, y a los 6 s no queda ninguna
+# en: trust falls in a straight line, and after 6 s none is left
+def fallback(cached, age_s, most, usual):
+    if cached is None:
+        return Offer(price=usual * most, estimate=True)
+    trust = max(0.0, 1 - age_s / 6)
+    fresh = best_price(cached.waiting, cached.drivers, most)
+    return (usual * most + trust * (fresh - usual * most), bool(age_s > FIRM_S))
+
+# %% right="fallback"
+# es: a partir de FIRM_S, el usual; antes, el fresco
+# en: from FIRM_S on, the usual price; before, the fresh one
+def fallback(cached, age_s, most, usual):
+    old = age_s > FIRM_S
+    return Offer(usual * most if old else best_price(cached.waiting, cached.drivers, most), old)
+
+# %% [markdown] lang="es" row="40"
+# ## 3. ¿Se queda la versión nueva? (5 puntos)
+#
+# Una versión nueva del modelo contesta a una parte de las peticiones, el **canario**; la de siempre, a las demás. Cada segundo se llama a `promote(canary, stable)` con lo que ha ganado cada una desde que empezó la prueba, en euros por precio pedido:
+#
+# `{"quotes": n, "mean": mean, "std": std}`: cuántos, la media y la desviación típica (de la muestra, con $n-1$; 0 si $n<2$).
+#
+# Devuelve `"promote"` (la nueva pasa a contestar a todo), `"rollback"` (se retira) o `"wait"` (se sigue probando). Las dos primeras son definitivas. Lo que gana un precio varía mucho de uno a otro: la desviación típica es más o menos **la mitad de la media**. Y la cuenta puede venir en euros o en céntimos: nada puede depender de la unidad.
+#
+# Se prueba con cien versiones de cada clase. La empresa pide esto, contando peticiones del canario, que recibe una de cada cinco:
+#
+# | si la nueva gana de verdad… | tiene que… | en al menos |
+# |---|---|---|
+# | un 25 % menos | retirarse antes de 300 peticiones | 93 de 100 |
+# | un 15 % menos | **no** quedarse | 85 de 100 |
+# | lo mismo | quedarse antes de 1000 peticiones | 75 de 100 |
+# | un 10 % más | quedarse antes de 1000 peticiones | 90 de 100 |
+#
+# «Lo mismo» también se queda: detrás de ella vienen otras, y una prueba que no acaba nunca también cuesta. Con menos de 30 peticiones de cualquiera de las dos, siempre `"wait"`.
+# %% [markdown] lang="en" row="40"
+# ## 3. Does the new version stay? (5 points)
+#
+# A new version of the model answers some of the requests, the **canary**; the usual one answers the others. Each second `promote(canary, stable)` is called with what each has earned since the trial began, in euros for each price asked for:
+#
+# `{"quotes": n, "mean": mean, "std": std}`: how many, the mean and the standard deviation (of the sample, with $n-1$; 0 if $n<2$).
+#
+# It returns `"promote"` (the new one answers everything from now on), `"rollback"` (it is withdrawn) or `"wait"` (the trial goes on). The first two are final. What a price earns varies a lot from one to the next: the standard deviation is more or less **half the mean**. And the figures may come in euros or in cents: nothing may depend on the unit.
+#
+# It is tried with a hundred versions of each kind. The company asks for this, counting requests of the canary, which gets one in five:
+#
+# | if the new one really earns… | it must… | in at least |
+# |---|---|---|
+# | 25% less | be withdrawn before 300 requests | 93 of 100 |
+# | 15% less | **not** stay | 85 of 100 |
+# | the same | stay before 1000 requests | 75 of 100 |
+# | 10% more | stay before 1000 requests | 90 of 100 |
+#
+# "The same" stays, too: others come after it, and a trial that never ends also costs. With fewer than 30 requests of either of the two, always `"wait"`.
+
+# %%
+def trials(function, factor, seed, count=100, mean=5.0, limit=1000):
+    """What `function` decided on `count` versions that earn `factor` times what the usual one does: [(verdict, requests of the canary), …]."""
+    decided = []
+    for number in range(count):
+        chance = np.random.default_rng((seed, number))
+        canary, stable = chance.normal(factor * mean, 0.46 * mean, limit), chance.normal(mean, 0.46 * mean, 4 * limit)
+        verdict, n = "wait", 0
+        while verdict == "wait" and n < limit:
+            n = min(limit, n + 10)
+            groups = ({"quotes": len(v), "mean": float(v.mean()), "std": float(v.std(ddof=1))} for v in (canary[:n], stable[: 4 * n]))
+            verdict = function(*groups)
+        decided.append((verdict, n))
+    return decided
+
+
+print(trials(lambda canary, stable: "rollback" if canary["quotes"] > 25 else "wait", 1.0, seed=0, count=3))
+
+# %% answer="promote"
+def promote(canary, stable):
+    ### BEGIN SOLUTION
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
+    difference = canary["mean"] - stable["mean"]
+    if difference < -2.5 * error:
+        return "rollback"
+    # es: no hace falta que sea mejor: basta con que no pueda ser mucho peor
+    # en: it need not be better: it is enough that it cannot be much worse
+    return "promote" if difference - 2 * error > -0.1 * stable["mean"] else "wait"
+    ### END SOLUTION
+
+# %% test="promote/wait" points=1 row="40" objective="8.3"
+from mlprod import checks
+
+
+def _verdict(canary, stable):
+    groups = [dict(zip(("quotes", "mean", "std"), numbers, strict=True)) for numbers in (canary, stable)]
+    got = checks.plain(promote(*groups))
+    assert got in ("promote", "rollback", "wait"), tr(es=f"promote{tuple(groups)} ha devuelto {got!r}.", en=f"promote{tuple(groups)} returned {got!r}.")
+    return got
+
+
+checks.same(_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))
+checks.same(_verdict((29, 9.0, 2.0), (400, 5.0, 2.0)), "wait", tr(es="29 peticiones, y muy buenas: son pocas para saber nada.", en="29 requests, and very good ones: too few to know anything."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+for _canary, _stable in [((0, 0.0, 0.0), (0, 0.0, 0.0)), ((1, 3.0, 0.0), (9, 5.0, 2.0)), ((500, 5.0, 2.0), (29, 5.0, 2.0)), ((29, 0.1, 0.1), (900, 5.0, 2.0)), ((29, 5.0, 0.0), (29, 5.0, 0.0))]:
+    checks.same(_verdict(_canary, _stable), "wait", tr(es=f"promote con {_canary} y {_stable}: menos de 30 peticiones de una de las dos.", en=f"promote with {_canary} and {_stable}: fewer than 30 requests of one of the two."))
+checks.same(_verdict((200, 2.0, 1.5), (900, 5.0, 2.0)), "rollback", tr(es="200 peticiones que ganan menos de la mitad: hay que retirarla ya.", en="200 requests that earn less than half: it must be withdrawn now."))
+checks.same(_verdict((900, 6.0, 2.5), (900, 5.0, 2.5)), "promote", tr(es="900 peticiones que ganan un 20 % más: se queda.", en="900 requests that earn 20% more: it stays."))
+### END HIDDEN TESTS
+
+# %% test="promote/bad" points=2 row="40" objective="8.3"
+def _bad(seed, mean):
+    quick = sum(verdict == "rollback" and n <= 300 for verdict, n in trials(promote, 0.75, seed, mean=mean))
+    assert quick >= 93, tr(es=f"De 100 versiones que ganan un 25 % menos se retiran antes de 300 peticiones {quick}; tienen que ser 93.", en=f"Of 100 versions that earn 25% less, {quick} are withdrawn before 300 requests; it must be 93.")
+    stayed = sum(verdict == "promote" for verdict, _ in trials(promote, 0.85, seed + 1, mean=mean))
+    assert stayed <= 15, tr(es=f"De 100 versiones que ganan un 15 % menos se quedan {stayed}; pueden ser 15 como mucho.", en=f"Of 100 versions that earn 15% less, {stayed} stay; it may be 15 at most.")
+
+
+_bad(1, 5.0)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_bad(21, 5.0)
+_bad(31, 480.0)
+### END HIDDEN TESTS
+
+# %% test="promote/good" points=2 row="40" objective="8.3"
+def _good(seed, mean):
+    for factor, least, who in ((1.0, 75, tr(es="ganan lo mismo", en="earn the same")), (1.1, 90, tr(es="ganan un 10 % más", en="earn 10% more"))):
+        stay = sum(verdict == "promote" for verdict, _ in trials(promote, factor, seed, mean=mean))
+        unit = "" if mean < 100 else tr(es=" (cuentas en céntimos)", en=" (figures in cents)")
+        assert stay >= least, tr(es=f"De 100 versiones que {who} se quedan antes de 1000 peticiones {stay}; tienen que ser {least}{unit}.", en=f"Of 100 versions that {who}, {stay} stay before 1000 requests; it must be {least}{unit}.")
+
+
+_good(2, 5.0)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_good(22, 5.0)
+_good(32, 480.0)
+### END HIDDEN TESTS
+
+# %% wrong="promote" score=0 says_es="son pocas para saber nada" says_en="too few to know anything"
+# es: Con cinco peticiones ya se ve cuál gana más.
+# en: With five requests one can see which one earns more.
+def promote(canary, stable):
+    if canary["quotes"] < 5:
+        return "wait"
+    return "promote" if canary["mean"] >= stable["mean"] else "rollback"
+
+# %% wrong="promote" score=3 says_es="ganan lo mismo" says_en="earn the same"
+# es: Con treinta peticiones basta con comparar las medias.
+# en: With thirty requests it is enough to compare the means.
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    return "promote" if canary["mean"] >= stable["mean"] else "rollback"
+
+# %% wrong="promote" score=3 says_es="ganan lo mismo" says_en="earn the same"
+# es: Solo se queda lo que sea mejor con seguridad.
+# en: Only what is certainly better stays.
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
+    difference = canary["mean"] - stable["mean"]
+    if abs(difference) < 2 * error:
+        return "wait"
+    return "promote" if difference > 0 else "rollback"
+
+# %% wrong="promote" score=2 says_es="un 25 % menos" says_en="25% less"
+# es: Lo normal es que varíe una desviación típica o dos: si la media no baja de ahí, se queda.
+# en: It is normal to vary by a standard deviation or two: if the mean does not fall below that, it stays.
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    return "rollback" if canary["mean"] < stable["mean"] - 2 * stable["std"] else "promote"
+
+# %% wrong="promote" score=3 says_es="un 25 % menos" says_en="25% less"
+# es: Si no está demostrado que es peor, es que es buena.
+# en: If it is not proven to be worse, it is good.
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
+    return "rollback" if canary["mean"] - stable["mean"] < -2 * error else "promote"
+
+# %% wrong="promote" score=3 says_es="en céntimos" says_en="in cents"
+# es: Perder menos de cincuenta céntimos no es grave.
+# en: To lose less than fifty cents is not serious.
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < 30:
+        return "wait"
+    error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
+    difference = canary["mean"] - stable["mean"]
+    if difference < -2.5 * error:
+        return "rollback"
+    return "promote" if difference - 2 * error > -0.5 else "wait"
+
+# %% right="promote"
+# es: un tamaño fijado de antemano y un margen
+# en: a size fixed beforehand and a margin
+def promote(canary, stable):
+    if canary["quotes"] < 200 or stable["quotes"] < 200:
+        return "wait"
+    return "promote" if canary["mean"] > 0.92 * stable["mean"] else "rollback"
+
+# %% right="promote"
+# es: con la t de Student (Welch) de scipy
+# en: with scipy's Student's t (Welch)
+def promote(canary, stable):
+    from scipy.stats import ttest_ind_from_stats
+
+    if min(canary["quotes"], stable["quotes"]) < 40:
+        return "wait"
+    numbers = [(g["mean"], g["std"], g["quotes"]) for g in (canary, stable)]
+    if ttest_ind_from_stats(*numbers[0], *numbers[1], equal_var=False, alternative="less").pvalue < 0.005:
+        return "rollback"
+    floor = (0.9 * stable["mean"], stable["std"], stable["quotes"])
+    if ttest_ind_from_stats(*numbers[0], *floor, equal_var=False, alternative="greater").pvalue < 0.02:
+        return "promote"
+    return "wait"
+
+# %% [markdown] lang="es" row="28 29"
+# ## 4. Qué precalcular (4 puntos)
+#
+# Una tabla guarda lo que dice el modelo de algunas parejas (zona, destino), y se rehace entera cada `ttl_s` segundos. Lo que está en la tabla no se calcula cuando se pide. De un registro de `seconds` segundos sabemos cuántas veces se pidió cada pareja:
+# `asked` es un diccionario `{(zone, destination): times}`, y las demás parejas no se pidieron.
+#
+# | coste | cuánto |
+# |---|---|
+# | calcular una pareja cuando se pide | `online_eur` cada vez |
+# | calcularla para la tabla, se pida o no | `batch_eur` cada vez que se rehace |
+# | contestar con un dato de la tabla | `stale_eur` por **cada segundo** de antigüedad |
+#
+# Las peticiones llegan en cualquier momento entre que la tabla se hace y se rehace: cuenta con la antigüedad **media** (la tabla se rehace al instante).
+#
+# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: la lista de las parejas que conviene tener en la tabla, si se sigue pidiendo como en el registro: las que ahorran algo (más de cero), de más a menos ahorro, y `room` como mucho. No se prueban empates.
+#
+# **b)** `best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room)`: de los `ttl_s` de la lista `ttls`, el que menos gasta en total por segundo, cada uno con su mejor tabla. El total es lo que cuesta todo lo que se pide, esté o no en la tabla, y la tabla. Si lo mejor es no tener tabla, `None`.
+# %% [markdown] lang="en" row="28 29"
+# ## 4. What to precompute (4 points)
+#
+# A table keeps what the model says of some pairs (zone, destination), and is made anew every `ttl_s` seconds. What is in the table is not computed when it is asked for. From a log of `seconds` seconds we know how many times each pair was asked for:
+# `asked` is a dict `{(zone, destination): times}`, and the other pairs were not asked for.
+#
+# | cost | how much |
+# |---|---|
+# | computing a pair when it is asked for | `online_eur` each time |
+# | computing it for the table, whether it is asked for or not | `batch_eur` each time the table is made anew |
+# | answering from the table | `stale_eur` for **each second** of age |
+#
+# Requests come at any moment between the table's being made and made anew: reckon with the **mean** age (making it takes no time).
+#
+# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: the list of the pairs that are worth having in the table, if people go on asking as in the log: those that save something (more than zero), from most to least saved, and `room` at most. Ties are not tested.
+#
+# **b)** `best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room)`: of the `ttl_s` in the list `ttls`, the one that spends least in all per second, each with its best table. The total is what all that is asked for costs, in the table or not, and the table. If it is best to have no table, `None`.
+
+# %%
+def asked_in(market):
+    """How many times each pair (zone, destination) is asked for in `market`."""
+    counts = {}
+    for quote in market.quotes:
+        counts[quote.zone, quote.level] = counts.get((quote.zone, quote.level), 0) + 1
+    return counts
+
+
+LOG = asked_in(Market.simulate(seed=5, seconds=60))
+print(len(LOG), tr(es="parejas; las más pedidas:", en="pairs; the most asked for:"), sorted(LOG.items(), key=lambda one: -one[1])[:3])
+
+# %% answer="head"
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    ### BEGIN SOLUTION
+    each = online_eur - stale_eur * ttl_s / 2
+    saved = {pair: times / seconds * each - batch_eur / ttl_s for pair, times in asked.items()}
+    return sorted((pair for pair in saved if saved[pair] > 0), key=saved.get, reverse=True)[:room]
+    ### END SOLUTION
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    ### BEGIN SOLUTION
+    best, most = None, 0.0
+    for ttl_s in ttls:
+        pairs = head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)
+        each = online_eur - stale_eur * ttl_s / 2
+        saved = sum(asked[pair] for pair in pairs) / seconds * each - len(pairs) * batch_eur / ttl_s
+        if saved > most:
+            best, most = ttl_s, saved
+    return best
+    ### END SOLUTION
+
+# %% test="head/which" points=2 row="28 29" objective="8.4"
+from mlprod import checks
+
+_asked = {(0, 0): 600, (0, 1): 300, (1, 0): 150, (2, 5): 60, (3, 9): 6}
+checks.same(
+    [list(pair) for pair in checks.plain(head(_asked, 60, 1.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0]],
+    tr(es="Se piden 10, 5, 2.5, 1 y 0.1 veces por segundo; cada vez que no se calcula ahorra 0.04 €, y la tabla cuesta 0.05 € por pareja y segundo.", en="They are asked for 10, 5, 2.5, 1 and 0.1 times a second; each time that is not computed saves 0.04 €, and the table costs 0.05 € per pair and second."),
+)
+checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0], [2, 5]], tr(es="Si la tabla se rehace cada 10 s, cuesta 0.005 € por pareja y segundo.", en="If the table is made anew every 10 s, it costs 0.005 € per pair and second."))
+checks.same(checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.009, 10)), [], tr(es="Con 0.009 € por segundo de antigüedad y una tabla de 10 s, la antigüedad media cuesta más de lo que se ahorra.", en="At 0.009 € per second of age and a table of 10 s, the mean age costs more than is saved."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_chance = random.Random(4)
+for _number in range(40):
+    _log = {(zone, place): 1 + int(_chance.paretovariate(0.7)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(25)}  # no ties
+    _seconds, _ttl, _online, _batch, _stale = _chance.choice([30, 60, 600]), _chance.choice([0.3, 1, 5]), _chance.uniform(0.02, 0.3), _chance.uniform(0.001, 0.05), _chance.choice([0, 0.003, 0.02])
+    _saved = {pair: n / _seconds * (_online - _stale * _ttl / 2) - _batch / _ttl for pair, n in _log.items()}
+    _want = sorted((pair for pair, euros in _saved.items() if euros > 0), key=lambda pair: -_saved[pair])
+    if any(abs(euros) < 1e-9 for euros in _saved.values()):
+        continue
+    checks.same(
+        [list(pair) for pair in checks.plain(head(dict(_log), _seconds, _ttl, _online, _batch, _stale, 1000))], [list(pair) for pair in _want],
+        tr(es=f"Cien parejas, seconds={_seconds}, ttl_s={_ttl}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}. Cuenta con la antigüedad media.", en=f"A hundred pairs, seconds={_seconds}, ttl_s={_ttl}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}. Reckon with the mean age."),
+    )
+### END HIDDEN TESTS
+
+# %% test="head/room" points=1 row="29" objective="8.4"
+checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 2))], [[0, 0], [0, 1]], tr(es="Solo caben dos.", en="Only two fit."))
+checks.same(checks.plain(head({}, 60, 1.0, 0.04, 0.01, 0.0, 5)), [], tr(es="No se ha pedido nada.", en="Nothing was asked for."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+checks.same(checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 0)), [], tr(es="No cabe ninguna.", en="None fits."))
+checks.same(checks.plain(head(_asked, 60, 1.0, 0.04, 900.0, 0.0, 3)), [], tr(es="Caben tres, pero ninguna ahorra: la tabla no tiene que estar llena.", en="Three fit, but none saves: the table need not be full."))
+checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 1.0, 0.04, 0.05, 0.0, 4))], [[0, 0], [0, 1], [1, 0]], tr(es="Caben cuatro, y solo tres ahorran.", en="Four fit, and only three save."))
+### END HIDDEN TESTS
+
+# %% test="head/ttl" points=1 row="28" objective="8.4"
+checks.same(checks.plain(best_ttl(_asked, 60, [0.1, 1.0, 10.0, 100.0], 0.04, 0.05, 0.004, 10)), 1.0, tr(es="Rehacer la tabla cada 0.1 s cuesta más que calcular; con 10 o 100 s, los datos son demasiado viejos.", en="Making the table anew every 0.1 s costs more than computing; at 10 or 100 s, the data are too old."))
+checks.same(checks.plain(best_ttl(_asked, 60, [0.1, 1.0], 0.04, 9.0, 0.004, 10)), None, tr(es="Con esta factura conviene no tener tabla.", en="At this bill it is best to have no table."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_chance = random.Random(6)
+for _number in range(60):
+    _log = {(zone, place): 1 + int(_chance.paretovariate(0.8)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(12)}
+    _seconds, _online, _batch, _stale, _room = 60, _chance.uniform(0.02, 0.3), _chance.uniform(0.001, 0.2), _chance.choice([0.002, 0.01, 0.05]), _chance.choice([3, 10, 48])
+    _ttls = _chance.sample([0.05, 0.2, 0.7, 2.0, 6.0, 20.0, 70.0], 4)
+    _gains = []
+    for _ttl in _ttls:
+        _saved = sorted((n / _seconds * (_online - _stale * _ttl / 2) - _batch / _ttl for n in _log.values()), reverse=True)[:_room]
+        _gains.append(sum(euros for euros in _saved if euros > 0))
+    if len(set(_gains)) < 4 and max(_gains) > 0 and sorted(_gains)[-2] == max(_gains):
+        continue
+    checks.same(
+        checks.plain(best_ttl(dict(_log), _seconds, list(_ttls), _online, _batch, _stale, _room)), _ttls[_gains.index(max(_gains))] if max(_gains) > 0 else None,
+        tr(es=f"ttls={_ttls}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}, room={_room}.", en=f"ttls={_ttls}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}, room={_room}."),
+    )
+### END HIDDEN TESTS
+
+# %% wrong="head" score=0 says_es="cada vez que no se calcula ahorra" says_en="each time that is not computed saves"
+# es: Lo más pedido a la tabla, hasta que se llene.
+# en: The most asked for into the table, until it is full.
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    return sorted(asked, key=asked.get, reverse=True)[:room]
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    return max(ttls)
+
+# %% wrong="head" score=0 says_es="cada vez que no se calcula ahorra" says_en="each time that is not computed saves"
+# es: La tabla se paga una vez: se compara con todo lo que se pide en el registro.
+# en: The table is paid for once: it is compared with all that is asked for in the log.
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    saved = {pair: times * (online_eur - stale_eur * ttl_s / 2) - batch_eur for pair, times in asked.items()}
+    return sorted((pair for pair in saved if saved[pair] > 0), key=saved.get, reverse=True)[:room]
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    return min(ttls)
+
+# %% wrong="head" score=1 says_es="Cuenta con la antigüedad media" says_en="Reckon with the mean age"
+# es: La tabla es tan vieja como su ttl.
+# en: The table is as old as its ttl.
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    saved = {pair: times / seconds * (online_eur - stale_eur * ttl_s) - batch_eur / ttl_s for pair, times in asked.items()}
+    return sorted((pair for pair in saved if saved[pair] > 0), key=saved.get, reverse=True)[:room]
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    best, most = None, 0
+    for ttl_s in ttls:
+        pairs = head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)
+        saved = sum(asked[p] / seconds * (online_eur - stale_eur * ttl_s) - batch_eur / ttl_s for p in pairs)
+        if saved > most:
+            best, most = ttl_s, saved
+    return best
+
+# %% wrong="head" score=3 says_es="conviene no tener tabla" says_en="best to have no table"
+# es: Cuanto más fresca la tabla, mejor.
+# en: The fresher the table, the better.
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    saved = {pair: times / seconds * (online_eur - stale_eur * ttl_s / 2) - batch_eur / ttl_s for pair, times in asked.items()}
+    return sorted((pair for pair in saved if saved[pair] > 0), key=saved.get, reverse=True)[:room]
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    return min((ttl for ttl in ttls if head(asked, seconds, ttl, online_eur, batch_eur, stale_eur, room)), default=min(ttls))
+
+# %% right="head"
+# es: con numpy, y el gasto entero en lugar del ahorro
+# en: with numpy, and the whole expense instead of the saving
+def head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room):
+    pairs = list(asked)
+    rate = np.array([asked[pair] for pair in pairs], dtype=float) / seconds
+    gain = rate * online_eur - (rate * stale_eur * ttl_s / 2 + batch_eur / ttl_s)
+    order = [i for i in np.argsort(-gain) if gain[i] > 0]
+    return [pairs[i] for i in order[:room]]
+
+
+def spent(asked, seconds, ttl_s, table, online_eur, batch_eur, stale_eur):
+    total = len(table) * batch_eur / ttl_s
+    for pair, times in asked.items():
+        total += times / seconds * (stale_eur * ttl_s / 2 if pair in table else online_eur)
+    return total
+
+
+def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
+    options = [(spent(asked, seconds, 1.0, (), online_eur, batch_eur, stale_eur), None)]
+    for ttl_s in ttls:
+        table = set(head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room))
+        if table:
+            options.append((spent(asked, seconds, ttl_s, table, online_eur, batch_eur, stale_eur), ttl_s))
+    return min(options, key=lambda option: option[0])[1]
+
+# %% [markdown] lang="es" row="40"
+# ## 5. ¿Qué se ha roto? (5 puntos)
+#
+# Son las tres de la mañana y suena una alarma. Lo que se ve son unas **medidas** de los últimos segundos (`now`) y las de un rato tranquilo (`usual`), de una empresa que prueba una versión nueva con un canario del 40 %:
+#
+# | medida | qué es |
+# |---|---|
+# | `asked` | precios pedidos por segundo |
+# | `phone_share` | de cada zona, qué fracción de los precios (de 0 a 1) ha puesto el teléfono porque la nube no contestaba |
+# | `phone_ms` | de cada zona, la mediana de lo que tardan esos precios del teléfono, en ms; `None` si no hay |
+# | `timeout_ms` | lo que espera un teléfono a la nube antes de poner él el precio. Si la nube **rechaza** la petición, no espera |
+# | `cloud_ms` | percentil 95 de lo que tardan los precios de la nube; `None` si no hay ninguno |
+# | `cloud_age_s` | antigüedad media de los datos con que los pone la nube; `None` si no hay ninguno |
+# | `earned` | euros por precio de la versión de siempre (`"first"`) y de la nueva (`"new"`) |
+#
+# Escribe `diagnose(usual, now)`, que devuelve el **conjunto** de lo que va mal:
+#
+# - `"features"`: el servicio de características se ha parado, y la nube pone precios con datos viejos;
+# - `"prices"`: el servicio de precios no está, y rechaza las peticiones;
+# - `"network"`: los teléfonos de una o varias zonas están sin red, y nadie les contesta;
+# - `"load"`: hay tantas peticiones que la nube tarda;
+# - `"version"`: la versión nueva es mala.
+#
+# Puede ser más de una cosa, o ninguna: `set()`. Que algo haya cambiado no quiere decir que se haya roto. Cuenta como cambio: una antigüedad o un número de peticiones al menos **el doble** de lo habitual; un tiempo al menos **un 50 % mayor**; más de **la mitad** de los precios de una zona puestos por teléfonos; ganar al menos **un 15 % menos**.
+# Ninguna prueba se acerca a esos límites. Lo que no se ve no se puede afirmar: sin precios de la nube no se sabe si sus datos son viejos.
+# %% [markdown] lang="en" row="40"
+# ## 5. What has broken? (5 points)
+#
+# It is three in the morning and an alarm goes off. What can be seen are some **metrics** of the last few seconds (`now`) and those of a quiet while (`usual`), of a company that is trying a new version with a canary of 40%:
+#
+# | metric | what it is |
+# |---|---|
+# | `asked` | prices asked for per second |
+# | `phone_share` | for each zone, which fraction of the prices (from 0 to 1) the phone set, because the cloud did not answer |
+# | `phone_ms` | for each zone, the median of what those prices of the phone take, in ms; `None` if there are none |
+# | `timeout_ms` | how long a phone waits for the cloud before it sets the price itself. If the cloud **refuses** the request, it does not wait |
+# | `cloud_ms` | 95th percentile of what the cloud's prices take; `None` if there are none |
+# | `cloud_age_s` | mean age of the data from which the cloud sets them; `None` if there are none |
+# | `earned` | euros per price of the usual version (`"first"`) and of the new one (`"new"`) |
+#
+# Write `diagnose(usual, now)`, which returns the **set** of what is wrong:
+#
+# - `"features"`: the feature service has stopped, and the cloud sets prices from old data;
+# - `"prices"`: the price service is not there, and requests are refused;
+# - `"network"`: the phones of one or more zones have no network, and nobody answers them;
+# - `"load"`: there are so many requests that the cloud is slow;
+# - `"version"`: the new version is bad.
+#
+# It may be more than one thing, or none: `set()`. That something has changed does not mean that it is broken. What counts as a change: an age or a number of requests at least **twice** the usual; a time at least **50% longer**; more than **half** of a zone's prices set by phones; earning at least **15% less**.
+# No test comes near those limits. What is not seen cannot be stated: without prices of the cloud nobody knows whether its data are old.
+
+# %%
+def middle(values, fraction=0.5):
+    """The value below which that fraction of `values` lies; None of nothing."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None
+
+
+def average(values):
+    values = list(values)
+    return sum(values) / len(values) if values else None
+
+
+def metrics(scenario, begin, end, design=NAMED["reference"]):
+    """What is seen of the quotes asked for from second `begin` to second `end` of a scenario."""
+    design, seen = replace(design, rollout="canary", fraction=0.4), []
+    simulate(design, scenario, Functions(promote=lambda *_: "wait"), watch=lambda answer, euros: seen.append((answer, euros)))
+    seen = [(answer, euros) for answer, euros in seen if begin <= answer.quote.t < end and answer.price is not None]
+    phone, cloud = ([answer for answer, _ in seen if (answer.source == "phone") == wanted] for wanted in (True, False))
+    return {
+        "asked": len(seen) / (end - begin),
+        "phone_share": [average(answer.source == "phone" for answer, _ in seen if answer.quote.zone == zone) for zone in range(4)],
+        "phone_ms": [middle(1000 * (answer.t - answer.quote.t) for answer in phone if answer.quote.zone == zone) for zone in range(4)],
+        "timeout_ms": 1000 * design.timeout_s,
+        "cloud_ms": middle((1000 * (answer.t - answer.quote.t) for answer in cloud), 0.95),
+        "cloud_age_s": average(answer.t - answer.as_of for answer in cloud),
+        "earned": {name: average(euros for answer, euros in seen if (answer.version == "first") == (name == "first")) for name in ("first", "new")},
+    }
+
+
+QUIET = Scenario(seed=10, seconds=18, release=Release(1, "good"))
+print("usual:", metrics(QUIET, 2, 8))
+print("now:  ", metrics(replace(QUIET, outages=(Outage(1, 8, 18),)), 9, 17))
+
+# %% answer="diagnose"
+def diagnose(usual, now):
+    ### BEGIN SOLUTION
+    wrong = set()
+    for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
+        if share > 0.5:
+            wrong.add("network" if phone_ms >= now["timeout_ms"] else "prices")
+    if now["cloud_age_s"] is not None and now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        wrong.add("features")
+    if now["cloud_ms"] is not None and now["cloud_ms"] >= 1.5 * usual["cloud_ms"] and now["asked"] >= 2 * usual["asked"]:
+        wrong.add("load")
+    if now["earned"]["new"] <= 0.85 * now["earned"]["first"]:
+        wrong.add("version")
+    return wrong
+    ### END SOLUTION
+
+# %% test="diagnose/one" points=2 row="40" objective="8.5"
+from mlprod import checks
+
+
+def _found(usual, now, want, what):
+    about = what + "\n  usual: " + json.dumps(usual) + "\n  now:   " + json.dumps(now)
+    checks.same(diagnose(usual, now), want, about)
+
+
+def _seen(seed, **what):
+    return metrics(replace(Scenario(seed=seed, seconds=18, release=Release(1, "good")), **what), 9, 17)
+
+
+_usual = metrics(QUIET, 2, 8)
+_found(_usual, _seen(10, crashes=(Crash("features", 8, 10),)), {"features"}, tr(es="La nube contesta a tiempo, con datos viejos.", en="The cloud answers on time, from old data."))
+_found(_usual, _seen(10, outages=(Outage(1, 8, 18),)), {"network"}, tr(es="En una zona contestan los teléfonos, tras esperar.", en="In one zone the phones answer, after waiting."))
+_found(_usual, _seen(10, release=Release(1, "zones")), {"version"}, tr(es="La versión nueva gana bastante menos que la de siempre en los mismos segundos.", en="The new version earns quite a lot less than the usual one in the same seconds."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10),)), {"prices"}, tr(es="En todas las zonas contestan los teléfonos, y sin esperar.", en="In all zones the phones answer, and without waiting."))
+_found(_usual, _seen(10, outages=tuple(Outage(zone, 8, 18) for zone in range(4))), {"network"}, tr(es="En todas las zonas contestan los teléfonos, tras esperar: nadie les rechaza la petición.", en="In all zones the phones answer, after waiting: nobody refuses their request."))
+_found(_usual, metrics(replace(QUIET, bursts=((8, 18, 3.0),)), 9, 17, Design(prediction="online")), {"load"}, tr(es="El triple de peticiones, y la nube tarda más.", en="Three times as many requests, and the cloud is slower."))
+### END HIDDEN TESTS
+
+# %% test="diagnose/none" points=1 row="40" objective="8.5"
+_found(_usual, metrics(QUIET, 9, 17), set(), tr(es="Otro rato tranquilo.", en="Another quiet while."))
+_poor = {**_usual, "earned": {"first": 0.6 * _usual["earned"]["first"], "new": 0.61 * _usual["earned"]["first"]}}
+_found(_usual, _poor, set(), tr(es="Se gana mucho menos, y lo mismo con las dos versiones: ha cambiado la ciudad, no el modelo.", en="Much less is earned, and the same with both versions: the city has changed, not the model."))
+checks.passed()
+### BEGIN HIDDEN TESTS
+_found(_usual, metrics(replace(QUIET, bursts=((8, 18, 2.5),)), 9, 17, Design(head=40)), set(), tr(es="Más del doble de peticiones, y la nube contesta como siempre: es un buen día.", en="More than twice as many requests, and the cloud answers as always: it is a good day."))
+_slow = {**_usual, "cloud_ms": 2.2 * _usual["cloud_ms"]}
+_found(_usual, _slow, set(), tr(es="La nube tarda más con las peticiones de siempre: no es la carga, ni nada de la lista.", en="The cloud is slower with the usual requests: it is not the load, nor anything in the list."))
+### END HIDDEN TESTS
+
+# %% test="diagnose/several" points=2 row="40" objective="8.5"
+_found(
+    _usual, _seen(10, crashes=(Crash("features", 8, 10),), outages=(Outage(0, 8, 18), Outage(2, 8, 18))), {"features", "network"},
+    tr(es="Dos zonas sin red y, en las demás, datos viejos.", en="Two zones without a network and, in the others, old data."),
+)
+checks.passed()
+### BEGIN HIDDEN TESTS
+_bad = {"earned": _seen(10, release=Release(1, "zones"))["earned"]}
+_found(_usual, {**_seen(10, crashes=(Crash("prices", 8, 10),)), **_bad}, {"prices", "version"}, tr(es="No está el servicio de precios y, en los teléfonos, la versión nueva gana bastante menos.", en="The price service is not there and, on the phones, the new version earns quite a lot less."))
+_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10),), outages=(Outage(3, 8, 18),)), {"prices", "network"}, tr(es="En tres zonas contestan los teléfonos sin esperar, y en una, tras esperar.", en="In three zones the phones answer without waiting, and in one after waiting."))
+_found(_usual, {**_seen(10, crashes=(Crash("features", 8, 10),)), **_bad}, {"features", "version"}, tr(es="Datos viejos y una versión nueva que gana bastante menos.", en="Old data and a new version that earns quite a lot less."))
+_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10), Crash("features", 8, 10))), {"prices"}, tr(es="No hay ningún precio de la nube: de sus datos no se puede decir nada.", en="There is no price of the cloud: nothing can be said about its data."))
+### END HIDDEN TESTS
+
+# %% wrong="diagnose" score=1 says_es="nadie les rechaza" says_en="nobody refuses"
+# es: Si contestan los teléfonos de todas las zonas, se ha caído el servicio de precios; si solo los de algunas, es la red.
+# en: If the phones of all zones answer, the price service is down; if only those of some, it is the network.
+def diagnose(usual, now):
+    wrong = set()
+    on_phone = [share > 0.5 for share in now["phone_share"]]
+    if any(on_phone):
+        wrong.add("prices" if all(on_phone) else "network")
+    if now["cloud_age_s"] is not None and now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        wrong.add("features")
+    if now["cloud_ms"] is not None and now["cloud_ms"] >= 1.5 * usual["cloud_ms"] and now["asked"] >= 2 * usual["asked"]:
+        wrong.add("load")
+    if now["earned"]["new"] <= 0.85 * now["earned"]["first"]:
+        wrong.add("version")
+    return wrong
+
+# %% wrong="diagnose" score=0 says_es="ha cambiado la ciudad" says_en="the city has changed"
+# es: La versión es mala si ahora gana menos que en el rato tranquilo.
+# en: The version is bad if it now earns less than in the quiet while.
+def diagnose(usual, now):
+    wrong = set()
+    for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
+        if share > 0.5:
+            wrong.add("network" if phone_ms >= now["timeout_ms"] else "prices")
+    if now["cloud_age_s"] is not None and now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        wrong.add("features")
+    if now["cloud_ms"] is not None and now["cloud_ms"] >= 1.5 * usual["cloud_ms"] and now["asked"] >= 2 * usual["asked"]:
+        wrong.add("load")
+    if now["earned"]["new"] <= 0.85 * usual["earned"]["new"]:
+        wrong.add("version")
+    return wrong
+
+# %% wrong="diagnose" score=4 says_es="es un buen día" says_en="it is a good day"
+# es: El doble de peticiones es demasiada carga.
+# en: Twice as many requests is too much load.
+def diagnose(usual, now):
+    wrong = set()
+    for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
+        if share > 0.5:
+            wrong.add("network" if phone_ms >= now["timeout_ms"] else "prices")
+    if now["cloud_age_s"] is not None and now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        wrong.add("features")
+    if now["asked"] >= 2 * usual["asked"]:
+        wrong.add("load")
+    if now["earned"]["new"] <= 0.85 * now["earned"]["first"]:
+        wrong.add("version")
+    return wrong
+
+# %% wrong="diagnose" score=3 says_es="Dos zonas sin red" says_en="Two zones without a network"
+# es: Hay una causa: la primera que se encuentra.
+# en: There is one cause: the first one that is found.
+def diagnose(usual, now):
+    for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
+        if share > 0.5:
+            return {"network"} if phone_ms >= now["timeout_ms"] else {"prices"}
+    if now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        return {"features"}
+    if now["cloud_ms"] >= 1.5 * usual["cloud_ms"] and now["asked"] >= 2 * usual["asked"]:
+        return {"load"}
+    return {"version"} if now["earned"]["new"] <= 0.85 * now["earned"]["first"] else set()
+
+# %% wrong="diagnose" score=1 says_es="y sin esperar" says_en="without waiting"
+# es: Si no hay datos, es que el servicio que los da también se ha parado.
+# en: If there are no data, the service that gives them has stopped, too.
+def diagnose(usual, now):
+    wrong = set()
+    for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
+        if share > 0.5:
+            wrong.add("network" if phone_ms >= now["timeout_ms"] else "prices")
+    if now["cloud_age_s"] is None or now["cloud_age_s"] >= 2 * usual["cloud_age_s"]:
+        wrong.add("features")
+    if (now["cloud_ms"] or 0) >= 1.5 * usual["cloud_ms"] and now["asked"] >= 2 * usual["asked"]:
+        wrong.add("load")
+    if now["earned"]["new"] <= 0.85 * now["earned"]["first"]:
+        wrong.add("version")
+    return wrong
+
+# %% right="diagnose"
+# es: comparando proporciones
+# en: comparing ratios
+def diagnose(usual, now):
+    def times(name):
+        return (now[name] or 0) / usual[name]
+
+    phones = [(now["phone_ms"][zone] < 0.9 * now["timeout_ms"]) for zone in range(4) if now["phone_share"][zone] > 0.5]
+    found = {
+        "features": times("cloud_age_s") > 2,
+        "load": times("cloud_ms") > 1.5 and times("asked") > 2,
+        "prices": any(phones),
+        "network": not all(phones),
+        "version": now["earned"]["new"] / now["earned"]["first"] < 0.85,
+    }
+    return {name for name, wrong in found.items() if wrong}
+
+# %% right="diagnose"
+# es: una lista sin repeticiones también es un conjunto
+# en: a list without repetitions is a set, too
+def diagnose(usual, now):
+    out = []
+    waits = [ms for ms, share in zip(now["phone_ms"], now["phone_share"], strict=True) if share > 0.5]
+    if any(ms < now["timeout_ms"] for ms in waits):
+        out.append("prices")
+    if any(ms >= now["timeout_ms"] for ms in waits):
+        out.append("network")
+    if now["cloud_ms"] is not None:
+        if now["cloud_age_s"] > 2 * usual["cloud_age_s"]:
+            out += ["features"]
+        if now["asked"] > 2 * usual["asked"] and now["cloud_ms"] > 1.5 * usual["cloud_ms"]:
+            out += ["load"]
+    if now["earned"]["new"] < 0.85 * now["earned"]["first"]:
+        out += ["version"]
+    return out
+
+# %% [markdown] lang="es" row="40"
+# ## 6. El diseño (8 puntos)
+#
+# La empresa abre en una comarca de montaña. El modelo es el mismo, y el mercado, también. Lo que cambia: los teléfonos van por **3G**, la gente espera hasta 1.5 s por un precio, y los teléfonos oyen las novedades de su zona cada 3 s. Lo que cuesta y tarda cada cosa está en `COSTS`.
+#
+# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Los campos, con sus valores posibles y lo que significan, los dice `help(Design)`. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces: sucesos tardíos y repetidos, cortes de red, servicios que caen, avalanchas de peticiones y versiones nuevas, buenas o malas.
+#
+# Cada escenario da una pérdida: de cada 100 € que ganaría un **oráculo** que lo supiera todo, cuántos no ganas, factura incluida. Con la media de varios escenarios se calcula qué parte de lo que se pierde **hoy** (`TODAY` con las funciones antiguas) recuperas, si recuperarlo todo es llegar a lo que pierde la solución de referencia:
+#
+# $$\text{recuperado} = \frac{\text{hoy} - \text{tuyo}}{\text{hoy} - \text{referencia}}$$
+#
+# | qué se pide | puntos |
+# |---|---|
+# | recuperar el 60 % | 2 |
+# | recuperar el 85 % | 2 |
+# | recuperar el 93 % | 2 |
+# | cuentas claras: ningún precio pedido se pierde ni se cuenta dos veces, se quedan sin precio menos del 1 %, los pone una versión mala en menos del 15 % de los casos y no se paga ninguna promesa | 2 |
+#
+# La referencia no es la mejor posible: se puede pasar del 100 %. `try_company(design)` te dice cómo va un diseño en tres escenarios de práctica y por dónde se va el dinero. Antes de probar, apunta qué causa crees que bajará y cuánto: probar al azar es caro, porque hay miles de diseños.
+# %% [markdown] lang="en" row="40"
+# ## 6. The design (8 points)
+#
+# The company opens in a mountain district. The model is the same, and so is the market. What changes: phones are on **3G**, people wait up to 1.5 s for a price, and phones hear the news of their zone every 3 s. What each thing costs and takes is in `COSTS`.
+#
+# Write `my_design()`, which returns a `Design`: what you do and where. The fields, their possible values and what they mean are told by `help(Design)`. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know: late and repeated events, network outages, services that die, bursts of requests, and new versions, good or bad.
+#
+# Each scenario gives a loss: of each 100 € that an **oracle** that knew everything would earn, how many you do not earn, bill included. From the mean over several scenarios follows which part of what is lost **today** (`TODAY` with the old functions) you recover, if recovering everything is to reach what the reference solution loses:
+#
+# $$\text{recovered} = \frac{\text{today} - \text{yours}}{\text{today} - \text{reference}}$$
+#
+# | what is asked | points |
+# |---|---|
+# | recovering 60% | 2 |
+# | recovering 85% | 2 |
+# | recovering 93% | 2 |
+# | clean books: no price asked for is lost or counted twice, fewer than 1% are left without a price, a bad version sets them in fewer than 15% of the cases, and no promise is paid | 2 |
+#
+# The reference is not the best possible: you may exceed 100%. `try_company(design)` tells you how a design does in three practice scenarios, and where the money goes. Before you try one, write down which cause you think will fall and by how much: trying at random is expensive, because there are thousands of designs.
+
+# %%
+from mlprod.systems.company.design import Costs
+from mlprod.systems.company.scorecard import Scorecard
+
+COSTS = Costs(patience_s=1.5, sync_s=3.0, alarm_s=12, large_ms=6, small_ms=4, large_eur=0.05, small_eur=0.04, sync_eur=0.05)
+TODAY = NAMED["big_cloud"]
+
+
+def old_update(state, event):
+    """The company's old features: what arrives is what counts."""
+    new = dict(state, newest=event.t)
+    if event.kind == "quote":
+        new["quotes"] += 1
+        new["recent"] = [*state["recent"], event.t]
+    else:
+        new[{"supply": "drivers", "demand": "waiting", "rain": "rain"}[event.kind]] = event.level
+    new["recent"] = [t for t in new["recent"] if t > event.t - WINDOW_S]
+    return new
+
+
+def old_fallback(cached, age_s, most, usual):
+    """The company's old price without a network: the last one heard, as firm as any."""
+    return Offer(best_price(cached.waiting, cached.drivers, most), False)
+
+
+def old_promote(canary, stable):
+    """The company's old rule: five prices, and the greater mean wins."""
+    if canary["quotes"] < 5:
+        return "wait"
+    return "promote" if canary["mean"] >= stable["mean"] else "rollback"
+
+
+OLD = Functions(old_update, old_fallback, old_promote)
+
+
+def written(function, old, *example):
+    """`function`, or `old` while it is not written."""
+    try:
+        function(*example)
+    except NotImplementedError:
+        return old
+    return function
+
+
+def my_functions():
+    """Your three functions, with an old one in the place of each that is not written."""
+    numbers = {"quotes": 1, "mean": 1.0, "std": 0.0}
+    return Functions(
+        written(update, old_update, initial(), Event(0.0, "rain", 0, 0, 1)),
+        written(fallback, old_fallback, Features(1, 1, 0, 0), 0.0, 20.0, USUAL),
+        written(promote, old_promote, numbers, numbers),
+    )
+
+
+def district(seed):
+    """A scenario in the mountains."""
+    return replace(Scenario.draw(seed, seconds=30), profile="3g")
+
+
+def try_company(design):
+    """Show what `design` with your functions, and the company of today, lose in three practice scenarios."""
+    names = {tr(es="hoy", en="today"): (TODAY, OLD), tr(es="tuyo", en="yours"): (design, my_functions())}
+    card = Scorecard.of(
+        {name: one for name, (one, _) in names.items()}, [district(seed) for seed in (101, 102, 103)], {name: used for name, (_, used) in names.items()}, COSTS
+    )
+    card.show(tr(es="Tres escenarios de práctica", en="Three practice scenarios"))
+    card.plot()
+
+
+try_company(TODAY)
+
+# %% answer="design"
+def my_design():
+    ### BEGIN SOLUTION
+    return Design(
+        features="stream",
+        prediction="hybrid",
+        head=10,
+        ttl_s=0.4,
+        placement="cloud_with_fallback",
+        timeout_s=1.2,
+        model="small",
+        rollout="canary",
+        fraction=0.2,
+        commit="after",
+    )
+    ### END SOLUTION
+
+
+# es: cuando esté, quita la almohadilla de la línea siguiente y ejecuta la celda
+# en: when it is there, remove the hash sign of the next line and run the cell
+# try_company(my_design())
+
+# %% test="design/half" points=2 row="40" objective="8.6"
+from mlprod import checks
+
+
+def _recovered(design, used, seeds):
+    """The part of what is lost today that is recovered, from 0 to 1 (or more)."""
+    def lost(one, functions):
+        scores = [simulate(one, district(seed), functions, COSTS) for seed in seeds]
+        return sum(score.percent for score in scores) / len(scores), scores
+
+    mine, scores = lost(design, used)
+    today = lost(TODAY, OLD)[0]
+    best = lost(Design(timeout_s=1.2), Functions())[0]
+    causes = {cause: sum(100 * score.causes[cause] / score.oracle for score in scores) / len(scores) for cause in scores[0].causes}
+    worst = max(causes, key=causes.get)
+    return (today - mine) / (today - best), tr(es=f"Pierdes {mine:.1f} de cada 100 €, sobre todo por {worst!r} ({causes[worst]:.1f}).", en=f"You lose {mine:.1f} of each 100 €, mostly by {worst!r} ({causes[worst]:.1f}).")
+
+
+_design = my_design()
+assert isinstance(_design, Design), tr(es=f"my_design devuelve un Design; ha devuelto {_design!r}.", en=f"my_design returns a Design; it returned {_design!r}.")
+_part, _why = _recovered(_design, my_functions(), [101])
+assert _part >= 0.3, tr(es=f"En el primer escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the first practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+checks.passed()
+### BEGIN HIDDEN TESTS
+_part, _why = _recovered(_design, my_functions(), [201, 202, 203, 204, 205])
+assert _part >= 0.6, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 60 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 60% is asked for. {_why}")
+### END HIDDEN TESTS
+
+# %% test="design/most" points=2 row="40" objective="8.6"
+_part, _why = _recovered(my_design(), my_functions(), [102])
+assert _part >= 0.3, tr(es=f"En el segundo escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the second practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+checks.passed()
+### BEGIN HIDDEN TESTS
+_part, _why = _recovered(my_design(), my_functions(), [201, 202, 203, 204, 205])
+assert _part >= 0.85, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 85 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 85% is asked for. {_why}")
+### END HIDDEN TESTS
+
+# %% test="design/near" points=2 row="40" objective="8.6"
+_part, _why = _recovered(my_design(), my_functions(), [103])
+assert _part >= 0.3, tr(es=f"En el tercer escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the third practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+checks.passed()
+### BEGIN HIDDEN TESTS
+_part, _why = _recovered(my_design(), my_functions(), [201, 202, 203, 204, 205])
+assert _part >= 0.93, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 93 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 93% is asked for. {_why}")
+### END HIDDEN TESTS
+
+# %% test="design/books" points=2 row="40" objective="8.6"
+def _books(seeds):
+    counters = {}
+    for seed in seeds:
+        for name, n in simulate(my_design(), district(seed), my_functions(), COSTS).counters.items():
+            counters[name] = counters.get(name, 0) + n
+    about = tr(es=f"Cuentas de {len(seeds)} escenarios: {counters}.", en=f"The books of {len(seeds)} scenarios: {counters}.")
+    for name, most, what in (
+        ("lost", 0, tr(es="precios pedidos que no se han contado", en="prices asked for that were not counted")),
+        ("repeated", 0, tr(es="precios contados dos veces", en="prices counted twice")),
+        ("unanswered", 0.01 * counters["quotes"], tr(es="sin precio", en="without a price")),
+        ("bad_version", 0.15 * counters["quotes"], tr(es="puestos por una versión mala", en="set by a bad version")),
+        ("promises", 0, tr(es="promesas que hay que pagar", en="promises that must be paid")),
+    ):
+        assert counters[name] <= most, tr(es=f"Hay {counters[name]} {what}, y puede haber {most:.0f}. {about}", en=f"There are {counters[name]} {what}, and there may be {most:.0f}. {about}")
+
+
+_books([101])
+checks.passed()
+### BEGIN HIDDEN TESTS
+_books([201, 202, 203, 204, 205])
+### END HIDDEN TESTS
+
+# %% wrong="design" score=0 says_es="unanswered" says_en="unanswered"
+# es: Todo en línea, con el modelo grande, y paciencia: ya contestará.
+# en: Everything online, with the large model, and patience: it will answer in the end.
+def my_design():
+    return Design(prediction="online", model="large", placement="cloud_with_fallback", timeout_s=5, rollout="all")
+
+# %% wrong="design" score=4 says_es="offline" says_en="offline"
+# es: Sin depender de la red: todo en el teléfono.
+# en: Without depending on the network: everything on the phone.
+def my_design():
+    return Design(placement="edge")
+
+# %% wrong="design" score=2 says_es="unanswered" says_en="unanswered"
+# es: La nube, con todo fresco y comprimido, no falla.
+# en: The cloud, with everything fresh and compressed, does not fail.
+def my_design():
+    return Design(placement="cloud")
+
+# %% wrong="design" score=4 says_es="no se han contado" says_en="were not counted"
+# es: Se confirma antes de procesar, para que nada se procese dos veces.
+# en: Offsets are committed before processing, so that nothing is processed twice.
+def my_design():
+    return Design(timeout_s=1.2, commit="before")
+
+# %% wrong="design" score=2 says_es="stale" says_en="stale"
+# es: Con un trabajo cada cinco segundos basta: la ciudad no cambia tan deprisa.
+# en: A job every five seconds is enough: the city does not change that fast.
+def my_design():
+    return Design(features="batch", refresh_s=5, timeout_s=1.2)
+
+# %% wrong="design" score=2 says_es="version" says_en="version"
+# es: Si la versión nueva es mejor en las pruebas, se pone para todos.
+# en: If the new version is better in the tests, everybody gets it.
+def my_design():
+    return Design(timeout_s=1.2, rollout="all")
+
+# %% wrong="design" score=4 says_es="85 %" says_en="85%"
+# es: El diseño que iba bien en la ciudad, con 4G, va bien en todas partes.
+# en: The design that did well in the city, on 4G, does well everywhere.
+def my_design():
+    return NAMED["reference"]
+
+# %% right="design"
+# es: sin tabla, con el canario más pequeño
+# en: without a table, with a smaller canary
+def my_design():
+    return Design(prediction="online", timeout_s=1.0, fraction=0.1)
+
+# %% right="design"
+# es: el modelo grande, con más tabla
+# en: the large model, with a larger table
+def my_design():
+    return Design("stream", prediction="hybrid", head=20, ttl_s=0.4, placement="cloud_with_fallback", timeout_s=1.2, model="large", rollout="canary", fraction=0.2, commit="after")
+
+# %% [markdown] essay="ambulances" points=4 row="40" lang="es"
+# ## 7. Redacción: ambulancias
+#
+# Con las mismas piezas, un servicio de emergencias quiere elegir qué ambulancia mandar a cada aviso. Hay sucesos (posiciones, estado de cada ambulancia, avisos), un modelo que estima cuánto tardará cada una y un coordinador con una tableta en cada comarca. El modelo grande se equivoca en 50 s de media; el pequeño, en 65 s.
+# La tableta se queda sin red un rato casi todos los días. Un aviso que se pierde no se recupera. Cada dos semanas llega una versión nueva del modelo.
+#
+# Defiende tu diseño en 400 o 500 palabras:
+#
+# 1. qué eliges en cada uno de los seis campos (características, predicción, sitio, modelo, despliegue, confirmación de offsets) y qué hecho descarta la alternativa;
+# 2. qué hace la tableta sin red: qué muestra, con qué datos, cuándo deja de fiarse de ellos, y qué pasa con los avisos que se dan entonces;
+# 3. con qué medida decidirías si la versión nueva se queda, cuántos datos hacen falta y por qué un canario al azar puede no ser aceptable aquí; qué harías en su lugar;
+# 4. qué tres medidas pondrías en el panel, y qué combinación de ellas te diría que se ha roto cada cosa.
+#
+# Apóyate en al menos **tres números medidos por ti** en esta unidad, con su unidad, y di cuál no valdría aquí y por qué.
+#
+# Los 4 puntos: uno por el diseño y los hechos, otro por la tableta sin red, otro por la versión nueva y otro por las medidas y los números.
+# ### BEGIN SOLUTION
+# Características en flujo: una ambulancia cambia de estado en segundos y una posición de hace cinco minutos es otra calle; los lotes solo para lo lento (tráfico por franja horaria). Predicción en línea: los pares (aviso, ambulancia) son pocos y cada aviso es distinto, así que una tabla apenas acierta; si acaso, tiempos entre cruces precalculados. Sitio: nube, o servidor de la comarca, con plan B en la tableta; solo tableta no sabe de las demás. Modelo: 15 s de diferencia pueden importar y hay pocos avisos por minuto, así que el coste y la latencia del grande no pesan: grande en la nube y pequeño en la tableta. Offsets confirmados después, con consumidor idempotente: perder un aviso no es aceptable y recibirlo dos veces se arregla por su número.
+#
+# - **1 punto**: los seis campos, cada uno con un hecho del caso (caudal, plazo, coste de perder, de repetir) que descarta la alternativa. Copiar el diseño de la tarea 6 sin razones no suma: aquí la tabla y el modelo pequeño ganan poco.
+# - **1 punto**: la tableta muestra el último estado con su hora, deja de ordenar por tiempos al pasar un límite razonado (lo que recorre una ambulancia en ese tiempo) y recurre a una regla segura (la base más cercana, preguntar por radio); los avisos se guardan en una bandeja de salida con su número y se envían después sin duplicarse.
+# - **1 punto**: una medida que llega pronto (segundos de error de la estimación, no vidas), comparada en los mismos minutos con la versión de siempre; error estándar o tamaño de muestra (con una desviación típica de unos 60 s, distinguir 5 s pide del orden de mil avisos por versión); un canario al azar manda ambulancias por una versión sin probar: primero en sombra, después solo como segunda opinión o en una comarca con supervisión, y vuelta atrás inmediata.
+# - **1 punto**: tres medidas con la combinación que señala cada fallo (antigüedad de los datos alta con latencia normal: características; tabletas sin respuesta en una comarca tras esperar: red; rechazos en todas: servicio; error de la nueva frente a la de siempre: versión) y tres números propios con unidad, uno matizado (otra red, otro coste por error, pocos avisos).
+# ### END SOLUTION
+# %% [markdown] essay="ambulances" points=4 row="40" lang="en"
+# ## 7. Essay: ambulances
+#
+# With the same parts, an emergency service wants to choose which ambulance to send to each call. There are events (positions, the state of each ambulance, calls), a model that estimates how long each one will take, and a coordinator with a tablet in each district. The large model is wrong by 50 s on average; the small one, by 65 s.
+# The tablet is without a network for a while nearly every day. A call that is lost cannot be recovered. Every two weeks a new version of the model arrives.
+#
+# Defend your design in 400 to 500 words:
+#
+# 1. what you choose in each of the six fields (features, prediction, placement, model, rollout, commit of offsets) and which fact rules out the alternative;
+# 2. what the tablet does without a network: what it shows, from which data, when it stops trusting them, and what happens to the calls that are made meanwhile;
+# 3. by which metric you would decide whether the new version stays, how many data that takes, and why a random canary may not be acceptable here; what you would do instead;
+# 4. which three metrics you would put on the dashboard, and which combination of them would tell you that each thing has broken.
+#
+# Base your argument on at least **three numbers measured by you** in this unit, with their unit, and say which one would not hold here and why.
+#
+# The 4 points: one for the design and the facts, one for the tablet without a network, one for the new version and one for the metrics and the numbers.
+# ### BEGIN SOLUTION
+# Stream features: an ambulance changes state within seconds, and a position of five minutes ago is another street; batches only for what is slow (traffic by time of day). Online prediction: the pairs (call, ambulance) are few and each call is different, so that a table hardly ever hits; if anything, precomputed times between junctions. Placement: cloud, or the district's server, with a plan B on the tablet; a tablet alone does not know of the others. Model: 15 s may matter and there are few calls a minute, so that the cost and the latency of the large one weigh little: large in the cloud, small on the tablet. Offsets committed after, with an idempotent consumer: losing a call is not acceptable, and getting it twice is mended by its number.
+#
+# - **1 point**: the six fields, each with a fact of the case (throughput, deadline, cost of losing, of repeating) that rules out the alternative. Copying the design of task 6 without reasons earns nothing: here the table and the small model gain little.
+# - **1 point**: the tablet shows the last state with its time, stops ranking by times past a reasoned limit (how far an ambulance goes in that time) and resorts to a safe rule (the nearest base, asking by radio); calls are kept in an outbox with their number and sent later without being duplicated.
+# - **1 point**: a metric that arrives soon (seconds of error of the estimate, not lives), compared in the same minutes with the usual version; standard error or sample size (at a standard deviation of some 60 s, telling 5 s apart takes about a thousand calls per version); a random canary sends ambulances by an untried version: first as a shadow, then only as a second opinion or in one supervised district, with immediate rollback.
+# - **1 point**: three metrics with the combination that points to each fault (data age high at normal latency: features; tablets unanswered in one district after waiting: network; refusals in all: service; the error of the new one against that of the usual one: version) and three numbers of one's own with units, one of them qualified (another network, another cost of an error, few calls).
+# ### END SOLUTION
