@@ -96,8 +96,10 @@ def test_search_finds_a_lesson_without_a_server(written, page):
 @pytest.mark.browser
 def test_the_language_switch_goes_to_the_twin_at_the_same_section(written, page):
     page.goto((written / "es/lessons" / f"{UNIT}.html").as_uri())
+    page.wait_for_selector(".diagram svg[role=img]")  # until it is drawn, what is below it moves
     page.evaluate("document.querySelector('h3').scrollIntoView({ behavior: 'instant' })")
-    page.locator("a.twin:visible").first.click()
+    box = page.locator("a.twin:visible").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # click() scrolls, as nobody does
     page.wait_for_url(re.compile(rf"/en/lessons/{UNIT}\.html#s-2$"))
     assert page.locator("h1").first.inner_text().startswith("Small queues")
     heading = page.locator("h3").first
@@ -138,3 +140,10 @@ def test_no_serious_barrier(written, browser, scheme, width, names):
         tab.wait_for_load_state("load")
         assert not looking.violations(tab), name
     tab.close()
+
+
+@pytest.mark.browser
+def test_a_lesson_as_pdf(written, browser, tmp_path):
+    looking.print_page(browser, written / "es/lessons" / f"{UNIT}.html", tmp_path / "lesson.pdf")
+    content = (tmp_path / "lesson.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and b"/Subtype /Image" in content

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlprod import course
+from mlprod.errors import CourseError
 from mlprod.publish import browser as looking
-from mlprod.publish import code, deck, executed, prose, slides
+from mlprod.publish import code, deck, executed, pdf, prose, slides
 from tests.publish.conftest import UNIT
 
 LONG = (
@@ -128,7 +129,12 @@ def test_no_slide_overflows_and_every_row_line_and_word_is_there(written, browse
 def test_speaker_notes_whole_code_and_twin(written, browser):
     page = looking.open_deck(browser, written / "en" / f"{UNIT}.html")
     page.evaluate("Reveal.slide(1, 0)")
-    assert "hummingbird" in page.evaluate("Reveal.getSlideNotes()")
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    opened.value.wait_for_function(
+        "document.querySelector('.speaker-controls-notes')?.innerText.includes('hummingbird')"
+    )
+    opened.value.close()
     page.locator("#twin").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(rf"/es/{UNIT}\.html#/1$"))
@@ -159,3 +165,18 @@ def test_slides_and_their_index_are_accessible(written, browser):
 def test_the_index_lists_what_is_there(written):
     text = (written / "es/index.html").read_text()
     assert f'href="{UNIT}.html"' in text and "Colas pequeñas" in text
+
+
+@pytest.mark.browser
+def test_slides_as_pdf(written, browser, tmp_path):
+    looking.print_deck(browser, written / "es" / f"{UNIT}.html", tmp_path / "slides.pdf")
+    content = (tmp_path / "slides.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", content)) > 8
+    assert b"/Subtype /Image" in content
+
+
+def test_pdf_says_what_to_do_first(tiny, tmp_path):
+    with pytest.raises(CourseError, match="make slides"):
+        list(pdf.write(None, tiny, tmp_path, decks=True))
+    with pytest.raises(CourseError, match="make site"):
+        list(pdf.write(None, tiny, tmp_path))

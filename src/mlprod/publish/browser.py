@@ -29,7 +29,7 @@ _OVERFLOW = """() => {
     const box = slide.getBoundingClientRect(), scale = box.width / 1280;
     seen.push([h, v]);
     for (const node of slide.querySelectorAll("*")) {
-      if (node.closest("aside.notes, svg *, mjx-container *, template") || !node.getClientRects().length) continue;
+      if (node.closest("aside.notes, svg *, mjx-container *") || !node.getClientRects().length) continue;
       const rect = node.getBoundingClientRect();
       const [right, bottom] = [(rect.right - box.left) / scale, (rect.bottom - box.top) / scale];
       const cut = node.scrollWidth > node.clientWidth + 2 && node.clientWidth > 0 && getComputedStyle(node).overflowX === "hidden";
@@ -42,6 +42,11 @@ _OVERFLOW = """() => {
   }
   return [seen.length, found];
 }"""  # noqa: E501
+_DRAWN = """async () => {
+  if (document.readyState !== "complete") return false;
+  if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+  return !document.querySelector("pre.mermaid, .diagram:not(:has(svg))");
+}"""
 _AXE = """async (tags) => (await axe.run({ runOnly: { type: "tag", values: tags }, preload: false })).violations.map(
   (one) => [one.impact, one.id, one.help, one.nodes.slice(0, 5).map((node) => node.target.join(" ") + " | " +
     (node.any[0]?.message ?? node.failureSummary ?? "").slice(0, 200))])"""
@@ -77,6 +82,42 @@ def open_deck(browser: Browser, file: Path, **options: Any) -> Page:
     page.goto(file.resolve().as_uri())
     page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
     return page
+
+
+def print_page(browser: Browser, file: Path, target: Path) -> None:
+    """A page of the site as A4 PDF, once its formulas and diagrams are drawn."""
+    page = browser.new_page(viewport={"width": 1000, "height": 1400})
+    try:
+        page.goto(file.resolve().as_uri())
+        page.wait_for_function(_DRAWN, timeout=60_000)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number = '<p style="font: 8px sans-serif; width: 100%; text-align: center"><span class="pageNumber"></span></p>'
+        margins = {"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+        page.pdf(
+            path=target,
+            format="A4",
+            margin=margins,
+            print_background=True,
+            display_header_footer=True,
+            header_template="<p></p>",
+            footer_template=number,
+            tagged=True,
+        )
+    finally:
+        page.close()
+
+
+def print_deck(browser: Browser, file: Path, target: Path) -> None:
+    """The slides in `file` as PDF, one page each."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    try:
+        page.goto(file.resolve().as_uri() + "?print-pdf")
+        page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+        page.wait_for_selector(".pdf-page", timeout=60_000)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        page.pdf(path=target, prefer_css_page_size=True, print_background=True, tagged=True)
+    finally:
+        page.close()
 
 
 def overflows(page: Page) -> tuple[int, list[str]]:

@@ -46,3 +46,17 @@ def register(app: typer.Typer) -> None:
         root = course.root()
         lessons = executed.lessons(units, root, quick=quick, say=typer.echo)
         typer.echo(writer.write(lessons, root, folder or root / "build" / "site").as_posix())
+
+    @app.command()
+    def pdf(
+        units: Units = None,
+        decks: Annotated[bool, typer.Option("--slides", help="Las diapositivas. / The slides.")] = False,
+        folder: Annotated[Path | None, typer.Option(help="Sin ella, build/pdf. / Folder.")] = None,
+    ) -> None:
+        """Imprime en PDF las páginas del sitio, o diapositivas. / Prints pages of the site, or slides, as PDF."""
+        from mlprod import course
+        from mlprod.publish import pdf as printer
+
+        root = course.root()
+        for path in printer.write(units, root, folder or root / "build" / "pdf", decks=decks):
+            typer.echo(path.as_posix())

@@ -125,6 +125,7 @@ def _mended(page: str, lang: Language) -> str:
     """`page` with what theme and MyST-NB get wrong put right: names that differ from what is shown, a translation."""
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     page = re.sub(r'(<button [^>]*search-button-field[^>]*? aria-label="[^"]*)"', r'\1 Ctrl+K"', page)
+    page = page.replace("Link to this heading", SITE[lang]["heading"])
     for wrong in ("Navegación del sección", "Section Navigation"):
         page = page.replace(wrong, SITE[lang]["part"])
     return page
@@ -152,6 +153,7 @@ def _configuration(lang: Language) -> dict[str, Any]:
         "html_sidebars": {"index": [], "start": []},
         "html_theme_options": {
             "logo": {"text": "mlprod"},
+            "search_bar_text": words["search"],
             "navbar_align": "left",
             "navbar_center": ["navbar-nav"],
             "navbar_end": ["theme-switcher"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import posixpath
 import re
@@ -57,6 +58,7 @@ def stage(
 
 def page(notebook: NotebookNode, here: str, lang: Language, pages: dict[str, str]) -> NotebookNode:
     """`notebook`, which lies at `here` in the course, with its links, diagrams and live pages as the site has them."""
+    notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = relinked(SWITCH.sub("", without_switch(cell.source)), here, pages)

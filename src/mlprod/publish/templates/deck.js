@@ -81,7 +81,7 @@
       copy.querySelector("pre.out").textContent = lines.slice(kept).join("\n");
     } else return null;
     if (!fits(section)) return null;
-    copy.querySelector("template")?.remove();
+    copy.querySelector(".note")?.remove();
     return copy;
   }
 
@@ -169,7 +169,7 @@
     first?.classList.remove("fragment");
     const notes = document.createElement("aside");
     notes.className = "notes";
-    section.querySelectorAll("template.note").forEach((note) => { notes.append(note.content); note.remove(); });
+    section.querySelectorAll(".note").forEach((note) => { notes.append(...note.childNodes); note.remove(); });
     if (notes.childNodes.length) section.append(notes);
   }
 
