@@ -360,8 +360,8 @@ choose(
     chosen=worst_cause,
     right=score.worst,
     why=tr(
-        es=f"En total se pierden {score.percent:.1f} de cada 100 € y la factura es {100 * score.causes['bill'] / score.oracle:.1f}: lo caro no son las máquinas, es lo que no se sabe a tiempo.",
-        en=f"In all, {score.percent:.1f} of each 100 € are lost, and the bill is {100 * score.causes['bill'] / score.oracle:.1f}: what is expensive is not the machines but what is not known in time.",
+        es=f"En total se pierden {score.percent:.1f} de cada 100 € y la factura es {100 * score.causes['bill'] / score.oracle:.1f}: lo caro no son las máquinas.",
+        en=f"In all, {score.percent:.1f} of each 100 € are lost, and the bill is {100 * score.causes['bill'] / score.oracle:.1f}: what is expensive is not the machines.",
     ),
 )
 

@@ -68,10 +68,10 @@ class Picture:
         for crash in self.scenario.crashes:
             where = axes[0].get_xaxis_transform()
             axes[0].text(crash.at, 0.97, f" {crash.service}", transform=where, va="top", fontsize=8.5, color=plots.INK)
-        handles = [*axes[0].get_legend_handles_labels()[0], *marks]
-        above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
-        axes[0].legend(handles=handles, ncols=4, fontsize=9, **above)
-        axes[1].legend(loc="upper left", fontsize=9, ncols=2)
+        bars, names = axes[0].get_legend_handles_labels()
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2, "ncols": 4}
+        axes[0].legend([*bars, *marks.values()], [*names, *marks], fontsize=9, **above)
+        axes[1].legend(loc="lower left", fontsize=9, ncols=2)
         axes[-1].set_xlim(0, self.scenario.seconds)
         axes[-1].set_xlabel(tr(es="segundo (un minuto de la ciudad)", en="second (a minute of the city)"))
         return plots.image(fig, _alt(score))
@@ -106,24 +106,23 @@ class Picture:
         ax.bar(middles, [sum(lost for _, lost in each) for each in seconds], 0.92, color=plots.FAINT)
         ax.set_ylabel(tr(es="pérdida\n(€/s)", en="loss\n(€/s)"))
 
-    def _mark(self, ax: Axes, downtimes: Sequence[Downtime]) -> list[Any]:
+    def _mark(self, ax: Axes, downtimes: Sequence[Downtime]) -> dict[str, Any]:
         """Shade what goes wrong: no network (the more zones, the darker), a service that is down, a new version.
 
-        Returns what a legend needs: one of each.
+        Returns one of each, by name, for a legend.
         """
         marks = {}
         for outage in self.scenario.outages:
-            marks["outage"] = ax.axvspan(outage.begin, outage.end, color=plots.FAINT, alpha=0.15, lw=0)
-            marks["outage"].set_label(tr(es="una zona sin red", en="a zone without a network"))
+            found = ax.axvspan(outage.begin, outage.end, color=plots.FAINT, alpha=0.15, lw=0)
+            marks[tr(es="una zona sin red", en="a zone without a network")] = found
         for crash in self.scenario.crashes:
             end = max((d.end for d in downtimes if _is(d, crash)), default=crash.at + crash.seconds)
             look = {"facecolor": "none", "edgecolor": plots.VERMILION, "hatch": "////", "alpha": 0.5, "lw": 0}
-            marks["crash"] = ax.axvspan(crash.at, end, **look)
-            marks["crash"].set_label(tr(es="servicio muerto", en="service dead"))
+            marks[tr(es="servicio muerto", en="dead service")] = ax.axvspan(crash.at, end, **look)
         if release := self.scenario.release:
-            marks["release"] = ax.axvline(release.at, color=plots.PURPLE, lw=1.5, ls=":")
-            marks["release"].set_label(tr(es="versión nueva", en="new version"))
-        return list(marks.values())
+            found = ax.axvline(release.at, color=plots.PURPLE, lw=1.5, ls=":")
+            marks[tr(es="versión nueva", en="new version")] = found
+        return marks
 
 
 def _sums(score: Score) -> str:
