@@ -9,6 +9,7 @@ from mlprod.course import notebook
 from mlprod.errors import CourseError
 from mlprod.grading import configuration, sandbox
 from mlprod.grading.grade_me import QUIET, TEXT_STUB, find, grade_me, language_there
+from mlprod.lab import progress
 
 ABSOLUTE = "def double(x):\n    return abs(x) * 2"
 
@@ -62,6 +63,8 @@ def test_with_all_tests_and_with_the_visible_ones(root):
     assert (report.score, report.most, report.complete) == (2, 10, True)
     assert report.isolated == (sandbox.problem() is None)
     assert {task.name: task.state for task in report.tasks} == {"double": "failed", "name": "blank", "why": "pending"}
+    said = progress.unit(root, "90_toy", "es").graded
+    assert said == progress.Graded(2, 10, complete=True, stale=False), "the course's first page tells it"
     assert "pierde el signo" in report.summary and "todas las pruebas" in report.summary
     assert "secret_input" not in report.page.read_text() + report.summary
     assert report.text.read_text() == report.summary and path.read_bytes() == before, "the notebook is the student's"
