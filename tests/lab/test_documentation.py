@@ -77,6 +77,8 @@ MODELS = Elsewhere("tests/lab/test_benchmark.py::test_models_runs_those_who_trai
 BENCH = Elsewhere("tests/lab/test_benchmark.py::test_bench_gathers_what_was_recorded")
 SPEED = Elsewhere("tests/grading/test_speed.py::test_both_sides_give_the_same_scores")
 DASK = Elsewhere("tests/grading/test_workers.py::test_a_dask_cluster_of_two_workers")
+SITE = Elsewhere("tests/publish/test_site.py::test_no_answer_in_any_page_and_the_scan_sees_one")
+PDF = Elsewhere("tests/publish/test_site.py::test_a_lesson_as_pdf")
 UNSAFE = Elsewhere("tests/grading/test_grade.py::test_without_a_sandbox_nobody_is_graded_unless_asked_for")
 LAB = Do("{} BROWSER=no PORT={port}", serves=True)
 
@@ -104,6 +106,9 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
     "make bench-compression": BENCH,
     "make bench-compiler": BENCH,
     "make release": Do(),
+    "make slides": Do("make slides UNIT=00 QUICK=yes"),
+    "make site": SITE,
+    "make pdf": PDF,
     "conda env create -f environment.yml": NotHere("needs conda and a network; test_packaging.py reads the file"),
     "conda activate mlprod": NotHere("needs conda; test_makefile.py tries make in such an environment"),
     "brew install python@3.11": OTHERS,

@@ -42,7 +42,8 @@ def lesson(source: Source, lang: Language, root: Path) -> Lesson:
     if path.is_file():
         old = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     now = [cell for cell in fresh.cells if cell.cell_type == "code"]
-    complete = [cell.source for cell in old] == [cell.source for cell in now] and not any(map(_failed, old))
+    same = [cell.source for cell in old] == [cell.source for cell in now]
+    complete = same and all(cell.execution_count and not _failed(cell) for cell in old)
     by_source = {cell.source: cell for cell in old if not _failed(cell)}
     pairs = zip(now, old, strict=True) if complete else ((cell, by_source.get(cell.source)) for cell in now)
     for cell, executed in pairs:
