@@ -78,6 +78,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tqdm.auto import tqdm
 
 from mlprod import plots, start, tables, tr
+from mlprod.display import number
 from mlprod.predictions import choose, compare
 from mlprod.systems.company import functions, live, market
 from mlprod.systems.company.accounts import CAUSES
@@ -216,7 +217,7 @@ tables.show(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0.4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
+# Los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0,4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
 # que pasa ese tiempo. Fíjate en la última columna: calcular toda una tabla cuesta poco más que un viaje suelto. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
 #
 # Comparar los dos modelos por su error engaña un poco: no se cobra por acertar $m$, sino por el precio que sale de él. Eso lo dirán los euros.
@@ -330,8 +331,8 @@ def by_cause(named_scores, alt):
     causes = [cause for cause in CAUSES if any(s.causes[cause] for s in named_scores.values())]
     fig, ax = plots.subplots(figsize=(7.2, 0.9 + 0.5 * len(causes)))
     height = 0.8 / len(named_scores)
-    for number, (name, each) in enumerate(named_scores.items()):
-        places = np.arange(len(causes)) + (number - (len(named_scores) - 1) / 2) * height
+    for position, (name, each) in enumerate(named_scores.items()):
+        places = np.arange(len(causes)) + (position - (len(named_scores) - 1) / 2) * height
         ax.barh(
             places, [100 * each.causes[c] / each.oracle for c in causes], height * 0.9, label=name
         )
@@ -526,7 +527,7 @@ for name in hurried:
         {
             tr(es="función apresurada", en="hurried function"): name,
             tr(es="pierde de más (€ de cada 100)", en="loses more (€ of each 100)"): mean,
-            tr(es="intervalo del 95 %", en="95 % interval"): f"{low:.1f} … {high:.1f}",
+            tr(es="intervalo del 95 %", en="95 % interval"): f"{number(low)} … {number(high)}",
             tr(es="sobre todo por", en="mostly by"): cause_name(max(more, key=more.get)),
         }
     )
@@ -550,11 +551,11 @@ choose(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Con cinco peticiones por grupo, `promote` decide casi a cara o cruz: lo que gana un viaje varía mucho más de un viaje a otro (su desviación típica es de la magnitud de su media) que entre una versión buena y una mala. Con $n$ peticiones por grupo, el error de la diferencia es del orden de $\sigma\sqrt{2/n}$: para ver un 20 % de diferencia hacen falta unas cien, y no cinco.
+# Con cinco peticiones por grupo, `promote` decide casi a cara o cruz (de ahí lo ancho de su intervalo: unas veces acierta y otras no): lo que gana un viaje varía mucho más de un viaje a otro (su desviación típica es de la magnitud de su media) que entre una versión buena y una mala. Con $n$ peticiones por grupo, el error de la diferencia es del orden de $\sigma\sqrt{2/n}$: para ver un 20 % de diferencia hacen falta unas cien, y no cinco.
 #
 # El precio firme y viejo de `fallback` pierde dos veces: porque no es el bueno, y porque lo prometido se paga. Y el precio que **se acerca a uno normal según envejece**, y avisa de que es una estimación, es la misma idea de la hora de llegada de la unidad 05.
 # %% [markdown] lang="en" slide="subslide"
-# With five quotes a group, `promote` all but tosses a coin: what a ride earns varies far more from ride to ride (its standard deviation is of the size of its mean) than between a good version and a bad one. With $n$ quotes a group, the error of the difference is of the order of $\sigma\sqrt{2/n}$: to see a difference of 20 %, some hundred are needed, and not five.
+# With five quotes a group, `promote` all but tosses a coin (hence the width of its interval: sometimes it is right and sometimes not): what a ride earns varies far more from ride to ride (its standard deviation is of the size of its mean) than between a good version and a bad one. With $n$ quotes a group, the error of the difference is of the order of $\sigma\sqrt{2/n}$: to see a difference of 20 %, some hundred are needed, and not five.
 #
 # The firm old price of `fallback` loses twice: because it is not the right one, and because what was promised is paid. And the price that **comes closer to a usual one as it ages**, and says that it is an estimate, is the same idea as the arrival time of unit 05.
 
@@ -842,11 +843,11 @@ if not math.isnan(crossing):
 # %% [markdown] lang="es" row="40" slide="slide"
 # ## El marcador: de peor a mejor
 #
-# Seis diseños con nombre, de los que se encuentran de verdad, en los mismos escenarios.
+# Seis diseños con nombre, de los que se encuentran de verdad, en los mismos escenarios. Cuatro de ellos mejoran uno al otro paso a paso, y deben quedar en orden en **todos** los escenarios; el lugar de `big_cloud` y `edge_only` depende de lo que pase.
 # %% [markdown] lang="en" row="40" slide="slide"
 # ## The scorecard: from worse to better
 #
-# Six designs with a name, of those that are found in real life, in the same scenarios.
+# Six designs with a name, of those that are found in real life, in the same scenarios. Four of them improve on one another step by step, and must come out in order in **every** scenario; the place of `big_cloud` and `edge_only` depends on what happens.
 
 # %% slide="fragment"
 others = {name: design for name, design in NAMED.items() if name != "reference"}
