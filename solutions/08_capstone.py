@@ -25,7 +25,7 @@
 # **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
 # los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
 # han recibido. Al corregir se añaden **comprobaciones ocultas**: otros escenarios, otros datos, casos raros. Nunca miden cuánto tarda tu
-# código: cuentan sucesos, precios y euros. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
+# código: cuentan eventos, precios y euros. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
 #
 # **Dónde ocurre.** En la ciudad simulada de la lección, con un reloj simulado: un segundo de reproducción es un minuto de la ciudad. La misma semilla da siempre lo mismo, y ninguna comprobación
 # depende de tu máquina. Puedes escribir funciones auxiliares en la celda de tu respuesta y usar `numpy`.
@@ -73,8 +73,8 @@ start(LANG)
 # %% [markdown] lang="es" row="20"
 # ## 1. Las características, llegue lo que llegue (6 puntos)
 #
-# Del estado de una zona salen las características con las que se pone un precio. Hay **una** definición, `update`, que se usa para entrenar, para reconstruir tras una caída y para servir. Un suceso es un
-# `Event(t, kind, zone, level, seq)`: ocurrió en el segundo `t`, y `seq` numera desde 1 los sucesos de cada `kind` en cada zona, en el orden en que **ocurrieron**.
+# Del estado de una zona salen las características con las que se pone un precio. Hay **una** definición, `update`, que se usa para entrenar, para reconstruir tras una caída y para servir. Un evento es un
+# `Event(t, kind, zone, level, seq)`: ocurrió en el segundo `t`, y `seq` numera desde 1 los eventos de cada `kind` en cada zona, en el orden en que **ocurrieron**.
 #
 # | `kind` | qué ha pasado | qué dice `level` |
 # |---|---|---|
@@ -83,18 +83,18 @@ start(LANG)
 # | `"rain"` | ha cambiado la lluvia | mm por hora desde entonces |
 # | `"quote"` | alguien ha pedido un precio | el destino (aquí da igual) |
 #
-# `update(state, event)` devuelve el estado tras un suceso de esa zona. Todos los sucesos llegan, pero a su manera: **tarde** (hasta 10 s), **dos veces o más** (la copia también puede tardar hasta 10 s) y **desordenados**. Y llegue como llegue, con los mismos sucesos el resultado es el mismo.
+# `update(state, event)` devuelve el estado tras un evento de esa zona. Todos los eventos llegan, pero a su manera: **tarde** (hasta 10 s), **dos veces o más** (la copia también puede tardar hasta 10 s) y **desordenados**. Y llegue como llegue, con los mismos eventos el resultado es el mismo.
 #
 # El estado es un diccionario; `initial()`, que ya está hecha, da el primero. Estos campos los leen otros, y tienen que decir siempre lo siguiente:
 #
-# - `"drivers"`, `"waiting"`, `"rain"`: el nivel que fijó el último suceso de su tipo **que ocurrió**, de los que han llegado; 0 si no ha llegado ninguno;
+# - `"drivers"`, `"waiting"`, `"rain"`: el nivel que fijó el último evento de su tipo **que ocurrió**, de los que han llegado; 0 si no ha llegado ninguno;
 # - `"quotes"`: cuántos precios distintos se han pedido en la zona. Sirve para cobrar: uno de menos es un viaje gratis; uno de más, un viaje cobrado dos veces;
-# - `"newest"`: el mayor `t` de los sucesos que han llegado, del tipo que sean; al principio, 0;
+# - `"newest"`: el mayor `t` de los eventos que han llegado, del tipo que sean; al principio, 0;
 # - `"recent"`: los instantes `t` de los precios pedidos en los últimos `WINDOW_S` segundos antes de `"newest"`, es decir, aquellos en que `newest - WINDOW_S < t`. Cada uno una vez y en cualquier orden. De ahí cuenta la **presión** la función `features(state, t)`, que también está hecha.
 #
 # Los demás campos de `initial()` (`"seq"`, `"upto"`, `"ahead"`) son una sugerencia: úsalos como quieras, o pon otros que falten; un estado recién hecho con `initial()` no los tendrá.
 #
-# Además, el estado **se puede guardar**: `json.loads(json.dumps(state))` sigue igual de bien donde lo dejó el original. **No crece** con los sucesos: lo que ocupa depende de los últimos segundos, no del día entero. Y `update` **no modifica** el estado que recibe, porque alguien puede estar leyéndolo: devuelve otro (lo que no cambia se puede compartir).
+# Además, el estado **se puede guardar**: `json.loads(json.dumps(state))` sigue igual de bien donde lo dejó el original. **No crece** con los eventos: lo que ocupa depende de los últimos segundos, no del día entero. Y `update` **no modifica** el estado que recibe, porque alguien puede estar leyéndolo: devuelve otro (lo que no cambia se puede compartir).
 # %% [markdown] lang="en" row="20"
 # ## 1. The features, whatever arrives (6 points)
 #
@@ -167,10 +167,10 @@ def _three(state):
 
 
 _e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
-checks.same(_three(_fold(_e)), [9, 22, 4], tr(es="Cinco sucesos en orden: conductores, personas y lluvia.", en="Five events in order: drivers, people and rain."))
+checks.same(_three(_fold(_e)), [9, 22, 4], tr(es="Cinco eventos en orden: conductores, personas y lluvia.", en="Five events in order: drivers, people and rain."))
 checks.same(
     _three(_fold([_e[2], _e[0], _e[4], _e[3], _e[1]])), [9, 22, 4],
-    tr(es="Los mismos sucesos, llegados en otro orden. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en="The same events, arrived in another order. What counts is the last one to happen (seq says so), not the last one to arrive."),
+    tr(es="Los mismos eventos, llegados en otro orden. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en="The same events, arrived in another order. What counts is the last one to happen (seq says so), not the last one to arrive."),
 )
 checks.same(_three(_fold([_e[3]])), [0, 0, 4], tr(es="Solo ha llegado la lluvia.", en="Only the rain has arrived."))
 checks.passed()
@@ -194,7 +194,7 @@ for _seed in range(5):
             _seen[_event.kind] = (_event.seq, _event.level)
         checks.same(
             _three(_state), [_seen.get(kind, (0, 0))[1] for kind in ("supply", "demand", "rain")],
-            tr(es=f"Tras {_n} sucesos desordenados y repetidos: conductores, personas y lluvia. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en=f"After {_n} events out of order and repeated: drivers, people and rain. What counts is the last one to happen (seq says so), not the last one to arrive."),
+            tr(es=f"Tras {_n} eventos desordenados y repetidos: conductores, personas y lluvia. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en=f"After {_n} events out of order and repeated: drivers, people and rain. What counts is the last one to happen (seq says so), not the last one to arrive."),
         )
 _sure = [Event(3.0, "rain", 0, 0, 2), Event(1.0, "rain", 0, 7, 1), Event(3.5, "supply", 0, 0, 2), Event(1.0, "supply", 0, 7, 1)]
 checks.same(_three(_fold(_sure)), [0, 0, 0], tr(es="Un nivel puede ser 0: ya no llueve y no queda ningún conductor.", en="A level may be 0: the rain has stopped and no driver is left."))
@@ -225,15 +225,15 @@ for _seed in range(5, 10):
             _seen.add(_event.seq)
         _got = checks.plain(_state["quotes"])
         assert type(_got) is int and _got == len(_seen), tr(
-            es=f"Han llegado {_n} sucesos, de ellos {len(_seen)} precios distintos, y quotes dice {_got!r}. Un precio que llega dos veces se cuenta una, y lo que llega tarde también se cuenta.",
+            es=f"Han llegado {_n} eventos, de ellos {len(_seen)} precios distintos, y quotes dice {_got!r}. Un precio que llega dos veces se cuenta una, y lo que llega tarde también se cuenta.",
             en=f"{_n} events have arrived, of them {len(_seen)} different prices, and quotes says {_got!r}. A price that arrives twice is counted once, and what arrives late is counted, too.",
         )
 ### END HIDDEN TESTS
 
 # %% test="update/window" points=1 row="20" objective="8.1"
 _w = _fold([*_q[:4], Event(4.5, "rain", 1, 2, 1)])
-checks.same(sorted(checks.plain(_w["recent"])), [3.0, 4.0], tr(es="Precios pedidos en los segundos 1, 2, 3 y 4; el último suceso, de lluvia, es del 4.5: quedan los posteriores al 2.5.", en="Prices asked for at seconds 1, 2, 3 and 4; the last event, of rain, is of 4.5: those after 2.5 are left."))
-checks.same(checks.plain(_w["newest"]), 4.5, tr(es="newest es el mayor t de todos los sucesos que han llegado.", en="newest is the greatest t of all events that have arrived."))
+checks.same(sorted(checks.plain(_w["recent"])), [3.0, 4.0], tr(es="Precios pedidos en los segundos 1, 2, 3 y 4; el último evento, de lluvia, es del 4.5: quedan los posteriores al 2.5.", en="Prices asked for at seconds 1, 2, 3 and 4; the last event, of rain, is of 4.5: those after 2.5 are left."))
+checks.same(checks.plain(_w["newest"]), 4.5, tr(es="newest es el mayor t de todos los eventos que han llegado.", en="newest is the greatest t of all events that have arrived."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 checks.same(sorted(checks.plain(_fold([*_q[:4], _q[0], _q[2]])["recent"])), [3.0, 4.0], tr(es="Llegan otra vez el primero y el tercero: cada uno cuenta una vez, y hace justo WINDOW_S ya no es reciente.", en="The first and the third arrive again: each counts once, and exactly WINDOW_S ago is no longer recent."))
@@ -246,10 +246,10 @@ for _seed in range(3):
         _state = update(_state, _event)
         _seen.append(_event)
         _newest = max(e.t for e in _seen)
-        checks.same(checks.plain(_state["newest"]), _newest, tr(es="newest, con sucesos desordenados: no es el t del último que llegó.", en="newest, with events out of order: it is not the t of the last one to arrive."))
+        checks.same(checks.plain(_state["newest"]), _newest, tr(es="newest, con eventos desordenados: no es el t del último que llegó.", en="newest, with events out of order: it is not the t of the last one to arrive."))
         checks.same(
             sorted(checks.plain(_state["recent"])), sorted({e.t for e in _seen if e.kind == "quote" and e.t > _newest - WINDOW_S}),
-            tr(es="recent, con sucesos desordenados y repetidos: cuenta cuándo se pidieron los precios, no cuándo llegaron.", en="recent, with events out of order and repeated: what counts is when the prices were asked for, not when they arrived."),
+            tr(es="recent, con eventos desordenados y repetidos: cuenta cuándo se pidieron los precios, no cuándo llegaron.", en="recent, with events out of order and repeated: what counts is when the prices were asked for, not when they arrived."),
         )
 ### END HIDDEN TESTS
 
@@ -271,7 +271,7 @@ for _event in _stream:
     _text = json.dumps(_new)
     _size, _state = max(_size, len(_text)), json.loads(_text)
 assert _size < 6_000, tr(es=f"El estado guardado ha llegado a ocupar {_size} bytes tras 2000 precios pedidos: crece con el día. Lo ya contado sin huecos se puede resumir en un número.", en=f"The stored state reached {_size} bytes after 2,000 prices asked for: it grows with the day. What has been counted without gaps can be summed up in one number.")
-checks.same(checks.plain(_state["quotes"]), 2000, tr(es="2000 precios pedidos, con el estado guardado y leído como JSON tras cada suceso.", en="2,000 prices asked for, with the state stored and read as JSON after each event."))
+checks.same(checks.plain(_state["quotes"]), 2000, tr(es="2000 precios pedidos, con el estado guardado y leído como JSON tras cada evento.", en="2,000 prices asked for, with the state stored and read as JSON after each event."))
 ### END HIDDEN TESTS
 
 # %% wrong="update" score=4 says_es="no el último que llegó" says_en="not the last one to arrive"
@@ -292,7 +292,7 @@ def update(state, event):
     return new
 
 # %% wrong="update" score=2 says_es="se cuenta una" says_en="is counted once"
-# es: Cada suceso que llega es un precio que se ha pedido.
+# es: Cada evento que llega es un precio que se ha pedido.
 # en: Each event that arrives is a price that was asked for.
 def update(state, event):
     new = dict(state, newest=max(state["newest"], event.t))
@@ -321,7 +321,7 @@ def update(state, event):
     return new
 
 # %% wrong="update" score=3 says_es="se cuenta una" says_en="is counted once"
-# es: Las copias llegan enseguida: basta con buscar el suceso entre los recientes.
+# es: Las copias llegan enseguida: basta con buscar el evento entre los recientes.
 # en: Copies arrive at once: it is enough to look for the event among the recent ones.
 def update(state, event):
     new = dict(state, newest=max(state["newest"], event.t))
@@ -371,7 +371,7 @@ def update(state, event):
     return state
 
 # %% wrong="update" score=5 says_es="cuándo se pidieron" says_en="when the prices were asked for"
-# es: Lo reciente es lo que acaba de llegar: la ventana se mide desde el último suceso recibido.
+# es: Lo reciente es lo que acaba de llegar: la ventana se mide desde el último evento recibido.
 # en: What is recent is what has just arrived: the window is measured from the last event received.
 def update(state, event):
     new = dict(state, newest=max(state["newest"], event.t))
@@ -455,7 +455,7 @@ def update(state, event):
 # Un precio en firme con datos de **más** de `FIRM_S` segundos se acaba pagando: la empresa devuelve dinero. Uno estimado da desconfianza, y se vende algo menos. Así que es estimado cuando los datos tienen más de `FIRM_S` segundos, y solo entonces.
 # No contestar no es una opción: es el viaje que se lleva la competencia.
 #
-# La última comprobación usa tu función en toda la empresa, con varios cortes de red: lo que se pierde en los teléfonos (precios malos, desconfianza y promesas) no puede pasar de 1.2 veces lo que pierde la solución de referencia.
+# La última comprobación usa tu función en toda la empresa, con varios cortes de red: lo que se pierde en los teléfonos (precios malos, desconfianza y promesas) no puede pasar de 1,2 veces lo que pierde la solución de referencia.
 # %% [markdown] lang="en" row="40"
 # ## 2. The price without coverage (5 points)
 #
@@ -691,7 +691,10 @@ def trials(function, factor, seed, count=100, mean=5.0, limit=1000):
     return decided
 
 
-print(trials(lambda canary, stable: "rollback" if canary["quotes"] > 25 else "wait", 1.0, seed=0, count=3))
+print(
+    tr(es="tres versiones y una regla que retira todo a las 30 peticiones:", en="three versions, and a rule that withdraws everything at 30 requests:"),
+    trials(lambda canary, stable: "rollback" if canary["quotes"] >= 30 else "wait", 1.0, seed=0, count=3),
+)
 
 # %% answer="promote"
 def promote(canary, stable):
@@ -1305,9 +1308,18 @@ def diagnose(usual, now):
 # %% [markdown] lang="es" row="40"
 # ## 6. El diseño (8 puntos)
 #
-# La empresa abre en una comarca de montaña. El modelo es el mismo, y el mercado, también. Lo que cambia: los teléfonos van por **3G**, la gente espera hasta 1.5 s por un precio, y los teléfonos oyen las novedades de su zona cada 3 s. Lo que cuesta y tarda cada cosa está en `COSTS`.
+# La empresa abre en una comarca de montaña. El modelo es el mismo, y el mercado, también. Lo que cambia: los teléfonos van por **3G**, la gente espera hasta 1,5 s por un precio, y los teléfonos oyen las novedades de su zona cada 3 s. Lo que cuesta y tarda cada cosa está en `COSTS`.
 #
-# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Los campos, con sus valores posibles y lo que significan, los dice `help(Design)`. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces: sucesos tardíos y repetidos, cortes de red, servicios que caen, avalanchas de peticiones y versiones nuevas, buenas o malas.
+# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas de peticiones y versiones nuevas, buenas o malas.
+#
+# | campo | valores | qué se elige |
+# |---|---|---|
+# | `features`, `refresh_s` | `"batch"`, `"stream"` | características: un trabajo cada `refresh_s` segundos, o cada evento cuando llega |
+# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | una tabla con todos los precios cada `ttl_s` segundos; cuando se pide; o una tabla con lo que dice el modelo de los `head` destinos más pedidos (1 a 60), y el resto cuando se pide |
+# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | en la nube; siempre en el teléfono; o en el teléfono si la nube no ha contestado en `timeout_s` segundos |
+# | `model` | `"large"`, `"small"` | el modelo de la nube; el teléfono tiene siempre el pequeño |
+# | `rollout`, `fraction` | `"all"`, `"canary"` | una versión nueva, para todos o antes para una fracción (0.01 a 1) de las peticiones |
+# | `commit` | `"before"`, `"after"` | los offsets se confirman antes de procesar, o después |
 #
 # Cada escenario da una pérdida: de cada 100 € que ganaría un **oráculo** que lo supiera todo, cuántos no ganas, factura incluida. Con la media de varios escenarios se calcula qué parte de lo que se pierde **hoy** (`TODAY` con las funciones antiguas) recuperas, si recuperarlo todo es llegar a lo que pierde la solución de referencia:
 #
@@ -1326,7 +1338,16 @@ def diagnose(usual, now):
 #
 # The company opens in a mountain district. The model is the same, and so is the market. What changes: phones are on **3G**, people wait up to 1.5 s for a price, and phones hear the news of their zone every 3 s. What each thing costs and takes is in `COSTS`.
 #
-# Write `my_design()`, which returns a `Design`: what you do and where. The fields, their possible values and what they mean are told by `help(Design)`. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know: late and repeated events, network outages, services that die, bursts of requests, and new versions, good or bad.
+# Write `my_design()`, which returns a `Design`: what you do and where. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know: late and repeated events, network outages, services that die, bursts of requests, and new versions, good or bad.
+#
+# | field | values | what is chosen |
+# |---|---|---|
+# | `features`, `refresh_s` | `"batch"`, `"stream"` | features: a job each `refresh_s` seconds, or each event when it arrives |
+# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | a table with all prices each `ttl_s` seconds; when asked for; or a table with what the model says of the `head` most popular destinations (1 to 60), and the rest when asked for |
+# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | in the cloud; always on the phone; or on the phone if the cloud has not answered within `timeout_s` seconds |
+# | `model` | `"large"`, `"small"` | the model in the cloud; the phone always has the small one |
+# | `rollout`, `fraction` | `"all"`, `"canary"` | a new version, for everybody or first for a fraction (0.01 to 1) of the requests |
+# | `commit` | `"before"`, `"after"` | offsets are committed before processing, or after |
 #
 # Each scenario gives a loss: of each 100 € that an **oracle** that knew everything would earn, how many you do not earn, bill included. From the mean over several scenarios follows which part of what is lost **today** (`TODAY` with the old functions) you recover, if recovering everything is to reach what the reference solution loses:
 #
@@ -1435,18 +1456,23 @@ def my_design():
 # try_company(my_design())
 
 # %% test="design/half" points=2 row="40" objective="8.6"
+import functools
+
 from mlprod import checks
 
 
-def _recovered(design, used, seeds):
-    """The part of what is lost today that is recovered, from 0 to 1 (or more)."""
-    def lost(one, functions):
-        scores = [simulate(one, district(seed), functions, COSTS) for seed in seeds]
-        return sum(score.percent for score in scores) / len(scores), scores
+@functools.cache
+def _run(design, used, seed):
+    return simulate(design, district(seed), used, COSTS)
 
-    mine, scores = lost(design, used)
-    today = lost(TODAY, OLD)[0]
-    best = lost(Design(timeout_s=1.2), Functions())[0]
+
+def _recovered(design, used, seeds):
+    """The part of what is lost today that is recovered, from 0 to 1 (or more), and a text on the rest."""
+    mine, today, best = (
+        sum(_run(one, functions, seed).percent for seed in seeds) / len(seeds)
+        for one, functions in ((design, used), (TODAY, OLD), (Design(timeout_s=1.2), Functions()))
+    )
+    scores = [_run(design, used, seed) for seed in seeds]
     causes = {cause: sum(100 * score.causes[cause] / score.oracle for score in scores) / len(scores) for cause in scores[0].causes}
     worst = max(causes, key=causes.get)
     return (today - mine) / (today - best), tr(es=f"Pierdes {mine:.1f} de cada 100 €, sobre todo por {worst!r} ({causes[worst]:.1f}).", en=f"You lose {mine:.1f} of each 100 €, mostly by {worst!r} ({causes[worst]:.1f}).")
@@ -1484,7 +1510,7 @@ assert _part >= 0.93, tr(es=f"En los escenarios ocultos recuperas el {100 * _par
 def _books(seeds):
     counters = {}
     for seed in seeds:
-        for name, n in simulate(my_design(), district(seed), my_functions(), COSTS).counters.items():
+        for name, n in _run(my_design(), my_functions(), seed).counters.items():
             counters[name] = counters.get(name, 0) + n
     about = tr(es=f"Cuentas de {len(seeds)} escenarios: {counters}.", en=f"The books of {len(seeds)} scenarios: {counters}.")
     for name, most, what in (
@@ -1560,7 +1586,7 @@ def my_design():
 # %% [markdown] essay="ambulances" points=4 row="40" lang="es"
 # ## 7. Redacción: ambulancias
 #
-# Con las mismas piezas, un servicio de emergencias quiere elegir qué ambulancia mandar a cada aviso. Hay sucesos (posiciones, estado de cada ambulancia, avisos), un modelo que estima cuánto tardará cada una y un coordinador con una tableta en cada comarca. El modelo grande se equivoca en 50 s de media; el pequeño, en 65 s.
+# Con las mismas piezas, un servicio de emergencias quiere elegir qué ambulancia mandar a cada aviso. Hay eventos (posiciones, estado de cada ambulancia, avisos), un modelo que estima cuánto tardará cada una y un coordinador con una tableta en cada comarca. El modelo grande se equivoca en 50 s de media; el pequeño, en 65 s.
 # La tableta se queda sin red un rato casi todos los días. Un aviso que se pierde no se recupera. Cada dos semanas llega una versión nueva del modelo.
 #
 # Defiende tu diseño en 400 o 500 palabras:

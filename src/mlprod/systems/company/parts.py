@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mlprod.systems.company.design import Design
@@ -58,6 +60,12 @@ class FeatureService:
         """What is published from now on, until something newer is."""
         now = t if self.design.features == "batch" else None
         self.frozen = [View(features(s, t), s["newest"] if now is None else now) for s in self.states]
+
+    def books(self, quotes: Iterable[Event]) -> tuple[int, int]:
+        """(how many of these quotes were not counted, how many were counted twice), zone by zone."""
+        true = Counter(quote.zone for quote in quotes)
+        off = [true[zone] - state["quotes"] for zone, state in enumerate(self.states)]
+        return sum(max(0, n) for n in off), sum(max(0, -n) for n in off)
 
     def view(self, zone: int, t: float) -> View:
         if self.frozen is not None:

@@ -16,15 +16,7 @@ from typing import Any
 
 from mlprod.systems.company.accounts import Accounts, Answer, Score
 from mlprod.systems.company.design import COSTS, Costs, Design
-from mlprod.systems.company.functions import (
-    FUNCTIONS,
-    USUAL,
-    Functions,
-    checked_offer,
-    checked_verdict,
-    features,
-    initial,
-)
+from mlprod.systems.company.functions import FUNCTIONS, USUAL, Functions, checked_offer, checked_verdict
 from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import Version, model
 from mlprod.systems.company.parts import FeatureService, Releases, View
@@ -61,7 +53,7 @@ class _Run:
         self.accounts = Accounts(self.market, costs)
         self.service = FeatureService(design, functions)
         self.release = Releases()
-        self.cache = [View(features(initial(), 0), 0)] * ZONES
+        self.cache = [self.service.view(zone, 0.0) for zone in range(ZONES)]
         self.table: list[View] = list(self.cache)
         self.free_at = 0.0
         self.watch: Callable[[Answer, float], None] | None = None
@@ -250,13 +242,7 @@ class _Run:
         if self.design.features == "batch" or not self.service.up:
             self.service.up = True
             self.service.consume()
-        true, lost, repeated = [0] * ZONES, 0, 0
-        for quote in self.market.quotes:
-            true[quote.zone] += 1
-        for zone, state in enumerate(self.service.states):
-            lost += max(0, true[zone] - state["quotes"])
-            repeated += max(0, state["quotes"] - true[zone])
-        self.accounts.count(lost, repeated)
+        self.accounts.count(*self.service.books(self.market.quotes))
         seconds, design = self.scenario.seconds, self.design
         always_on = (design.placement != "edge") + (design.features == "stream")
         self.accounts.pay(self.costs.server_eur * seconds * always_on)
