@@ -73,6 +73,20 @@ def test_without_a_network_a_phone_with_a_plan_answers_in_time():
     assert simulate(REFERENCE, scenario, Functions(fallback=lambda *_: None)).counters["unanswered"] > 200
 
 
+def test_the_fallback_never_hears_from_the_future():
+    ages = []
+
+    def fallback(cached, age_s, most, usual):
+        ages.append(age_s)
+        return f.fallback(cached, age_s, most, usual)
+
+    for timeout_s in (0.01, 0.1, 0.4):
+        scenario = replace(SHORT, profile="3g", outages=(Outage(1, 4, 9),), bursts=((5, 8, 4.0),))
+        score = simulate(replace(REFERENCE, timeout_s=timeout_s), scenario, Functions(fallback=fallback))
+        assert score.counters["unanswered"] == 0 < score.counters["phone"]
+    assert min(ages) >= 0
+
+
 def test_a_canary_meets_a_bad_version_first():
     scenario = replace(SHORT, release=Release(2, "window"))
     canary, everybody = (simulate(replace(REFERENCE, rollout=r), scenario) for r in ("canary", "all"))

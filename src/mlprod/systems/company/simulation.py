@@ -17,7 +17,7 @@ from typing import Any
 from mlprod.systems.company.accounts import Accounts, Answer, Score
 from mlprod.systems.company.design import COSTS, Costs, Design
 from mlprod.systems.company.functions import FUNCTIONS, USUAL, Functions, checked_offer, checked_verdict
-from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
+from mlprod.systems.company.market import DESTINATIONS, KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import Version, model
 from mlprod.systems.company.parts import FeatureService, Releases, View
 from mlprod.systems.company.scenario import Scenario
@@ -171,20 +171,20 @@ class _Run:
         version = self.release.canary if self.release.canary and luck < self.design.fraction else self.release.stable
         if self.design.placement == "edge":
             self.phone(t, quote, version)
-        elif self.scenario.connected(t, quote.zone):
+        elif self.scenario.connected(t, quote.zone) and rtt / 2 <= self.limit:
             self.at(t + rtt / 2, self.serve, quote, version, rtt)
         else:
             self.failed(t + self.limit, quote, version)
 
     @property
     def limit(self) -> float:
+        """Seconds after which nobody waits for the cloud any more."""
         return self.costs.patience_s if self.design.placement == "cloud" else self.design.timeout_s
 
     def serve(self, t: float, quote: Event, version: Version, rtt: float) -> None:
         """A quote reaches the server."""
-        ready = self.design.prediction == "batch" or (
-            self.design.prediction == "hybrid" and quote.level < self.design.head
-        )
+        mode = self.design.prediction
+        ready = mode == "batch" or (mode == "hybrid" and quote.level < self.design.head)
         seconds = (self.costs.table_ms if ready else self.costs.predict_ms(self.design.model)) / 1000
         start = max(t, self.free_at)
         if not (self.scenario.running(t, "prices") and self.scenario.running(start + seconds, "prices")):
@@ -235,8 +235,6 @@ class _Run:
         if self.release.canary and answer.price is not None and answer.quote.t >= self.scenario.release.at:
             self.release.earned["canary" if answer.version == self.release.canary else "stable"].append(earned)
 
-    # the end
-
     def close(self) -> None:
         """Read what is left, count what was counted, and pay for what was always on."""
         if self.design.features == "batch" or not self.service.up:
@@ -247,6 +245,6 @@ class _Run:
         always_on = (design.placement != "edge") + (design.features == "stream")
         self.accounts.pay(self.costs.server_eur * seconds * always_on)
         if design.placement != "edge" and design.prediction != "online":
-            prices = ZONES * (design.head if design.prediction == "hybrid" else 60)
+            prices = ZONES * (design.head if design.prediction == "hybrid" else DESTINATIONS)
             each = self.costs.batch_discount * self.costs.predict_eur(design.model)
             self.accounts.pay(each * prices * math.ceil(seconds / design.ttl_s))
