@@ -67,6 +67,7 @@ simulated_seconds = 30.0
 seeds = 10
 
 # %% slide="skip"
+import inspect
 import math
 import random
 import statistics
@@ -84,6 +85,7 @@ from mlprod.systems.company import functions, live, market
 from mlprod.systems.company.accounts import CAUSES
 from mlprod.systems.company.design import COSTS, NAMED, Design
 from mlprod.systems.company.functions import Functions, Offer
+from mlprod.systems.company.live_features import FeatureLoop
 from mlprod.systems.company.live_wiring import Willingness
 from mlprod.systems.company.market import DESTINATIONS, KM, ZONES, Ride, willingness
 from mlprod.systems.company.model import model
@@ -260,6 +262,8 @@ reference = Design(
     commit="after",
 )
 storm = Scenario.named("everything", seed=7, seconds=simulated_seconds)
+
+# %% tags=["hide-input"] slide="fragment"
 happens = [
     (
         o.begin,
@@ -551,13 +555,63 @@ choose(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Con cinco peticiones por grupo, `promote` decide casi a cara o cruz (de ahí lo ancho de su intervalo: unas veces acierta y otras no): lo que gana un viaje varía mucho más de un viaje a otro (su desviación típica es de la magnitud de su media) que entre una versión buena y una mala. Con $n$ peticiones por grupo, el error de la diferencia es del orden de $\sigma\sqrt{2/n}$: para ver un 20 % de diferencia hacen falta unas cien, y no cinco.
-#
 # El precio firme y viejo de `fallback` pierde dos veces: porque no es el bueno, y porque lo prometido se paga. Y el precio que **se acerca a uno normal según envejece**, y avisa de que es una estimación, es la misma idea de la hora de llegada de la unidad 05.
 # %% [markdown] lang="en" slide="subslide"
-# With five quotes a group, `promote` all but tosses a coin (hence the width of its interval: sometimes it is right and sometimes not): what a ride earns varies far more from ride to ride (its standard deviation is of the size of its mean) than between a good version and a bad one. With $n$ quotes a group, the error of the difference is of the order of $\sigma\sqrt{2/n}$: to see a difference of 20 %, some hundred are needed, and not five.
-#
 # The firm old price of `fallback` loses twice: because it is not the right one, and because what was promised is paid. And the price that **comes closer to a usual one as it ages**, and says that it is an estimate, is the same idea as the arrival time of unit 05.
+
+# %% [markdown] lang="es" slide="subslide"
+# Y `promote`, con cinco peticiones por grupo, decide casi a cara o cruz (de ahí lo ancho de su intervalo: unas veces acierta y otras no). Lo que gana un viaje varía mucho de un viaje a otro; con $n$ peticiones por grupo y desviación típica $\sigma$, el error de la diferencia de dos medias es $\sigma\sqrt{2/n}$, y solo se ve una diferencia que sea, pongamos, el doble.
+#
+# **Predice:** ¿cuántas peticiones por grupo hacen falta para ver que una versión gana un 20 % menos?
+# %% [markdown] lang="en" slide="subslide"
+# And `promote`, with five quotes a group, all but tosses a coin (hence the width of its interval: sometimes it is right and sometimes not). What a ride earns varies a lot from ride to ride; with $n$ quotes a group and a standard deviation $\sigma$, the error of the difference of two means is $\sigma\sqrt{2/n}$, and only a difference of, say, twice that can be seen.
+#
+# **Predict:** how many quotes a group does it take to see that a version earns 20 % less?
+
+# %%
+quotes_to_see_20_percent = None
+
+# %% slide="fragment"
+truth_of = storm.market()
+earned = [
+    truth_of.earned(truth_of.oracle(q.t, q.zone, q.level), q.t, q.zone, q.level)
+    for q in truth_of.quotes
+]
+spread = statistics.stdev(earned) / statistics.mean(earned)
+
+
+def quotes_needed(difference):
+    """Quotes a group so that twice the error of the difference is this share of the mean."""
+    return math.ceil(2 * (2 * spread / difference) ** 2)
+
+
+tables.show(
+    [
+        {
+            tr(es="diferencia (%)", en="difference (%)"): 100 * difference,
+            tr(es="peticiones por grupo", en="quotes a group"): quotes_needed(difference),
+            tr(
+                es="segundos, con un 20 % en el canario", en="seconds, with 20 % in the canary"
+            ): quotes_needed(difference) / (0.2 * len(earned) / storm.seconds),
+        }
+        for difference in (0.5, 0.2, 0.1, 0.02)
+    ],
+    caption=tr(
+        es=f"Lo que gana un viaje tiene una desviación típica de {spread:.2f} veces su media",
+        en=f"What a ride earns has a standard deviation of {spread:.2f} times its mean",
+    ),
+)
+compare(
+    tr(es="peticiones por grupo para ver un 20 %", en="quotes a group to see 20 %"),
+    predicted=quotes_to_see_20_percent,
+    measured=quotes_needed(0.2),
+    unit="",
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# La mitad de diferencia cuesta cuatro veces más peticiones. Un canario pequeño es prudente y lento; uno grande es rápido y caro si la versión es mala. Y si se mira cada segundo y se decide en cuanto «sale», se acaba viendo una diferencia que no existe: por eso la regla de referencia exige un mínimo antes de opinar.
+# %% [markdown] lang="en" slide="subslide"
+# Half the difference takes four times as many quotes. A small canary is prudent and slow; a large one is quick, and expensive if the version is bad. And if one looks every second and decides as soon as "it shows", one ends up seeing a difference that is not there: hence the reference rule asks for a minimum before it has an opinion.
 
 # %% [markdown] lang="es" row="15 40" slide="slide"
 # ## ¿Qué pieza vale más? Quitarlas de una en una
@@ -1037,7 +1091,7 @@ print(
 #
 # «Nada perdido» no es «nada malo»: mientras no estaba, los precios se calcularon con la ciudad de antes del golpe, y eso se ve en el dibujo y se paga en la causa «datos viejos». La prueba dice que **la contabilidad cuadra**; el dinero que costó la avería está en las causas.
 #
-# ¿Y si los offsets se confirman **antes** de procesar? El mismo guion, simulado:
+# No hay más truco que este. Es el código que acaba de ejecutarse, tal cual:
 # %% [markdown] lang="en" row="11" slide="subslide"
 # ### Why nothing has been lost
 #
@@ -1045,7 +1099,20 @@ print(
 #
 # "Nothing lost" is not "nothing bad": while it was away, prices were computed with the city of before the blow, and that shows in the picture and is paid in the cause "old data". The proof says that **the books balance**; the money that the failure cost is in the causes.
 #
-# And if offsets are committed **before** processing? The same script, simulated:
+# There is no other trick than this. It is the code that has just run, as it is:
+
+# %% slide="subslide"
+for part in (FeatureLoop.stream, FeatureLoop.fold, FeatureLoop.save):
+    print(inspect.getsource(part))
+
+# %% [markdown] lang="es" row="11" slide="subslide"
+# Lo que `read` avanza está solo en la memoria del servicio; `save` guarda a la vez los estados y los offsets que les corresponden. Muera donde muera (antes de `fold`, a mitad, después, o mientras escribe el fichero), lo que encuentra al volver es una pareja que casa.
+#
+# ¿Y si los offsets se confirman **antes** de procesar? Es la rama de `fold` que empieza por `"before"`. El mismo guion, simulado:
+# %% [markdown] lang="en" row="11" slide="subslide"
+# What `read` advances lies only in the memory of the service; `save` keeps at once the states and the offsets that belong to them. Wherever it dies (before `fold`, half-way, after it, or while it writes the file), what it finds when it comes back is a pair that fits.
+#
+# And if offsets are committed **before** processing? That is the branch of `fold` that begins by `"before"`. The same script, simulated:
 
 # %% slide="fragment"
 rows = []

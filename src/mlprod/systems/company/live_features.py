@@ -37,7 +37,7 @@ class Snapshot:
 
 def feature_service(wiring: Wiring, ready: Callable, stopping: threading.Event) -> dict[str, Any]:
     """Run until `stopping`, then read what is left. Returns {"states", "handled"} of its last `Snapshot`."""
-    service = _Service(wiring)
+    service = FeatureLoop(wiring)
     ready()
     (service.stream if wiring.design.features == "stream" else service.batch)(stopping)
     service.fold(service.reader.read_to_the_end())
@@ -45,7 +45,9 @@ def feature_service(wiring: Wiring, ready: Callable, stopping: threading.Event) 
     return {"states": service.known.states, "handled": service.known.handled}
 
 
-class _Service:
+class FeatureLoop:
+    """The service: `stream` and `batch` are its two ways of life, `fold` and `save` what they have in common."""
+
     def __init__(self, wiring: Wiring):
         self.wiring, self.update = wiring, wiring.functions.update
         self.file, self.offsets_file = wiring.folder / "features.snapshot", wiring.folder / "features.offsets"
@@ -111,7 +113,10 @@ class _Service:
 
 
 def _replace(path: Path, value: Any) -> None:
-    """Write a file in one step: whoever reads it, also after a crash, finds the old one whole or the new one whole."""
+    """Write a file in one step: whoever reads it, also after a crash, finds the old one whole or the new one whole.
+
+    A killed process loses nothing of what it wrote; a power cut would, without an fsync (see unit 01).
+    """
     part = path.with_name(path.name + ".part")
     part.write_bytes(pickle.dumps(value))
     part.replace(path)
