@@ -52,6 +52,7 @@ class Leash:
         self.pid: int | None = None
         self.limit: int | None = None  # bytes of memory of all its processes
         self.why = ""  # it was killed from here, if it was
+        self.ending = False  # it was killed, here or by its owner
 
     def read(self) -> list[Request] | None:
         """The complete messages that have arrived; None when the client has closed."""
@@ -71,6 +72,7 @@ class Leash:
             self.connection.sendall(json.dumps(message).encode() + b"\n")
 
     def kill(self) -> None:
+        self.ending = True
         (kill_sandbox if self.limit else kill_tree)(self.pid)
 
     def close_descriptors(self) -> None:
@@ -141,11 +143,15 @@ class KernelParent:
         return {leash.pid: leash.limit for leash in self.leashes.values() if leash.pid and leash.limit}
 
     def end_the_too_large(self) -> None:
-        for pid, why in self.watch.over(self.limits()):
-            for leash in self.leashes.values():
-                if leash.pid == pid:
-                    leash.why = why
-                    leash.kill()
+        if self.watch.pause() > 0:
+            return
+        watched = {leash.pid: leash for leash in self.leashes.values() if leash.pid and leash.limit}
+        for pid in [pid for pid, leash in watched.items() if leash.ending]:
+            del watched[pid]
+            memory.hurry(pid)
+        for pid, why in self.watch.over({pid: leash.limit for pid, leash in watched.items()}):
+            watched[pid].why = why
+            watched[pid].kill()
 
     def send_signal(self, leash: Leash, number: int) -> None:
         if leash.pid is None:  # already reaped: its number may be another process's by now

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import time
 from collections.abc import Iterable
 
 PAUSE_S = 0.2  # between two looks; a look may take a tenth of the time
+LONGEST_PAUSE_S = 1.0
+ANSWER_S = 0.05  # that a look waits for what was asked
 LONGEST_S = 0.3  # for asking processes what they share
 PLACES = ("tmp", "home/submission", "dev/shm")  # its file systems in memory
 MOST_PROCESSES = 100
@@ -20,10 +23,15 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Watch:
-    """Looks at the sandboxes now and then: `over` gives those beyond their limits."""
+    """Looks at the sandboxes now and then: `over` gives those beyond their limits.
+
+    A look only counts. What processes share has to be asked of each, and the answer may take seconds: who is in the
+    middle of a fork holds the lock, and has to wait for its turn among hundreds. A process of its own asks that.
+    """
 
     def __init__(self) -> None:
         self.next = 0.0
+        self.asked: dict[int, Measurement] = {}
 
     def pause(self) -> float:
         """Seconds until the next look."""
@@ -34,18 +42,50 @@ class Watch:
         if self.pause() > 0:
             return []
         began = time.monotonic()
-        found = [(pid, why) for pid, limit in limits.items() if (why := _verdict(pid, limit))]
+        children = _children()
+        found = [(pid, why) for pid, limit in limits.items() if (why := self._verdict(pid, limit, children))]
+        for pid in self.asked.keys() - limits.keys():
+            self.asked.pop(pid).forget()
         took = time.monotonic() - began
-        self.next = began + took + max(PAUSE_S, 9 * took)
+        self.next = began + took + min(max(PAUSE_S, 9 * took), LONGEST_PAUSE_S)
         return found
 
+    def _verdict(self, pid: int, limit: int, children: dict[int, list[int]]) -> str:
+        inside = _below(pid, children)
+        if len(inside) > MOST_PROCESSES:
+            return "processes"
+        stand_back(inside)
+        if begun := pid not in self.asked:
+            if _at_most(pid, inside) <= limit:
+                return ""
+            self.asked[pid] = Measurement(pid, inside)
+        answer = self.asked[pid].answer(ANSWER_S if begun else 0)
+        if answer is None:
+            return ""
+        self.asked.pop(pid).forget()
+        return "memory" if answer > limit else ""
 
-def _verdict(pid: int, limit: int) -> str:
-    inside = descendants(pid)
-    if len(inside) > MOST_PROCESSES:
-        return "processes"
-    stand_back(inside)
-    return "memory" if used(pid, limit, inside) > limit else ""
+
+class Measurement:
+    """A process that asks how much a sandbox uses, what its processes share counted once."""
+
+    def __init__(self, pid: int, inside: list[int]) -> None:
+        self.told, tell = os.pipe()
+        if os.fork() == 0:
+            try:
+                os.write(tell, str(used(pid, inside=inside)).encode())
+            finally:
+                os._exit(0)
+        os.close(tell)
+
+    def answer(self, wait: float) -> int | None:
+        """Bytes; None when that is not known within `wait` seconds."""
+        if not select.select([self.told], [], [], wait)[0]:
+            return None
+        return int(os.read(self.told, 100) or 0)
+
+    def forget(self) -> None:
+        os.close(self.told)
 
 
 def stand_back(pids: list[int]) -> None:
@@ -58,11 +98,22 @@ def stand_back(pids: list[int]) -> None:
     if len(threads) <= CROWD or sum(_wants_to_run(pid, thread) for pid, thread in threads) <= CROWD:
         return
     for pid, thread in threads:
-        with contextlib.suppress(OSError):
-            if os.getpriority(os.PRIO_PROCESS, thread) < 19:
-                os.setpriority(os.PRIO_PROCESS, thread, 19)
-                with open(f"/proc/{pid}/autogroup", "w") as file:  # where the system shares by sessions: sched(7)
-                    file.write("19")
+        _set_priority(pid, thread, 19)
+
+
+def hurry(pid: int) -> None:
+    """To a sandbox that was killed: with the lowest priority each waits for its turn to end, and all for all."""
+    for one in descendants(pid):
+        for thread in _threads(one):
+            _set_priority(one, thread, -10)
+
+
+def _set_priority(pid: int, thread: int, nice: int) -> None:
+    with contextlib.suppress(OSError):  # a higher one may be given by root alone
+        if os.getpriority(os.PRIO_PROCESS, thread) != nice:
+            os.setpriority(os.PRIO_PROCESS, thread, nice)
+            with open(f"/proc/{pid}/autogroup", "w") as file:  # where the system shares by sessions: sched(7)
+                file.write(str(nice))
 
 
 def _threads(pid: int) -> list[int]:
@@ -86,10 +137,9 @@ def used(pid: int, enough: int = 0, inside: list[int] | None = None) -> int:
     it is asked only when the plain sum of the resident pages is not below `enough`.
     """
     inside = descendants(pid) if inside is None else inside
-    files = _in_files(pid) + _in_nameless_files(inside)
-    resident = sum(map(_resident, inside))
-    if resident + files <= enough:
-        return resident + files
+    if enough and (rough := _at_most(pid, inside)) <= enough:
+        return rough
+    files = _files(pid, inside)
     counted, until = 0, time.monotonic() + LONGEST_S
     for done, one in enumerate(inside, 1):
         counted += _proportional(one)
@@ -98,17 +148,35 @@ def used(pid: int, enough: int = 0, inside: list[int] | None = None) -> int:
     return counted + files
 
 
+def _at_most(pid: int, inside: list[int]) -> int:
+    """Bytes that it uses at most: as if its processes shared nothing."""
+    return _files(pid, inside) + sum(map(_resident, inside))
+
+
+def _files(pid: int, inside: list[int]) -> int:
+    return _in_files(pid) + _in_nameless_files(inside)
+
+
 def descendants(pid: int) -> list[int]:
     """The processes below `pid`. In a process namespace nothing gets out of it: orphans go to its first process."""
+    return _below(pid, _children())
+
+
+def _children() -> dict[int, list[int]]:
+    """All that can be seen here, by their parents."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             with open(f"/proc/{int(name)}/stat", "rb") as file:
                 parent = int(file.read().rpartition(b")")[2].split()[1])  # a name may hold blanks and brackets
             children.setdefault(parent, []).append(int(name))
-    found = [pid]
+    return children
+
+
+def _below(pid: int, children: dict[int, list[int]]) -> list[int]:
+    left, found = dict(children), [pid]
     for one in found:
-        found += children.pop(one, [])  # once: numbers are used again while this looks
+        found += left.pop(one, [])  # once: numbers are used again while this looks
     return found[1:]
 
 
