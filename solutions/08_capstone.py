@@ -476,7 +476,7 @@ def update(state, event):
 
 # %%
 BUSY = Features(waiting=40, drivers=10, rain=0, pressure=30)
-print(tr(es="precio fresco:", en="fresh price:"), best_price(BUSY.waiting, BUSY.drivers, 24.0), tr(es="; precio usual:", en="; usual price:"), USUAL * 24.0)
+print(tr(es="precio fresco:", en="fresh price:"), best_price(BUSY.waiting, BUSY.drivers, 24.0), tr(es="; precio usual:", en="; usual price:"), round(USUAL * 24.0, 2))
 print("FIRM_S =", FIRM_S)
 
 # %% answer="fallback"
@@ -1098,12 +1098,12 @@ def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
 def middle(values, fraction=0.5):
     """The value below which that fraction of `values` lies; None of nothing."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None
+    return round(ordered[min(len(ordered) - 1, int(fraction * len(ordered)))], 1) if ordered else None
 
 
 def average(values):
     values = list(values)
-    return sum(values) / len(values) if values else None
+    return round(sum(values) / len(values), 3) if values else None
 
 
 def metrics(scenario, begin, end, design=NAMED["reference"]):
@@ -1113,7 +1113,7 @@ def metrics(scenario, begin, end, design=NAMED["reference"]):
     seen = [(answer, euros) for answer, euros in seen if begin <= answer.quote.t < end and answer.price is not None]
     phone, cloud = ([answer for answer, _ in seen if (answer.source == "phone") == wanted] for wanted in (True, False))
     return {
-        "asked": len(seen) / (end - begin),
+        "asked": round(len(seen) / (end - begin), 1),
         "phone_share": [average(answer.source == "phone" for answer, _ in seen if answer.quote.zone == zone) for zone in range(4)],
         "phone_ms": [middle(1000 * (answer.t - answer.quote.t) for answer in phone if answer.quote.zone == zone) for zone in range(4)],
         "timeout_ms": 1000 * design.timeout_s,
