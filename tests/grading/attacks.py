@@ -45,6 +45,7 @@ class Attack:
     says: str = ""
     note: str = ""  # for the table
     instead: frozenset[str] = frozenset()  # incidents that may come first on a machine that is busy
+    stock_timeout: int = 3  # seconds for each cell when stock nbgrader grades it; 30 is nbgrader's default
 
 
 def answer(code: str) -> Edit:
@@ -408,8 +409,8 @@ ATTACKS = [
     Attack("pipe", "named pipe", "fails", 7, folder=pipe),
     Attack("own_checks", "a package mlprod of one's own", "7 of 7", 7, folder=own_checks),
     Attack("startup", "start-up file of IPython handed in", "7 of 7", 7, folder=startup),
-    Attack("output", "100 MB in one print", "7 of 7, or fails by time", 7, answer(OUTPUT), incidents=noted("output")),
-    Attack("output_lines", "100 MB in a thousand prints", "6 of 7, 200 MB kept, or fails by time", 7, answer(OUTPUT_LINES), incidents=noted("output")),
+    Attack("output", "100 MB in one print", "7 of 7, 300 MB kept, or fails by time", 7, answer(OUTPUT), incidents=noted("output"), stock_timeout=30),
+    Attack("output_lines", "100 MB in a thousand prints", "7 of 7, 190 MB kept, or fails by time", 7, answer(OUTPUT_LINES), incidents=noted("output"), stock_timeout=30),
     Attack("output_loop", "output without end", "4 of 7", 4, answer(OUTPUT_LOOP), incidents=noted("output", "too_long")),
     Attack("displays", "displays without end", "fails", 4, answer(DISPLAYS), incidents=noted("output")),
     Attack("stdin", "`input()`", "4 of 7", 4, answer(DOUBLE + "return input()")),

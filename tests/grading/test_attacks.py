@@ -120,7 +120,9 @@ def stock_outcome(attack, tmp_path):
     names = ("root", "source", "submitted", "autograded", "db_url")
     own = (root / "grading" / "nbgrader_config.py").read_text().split("\n")
     kept = [line for line in own if any(f"CourseDirectory.{name}" in line for name in names)]
-    head = f"import os\nc = get_config()\nroot, lang = {str(root)!r}, 'es'\nc.Execute.timeout = 3\n"
+    head = (
+        f"import os\nc = get_config()\nroot, lang = {str(root)!r}, 'es'\nc.Execute.timeout = {attack.stock_timeout}\n"
+    )
     (root / "grading" / "nbgrader_config.py").write_text(head + "\n".join(kept) + "\n")
     with socket.create_server(("127.0.0.1", 0)) as server:
         hand_in(root, "zoe")
