@@ -13,8 +13,10 @@ from mlprod.course import notebook, sources
 from mlprod.grading import catalogue
 from mlprod.grading.explain import explain
 from mlprod.grading.feedback import FeedbackExporter, lower_headings, prepare
+from mlprod.grading.reread import plain
 from mlprod.grading.student_view import bare, hidden_lines, hidden_names, student_view
 from mlprod.grading.summary import Heading, summary
+from mlprod.grading.words import WORDS
 from tests.grading.executed import executed, resources, wrong
 
 REPOSITORY = Path(__file__).parents[2]
@@ -133,6 +135,30 @@ def test_comments_of_a_teacher_are_shown(toy):
 
     page, text = both(toy, {}, change=comment)
     assert "<em>pero</em>" in page and "Comentario: Sí, *pero*." in text
+
+
+@pytest.mark.parametrize("lang", ["es", "en"])
+def test_what_to_reread_is_said_without_its_link(lang):
+    """Section, lesson and how to find them are words, on the page and in the summary; a link is to the very cell."""
+    source = load(REPOSITORY / "solutions" / "01_data_passing.py")
+    nb = executed(source, lang, {"staleness": ("def staleness(*_):\n    return 1, 2", {"test_staleness_age": "otra"})})
+    given = resources(assignment=source.name, notebook=source.name)
+    tasks = prepare(nb, lang, REPOSITORY, source.name, given)
+    page, _ = FeedbackExporter().from_notebook_node(nb, given)
+    text = summary(Heading(source.name, "ana", 0, 3), tasks, lang)
+    (task,) = (task for task in tasks if task.name == "staleness")
+    assert task.sections and task.objectives[0].startswith("1.2: ")
+    lesson = nbformat.read(notebook("lessons", source.name, lang, REPOSITORY), as_version=4)
+    title = lesson.cells[0].source.split("\n")[0].removeprefix("# ")
+    mailed = " ".join(text.split())
+    for section in task.sections:
+        (cell,) = (cell for cell in lesson.cells if cell.id == section.link.split("#cell-id=")[1])
+        assert f"# {section.heading}" in plain(cell.source)
+        for word in (section.heading, title, section.notebook):
+            assert html.escape(word, quote=False) in page and word in mailed
+        assert f'<a target="_blank" rel="noopener" href="{section.link}">' in page
+    assert WORDS[lang]["find_note"] in page and WORDS[lang]["find_note"] in mailed
+    assert WORDS[lang]["link_note"] in page and WORDS[lang]["link_note"] not in mailed
 
 
 def test_headings_are_lowered():

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 HEADING = re.compile(r"^(#{2,3}) +(.+?)\s*$", re.MULTILINE)
+TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 OBJECTIVE = re.compile(r"\*\*\((\d+\.\d+)\)\*\* +(.+?)[;.]?\s*$", re.MULTILINE)
 WORD = re.compile(r"[^\W\d_]{4,}")
 MOST = 2
@@ -27,20 +28,27 @@ LAB = "http://127.0.0.1:8888/lab/tree/"
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a lesson: `notebook` is the file's path in the course, `rows` what it teaches."""
+    """A section of a lesson: `notebook` is the file's path in the course, `lesson` its title, `rows` what it teaches.
+
+    `cell` is the id of the notebook's cell with the heading, "" when that is not known.
+    """
 
     notebook: str
     heading: str
     rows: frozenset[int]
     words: tuple[str, ...]
+    lesson: str = ""
+    cell: str = ""
 
     @property
     def link(self) -> str:
-        """Its address while `make lab` is running, where the course is opened on the usual port.
+        """The lesson's address while `make lab` is running, where the course is opened on the usual port.
 
-        A heading's anchor is its text with hyphens for blanks: https://jupyterlab.readthedocs.io/en/stable/user/urls.html
+        JupyterLab opens the notebook, and goes on to the cell only where the notebook is open already: it looks at the
+        fragment before it has opened anything. So whoever shows the link says the section's title as well. A cell's id
+        and not the heading's text, whose accents come percent-encoded and are then not found.
         """
-        return LAB + quote(self.notebook) + "#" + quote(plain(self.heading).replace(" ", "-"))
+        return LAB + quote(self.notebook) + (f"#cell-id={quote(self.cell)}" if self.cell else "")
 
 
 @dataclass(frozen=True)
@@ -63,16 +71,20 @@ def lesson(root: Path, name: str, lang: Language) -> Lesson:
 
 @lru_cache(maxsize=32)
 def _lesson(source: Path, built: Path, shown: str, lang: Language, _: tuple[int, ...]) -> Lesson:
-    texts = _of_source(source, lang) or _of_notebook(built)
+    cells = _of_notebook(built)
+    texts = _of_source(source, lang) or [(text, frozenset[int]()) for text, _ in cells]
     objectives = {key: plain(text) for text, _ in texts for key, text in OBJECTIVE.findall(text)}
+    title = next((plain(found[1]) for text, _ in texts if (found := TITLE.search(text))), built.stem)
+    ids = {heading: key for text, key in reversed(cells) for _, heading in HEADING.findall(text)}
     sections: list[Section] = []
     for text, rows in texts:
         parts = HEADING.split(text)
         for _, heading, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            sections.append(Section(shown, plain(heading), rows, words_of(heading + "\n" + body)))
+            words = words_of(heading + "\n" + body)
+            sections.append(Section(shown, plain(heading), rows, words, title, ids.get(heading, "")))
         if len(parts) == 1 and sections:  # goes on with the section before
             last = sections[-1]
-            sections[-1] = Section(shown, last.heading, last.rows | rows, last.words + words_of(text))
+            sections[-1] = replace(last, rows=last.rows | rows, words=last.words + words_of(text))
     return Lesson(objectives, tuple(sections))
 
 
@@ -85,13 +97,14 @@ def _of_source(path: Path, lang: Language) -> list[tuple[str, frozenset[int]]]:
     return [(cell.texts[lang].source, frozenset(cell.rows)) for cell in prose]
 
 
-def _of_notebook(path: Path) -> list[tuple[str, frozenset[int]]]:
+def _of_notebook(path: Path) -> list[tuple[str, str]]:
+    """The texts of the notebook at `path` with their cells' ids."""
     import nbformat
 
     if not path.is_file():
         return []
     nb: NotebookNode = nbformat.read(path, as_version=4)
-    return [(cell.source, frozenset()) for cell in nb.cells if cell.cell_type == "markdown"]
+    return [(cell.source, cell.get("id", "")) for cell in nb.cells if cell.cell_type == "markdown"]
 
 
 def sections_for(lesson: Lesson, rows: Collection[int], about: str) -> tuple[Section, ...]:

@@ -42,6 +42,8 @@ def summary(heading: Heading, tasks: Sequence[Explained], lang: Language) -> str
         lines += _wrapped(words["all_right"])
     for number, task in enumerate(tasks, 1):
         lines += ["", *_task(number, task, lang)]
+    if any(task.sections for task in tasks):
+        lines += ["", *_wrapped(words["find_note"])]
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +69,8 @@ def _task(number: int, task: Explained, lang: Language) -> Iterator[str]:
         for objective in task.objectives:
             yield from _wrapped(f"{words['objective']} {objective}")
         for section in task.sections:
-            yield from _wrapped(f"{words['reread']}: {quoted(section.heading, lang)}, {section.notebook}")
+            where = f"{words['in_lesson']} {quoted(section.lesson, lang)} ({section.notebook})"
+            yield from _wrapped(f"{words['reread']}: {quoted(section.heading, lang)}, {where}")
     for comment in task.comments:
         yield from _wrapped(f"{TEXT[lang]['comment']}: {comment}")
 

@@ -25,10 +25,12 @@ WORDS: dict[Language, dict[str, str]] = {
         "guess_note": "Es una suposición: se parece a otras respuestas que fallan igual.",
         "hint": "Por dónde seguir",
         "reread": "Para releer",
-        "lesson": "lección",
         "objective": "Objetivo",
-        "lab_note": "Los enlaces abren la lección mientras «make lab» está en marcha en tu ordenador; si no baja "
-        "sola, busca el título.",
+        "in_lesson": "en la lección",
+        "find_note": "Para encontrar una sección: abre la lección en JupyterLab («make lab») y busca el título en el "
+        "índice de la barra de la izquierda, o con Ctrl+F.",
+        "link_note": "Los enlaces abren la lección si «make lab» está en marcha en tu ordenador, en el puerto 8888, y "
+        "lo has abierto antes en este navegador; dentro de la lección, busca el título.",
         "notebook": "Tu código y las pruebas, como se ejecutaron",
         "notebook_open": "Ver el código y las pruebas",
         "all_right": "Todo lo que se corrige solo está bien.",
@@ -55,10 +57,12 @@ WORDS: dict[Language, dict[str, str]] = {
         "guess_note": "This is a guess: it looks like other answers that fail in the same way.",
         "hint": "Where to go on",
         "reread": "To reread",
-        "lesson": "lesson",
         "objective": "Objective",
-        "lab_note": "The links open the lesson while `make lab` is running on your computer; look for the title if "
-        "it does not go there.",
+        "in_lesson": "in the lesson",
+        "find_note": "To find a section: open the lesson in JupyterLab (`make lab`) and look for the title in the "
+        "table of contents of the bar on the left, or with Ctrl+F.",
+        "link_note": "The links open the lesson if `make lab` is running on your computer, on port 8888, and you have "
+        "opened it in this browser before; inside the lesson, look for the title.",
         "notebook": "Your code and the tests, as they were executed",
         "notebook_open": "Show the code and the tests",
         "all_right": "Everything that is graded automatically is right.",
