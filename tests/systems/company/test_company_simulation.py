@@ -11,6 +11,7 @@ from mlprod.systems.company.scenario import Crash, Outage, Release, Scenario
 from mlprod.systems.company.scorecard import EXPECTED, Scorecard, cause_name
 from mlprod.systems.company.simulation import simulate
 
+pytestmark = pytest.mark.slow
 REFERENCE = NAMED["reference"]
 SHORT = Scenario(seed=3, seconds=15)
 
