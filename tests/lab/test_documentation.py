@@ -80,6 +80,7 @@ DASK = Elsewhere("tests/grading/test_workers.py::test_a_dask_cluster_of_two_work
 SITE = Elsewhere("tests/publish/test_site.py::test_no_answer_in_any_page_and_the_scan_sees_one")
 PDF = Elsewhere("tests/publish/test_site.py::test_a_lesson_as_pdf")
 UNSAFE = Elsewhere("tests/grading/test_grade.py::test_without_a_sandbox_nobody_is_graded_unless_asked_for")
+NAMED = NotHere("named, not told to be typed: with what it works on it is executed")
 LAB = Do("{} BROWSER=no PORT={port}", serves=True)
 
 HOW: dict[str, Do | Elsewhere | NotHere] = {
@@ -140,8 +141,10 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
         f'nbgrader db assignment add {UNIT} --duedate="2026-12-01 23:59 CET"', at="grading"
     ),
     "nbgrader db student import": Do("nbgrader db student import students.csv", at="grading", before=roster),
-    "nbgrader autograde": NotHere("named, not told to be typed: the one above is"),
-    "make grade": NotHere("named, not told to be typed: the one with an assignment is"),
+    "nbgrader autograde": NAMED,
+    "make grade": NAMED,
+    "mlprod grade": NAMED,
+    "mlprod grade-me": NAMED,
     "mlprod grade 01_data_passing": Do(f"mlprod grade {UNIT}", at="", before=hand_in),
     "mlprod grade 01_data_passing [--student ana] [--force]": NotHere("the forms below are executed"),
     "mlprod grade 01_data_passing --force": Do(f"mlprod grade {UNIT} --force", at=""),

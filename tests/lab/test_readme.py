@@ -39,6 +39,17 @@ def test_each_unit_is_in_the_table():
             assert f"{source.stem}.ipynb" in text(name), f"{name} does not tell of {source.stem}"
 
 
+def test_the_times_are_those_that_the_notebooks_say():
+    for name in ("README.md", "README.es.md"):
+        for source in (REPOSITORY / "lessons").glob("[0-9]*.py"):
+            minutes = [
+                re.search(r"^# minutes: (\d+)", (REPOSITORY / kind / source.name).read_text(), re.MULTILINE)[1]
+                for kind in ("lessons", "solutions")
+            ]
+            row = re.search(rf"^\|.*{source.stem}\.ipynb.*$", text(name), re.MULTILINE)[0]
+            assert f"| {minutes[0]} + {minutes[1]} min |" in row, f"{name}: {source.stem}"
+
+
 def test_the_messages_in_the_table_are_those_of_the_program():
     spoken = "".join(file.read_text() for file in (REPOSITORY / "src/mlprod/lab").glob("*.py")) + MAKEFILE
     for name in ("README.md", "README.es.md"):
