@@ -162,3 +162,21 @@ def test_integers_are_exact_however_large():
     with pytest.raises(AssertionError):
         checks.same(4_294_967_294, 4_294_967_295, "…")
     checks.same(51, 50, "…", tolerance=0.05)
+
+
+def test_the_courses_own_answers_refuse_notebooks_and_serve_the_course():
+    course = {"__name__": "course"}
+    exec("def right(a, b=2, *, c=3):\n    return a + b + c\n\ndef used():\n    return right(1)", course)
+    notebook = {"__name__": "__main__", "theirs": course["right"]}
+    exec("def mine(a):\n    return theirs(a)", notebook)
+    assert notebook["mine"](1) == course["used"]() == 6
+    for _ in range(2):  # a second time changes nothing
+        checks.own_work(course["right"])
+    with pytest.raises(AssertionError, match="own function|propio curso"):
+        notebook["mine"](1)
+    with pytest.raises(AssertionError):
+        exec("theirs(1, 5)", notebook)
+    assert course["used"]() == 6 and course["right"](1, 1, c=1) == 3
+    with pytest.raises(ValueError, match="closure"):
+        checks.own_work(notebook_function := (lambda x: lambda: x)(1))
+    assert notebook_function() == 1

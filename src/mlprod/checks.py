@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 from mlprod.language import tr
@@ -130,6 +130,42 @@ def passed() -> None:
 
 class _Endless(BaseException):
     """Not an Exception, so that no `except Exception` of the answer hides it."""
+
+
+def own_work(*functions: FunctionType) -> None:
+    """From now on `functions`, the course's own answers to a task, refuse to be called from a notebook.
+
+    The parts of the course that are built on them go on as before. Raises ValueError for one with a closure.
+    """
+    for function in functions:
+        name = f"_of_the_course_{function.__name__}"
+        if function.__closure__:
+            raise ValueError(f"{function.__name__} has a closure")
+        if name in function.__globals__:
+            continue
+        parts = function.__globals__, function.__name__, function.__defaults__, None
+        function.__globals__[name] = original = FunctionType(function.__code__, *parts)
+        original.__kwdefaults__ = function.__kwdefaults__
+        scope: dict[str, Any] = {}
+        exec(_REFUSES.format(name=name), scope)
+        function.__code__ = scope["refuses"].__code__
+        function.__defaults__ = function.__kwdefaults__ = None
+
+
+_REFUSES = """\
+def refuses(*arguments, **options):
+    if __import__("sys")._getframe(1).f_globals.get("__name__") == "__main__":
+        raise AssertionError(__import__("mlprod.checks").checks.borrowed())
+    return {name}(*arguments, **options)
+"""
+
+
+def borrowed() -> str:
+    """What is said to whoever hands in the course's own function."""
+    return tr(
+        es="Tu respuesta llama a la función del propio curso: escribe la tuya.",
+        en="Your answer calls the course's own function: write yours.",
+    )
 
 
 @contextlib.contextmanager
