@@ -1,7 +1,12 @@
 """The parts that keep a submission within its bounds, one by one: restored cells, canaries, settled outputs, intake."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import nbformat
@@ -247,6 +252,63 @@ def test_incidents_are_told_in_both_languages():
 
 def test_memory_of_nothing():
     assert memory.used(2**22 + 1) == 0 and memory.descendants(2**22 + 1) == []
+
+
+@pytest.fixture
+def crowd():
+    """A process with five of its own, as the outermost process of a sandbox has."""
+    code = "import os, time\nfor _ in range(5):\n    if os.fork() == 0: break\nprint(1, flush=True)\ntime.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    for _ in range(6):
+        process.stdout.readline()
+    yield process.pid
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def looks(watch, pid, limit, times=3):
+    """What some looks in a row find, and the seconds of the longest of them."""
+    found, longest = [], 0.0
+    for _ in range(times):
+        watch.next = 0.0
+        began = time.monotonic()
+        found += watch.over({pid: limit})
+        longest = max(longest, time.monotonic() - began)
+    return found, longest
+
+
+def test_a_look_does_not_wait_for_what_processes_share(crowd, monkeypatch):
+    """In the middle of a fork bomb that answer took nine seconds, and the next look came eighty later."""
+    monkeypatch.setattr(memory, "used", lambda pid, inside: time.sleep(20))
+    watch = memory.Watch()
+    found, longest = looks(watch, crowd, 1)
+    assert found == [] and list(watch.asked) == [crowd] and longest < 10
+    assert watch.pause() <= memory.LONGEST_PAUSE_S
+    monkeypatch.setattr(memory, "MOST_PROCESSES", 3)
+    assert looks(watch, crowd, 1, 1)[0] == [(crowd, "processes")], "meanwhile they are counted"
+    watch.next = 0.0
+    assert watch.over({}) == [] and not watch.asked, "its answer is not waited for any more"
+
+
+def test_memory_is_asked_for_only_when_it_may_be_too_much(crowd, monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    watch = memory.Watch()
+    found = []
+    deadline = time.monotonic() + 60
+    while not found and time.monotonic() < deadline:
+        found = looks(watch, crowd, 2**20, 1)[0]
+    assert found == [(crowd, "memory")] and not watch.asked
+    monkeypatch.setattr(memory, "Measurement", never)
+    assert looks(watch, crowd, 2**40)[0] == []
+
+
+def test_who_was_killed_does_not_wait_its_turn(crowd):
+    memory.hurry(crowd)
+    given = {os.getpriority(os.PRIO_PROCESS, pid) for pid in memory.descendants(crowd)}
+    assert given == ({-10} if os.getuid() == 0 else {os.getpriority(os.PRIO_PROCESS, 0)})
 
 
 def test_nothing_in_an_autograded_notebook_runs_in_a_browser():
