@@ -61,7 +61,7 @@
 live_seconds = 14.0
 # es: segundos que dura cada ejecución simulada (de la ciudad, no tuyos)
 # en: how many seconds each simulated run lasts (of the city's, not yours)
-simulated_seconds = 30.0
+simulated_seconds = 20.0
 # es: cuántas veces se repite cada comparación, con otra ciudad y otras averías cada vez
 # en: how often each comparison is repeated, each time with another city and other failures
 seeds = 10
@@ -220,12 +220,12 @@ tables.show(
 
 # %% [markdown] lang="es" slide="subslide"
 # Los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0,4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
-# que pasa ese tiempo. Fíjate en la última columna: calcular toda una tabla cuesta poco más que un viaje suelto. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
+# que pasa ese tiempo. Fíjate en la última columna: los 60 destinos de una zona, juntos, cuestan muchísimo menos que 60 viajes sueltos. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
 #
 # Comparar los dos modelos por su error engaña un poco: no se cobra por acertar $m$, sino por el precio que sale de él. Eso lo dirán los euros.
 # %% [markdown] lang="en" slide="subslide"
 # Both are tiny: to fit on the phone, and for the lesson to fit in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
-# time has passed. Look at the last column: computing a whole table costs little more than a single ride. That is why precomputing is cheap, and not that the table is cleverer.
+# time has passed. Look at the last column: the 60 destinations of a zone cost far less together than 60 single rides. That is why precomputing is cheap, and not that the table is cleverer.
 #
 # Comparing the two models by their error is somewhat misleading: one is not paid for hitting $m$, but by the price that follows from it. The euros will tell.
 
@@ -609,9 +609,9 @@ compare(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# La mitad de diferencia cuesta cuatro veces más peticiones. Un canario pequeño es prudente y lento; uno grande es rápido y caro si la versión es mala. Y si se mira cada segundo y se decide en cuanto «sale», se acaba viendo una diferencia que no existe: por eso la regla de referencia exige un mínimo antes de opinar.
+# Ver la mitad de diferencia cuesta el cuádruple de peticiones. Un canario pequeño es prudente y lento; uno grande es rápido y caro si la versión es mala. Y si se mira cada segundo y se decide en cuanto «sale», se acaba viendo una diferencia que no existe: por eso la regla de referencia exige un mínimo antes de opinar.
 # %% [markdown] lang="en" slide="subslide"
-# Half the difference takes four times as many quotes. A small canary is prudent and slow; a large one is quick, and expensive if the version is bad. And if one looks every second and decides as soon as "it shows", one ends up seeing a difference that is not there: hence the reference rule asks for a minimum before it has an opinion.
+# To see half the difference takes four times as many quotes. A small canary is prudent and slow; a large one is quick, and expensive if the version is bad. And if one looks every second and decides as soon as "it shows", one ends up seeing a difference that is not there: hence the reference rule asks for a minimum before it has an opinion.
 
 # %% [markdown] lang="es" row="15 40" slide="slide"
 # ## ¿Qué pieza vale más? Quitarlas de una en una
@@ -926,9 +926,9 @@ print(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Entre el primero y el último no hay mejores modelos: es el mismo. Lo que cambia es cuándo le llegan los datos, qué hace cuando no le llegan y cuánto tarda alguien en enterarse de que algo va mal. En el ejercicio, tu diseño y tus funciones pasarán por escenarios que no has visto, y la nota va de una base a este último.
+# Lo que separa al primero del último no es el modelo: casi todos usan el mismo, y al que usa el grande no le sirve de nada. Lo que cambia es cuándo le llegan los datos, qué hace cuando no le llegan y cuánto tarda alguien en enterarse de que algo va mal. En el ejercicio, tu diseño y tus funciones pasarán por escenarios que no has visto, y la nota va de una base a este último.
 # %% [markdown] lang="en" slide="subslide"
-# Between the first and the last there are no better models: it is the same one. What changes is when the data reach it, what it does when they do not, and how long it takes for somebody to notice that something is wrong. In the exercise, your design and your functions will go through scenarios that you have not seen, and the grade runs from a baseline to this last one.
+# What lies between the first and the last is not the model: nearly all of them use the same one, and the large one is of no use to the design that has it. What changes is when the data reach it, what it does when they do not, and how long it takes for somebody to notice that something is wrong. In the exercise, your design and your functions will go through scenarios that you have not seen, and the grade runs from a baseline to this last one.
 
 # %% [markdown] lang="es" row="7 26" slide="slide"
 # ## La empresa en marcha
@@ -1083,6 +1083,88 @@ print(
         en=f"The bad version gave {run.score.counters['bad_version']} prices. Without a canary, says the simulator, it would have been {to_all.counters['bad_version']}.",
     )
 )
+
+# %% [markdown] lang="es" slide="subslide"
+# ### La firma de cada avería
+#
+# Quien está de guardia no tiene el guion: solo ve métricas. Estas son cuatro de ellas, de la ejecución que acabas de ver, mientras pasaba cada cosa. Tapa la primera columna e intenta adivinarla.
+# %% [markdown] lang="en" slide="subslide"
+# ### The signature of each failure
+#
+# Whoever is on call does not have the script: only metrics can be seen. These are four of them, of the run that you have just watched, while each thing was happening. Cover the first column and try to guess it.
+
+
+# %% slide="fragment"
+def signature(what, answers, begin, end, zones=range(ZONES)):
+    """What can be seen from second `begin` to second `end`, in these zones."""
+    seen = [a for a in answers if begin <= a.quote.t < end and a.quote.zone in zones and a.price]
+    phone = [a for a in seen if a.source == "phone"]
+    cloud = [a for a in seen if a.source != "phone"]
+    waits = {
+        name: [1000 * (a.t - a.quote.t) for a in those]
+        for name, those in (("phone", phone), ("cloud", cloud))
+    }
+    return {
+        tr(es="qué pasaba", en="what was happening"): what,
+        tr(es="precios del móvil (%)", en="prices by the phone (%)"): 100 * len(phone) / len(seen)
+        if seen
+        else None,
+        tr(es="mediana de su espera (ms)", en="median of their wait (ms)"): statistics.median(
+            waits["phone"]
+        )
+        if phone
+        else None,
+        tr(es="p95 de la nube (ms)", en="p95 of the cloud (ms)"): float(
+            np.percentile(waits["cloud"], 95)
+        )
+        if cloud
+        else None,
+        tr(es="antigüedad en la nube (s)", en="staleness in the cloud (s)"): statistics.mean(
+            a.t - a.as_of for a in cloud
+        )
+        if cloud
+        else None,
+    }
+
+
+cut = script.outages[0]
+# es: los bordes de cada avería mezclan dos cosas: se deja un margen
+# en: the edges of each failure mix two things: leave a margin
+MARGIN = 0.3
+rows = [
+    signature(
+        tr(es="nada (día tranquilo)", en="nothing (calm day)"), calm_run.answers, 1, live_seconds
+    ),
+    signature(
+        tr(es=f"zona {cut.zone} sin red", en=f"zone {cut.zone} without a network"),
+        run.answers,
+        cut.begin,
+        cut.end - MARGIN,
+        [cut.zone],
+    ),
+]
+for down in sorted(run.downtimes, key=lambda down: down.begin):
+    what = tr(es=f"{down.service}, sin servicio", en=f"{down.service}, out of service")
+    rows.append(signature(what, run.answers, down.begin + MARGIN, down.end))
+tables.show(
+    rows,
+    caption=tr(
+        es="Cuatro métricas mientras pasa cada cosa", en="Four metrics while each thing happens"
+    ),
+)
+
+# %% [markdown] lang="es" slide="subslide"
+# - **Sin red**, el móvil pone el precio *después* de esperar todo su plazo: nadie le dice que no, sencillamente nadie contesta. Y solo en esa zona.
+# - **Sin servicio de precios**, el móvil lo pone *enseguida*: le han rechazado la conexión. En todas las zonas a la vez.
+# - **Sin servicio de características** no falla nada: la nube contesta igual de deprisa, con la ciudad de hace un rato. Es la avería que no se ve en la latencia ni en los errores, y por eso la antigüedad es una métrica más, con su alarma.
+#
+# En el ejercicio escribirás el diagnóstico como una función.
+# %% [markdown] lang="en" slide="subslide"
+# - **Without a network**, the phone gives the price *after* waiting for its whole timeout: nobody says no to it, simply nobody answers. And only in that zone.
+# - **Without the price service**, the phone gives it *at once*: its connection has been refused. In all zones at the same time.
+# - **Without the feature service** nothing fails: the cloud answers just as quickly, with the city of a while ago. It is the failure that shows neither in the latency nor in the errors, and so staleness is one more metric, with an alarm of its own.
+#
+# In the exercise you will write the diagnosis as a function.
 
 # %% [markdown] lang="es" row="11" slide="subslide"
 # ### Por qué no se ha perdido nada
