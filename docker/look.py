@@ -1,4 +1,4 @@
-"""Asks a system of the cluster whether the lessons used it: python docker/look.py registry|spark|prometheus|grafana.
+"""Asks a system of the cluster whether the lessons used it: docker/look.py registry|spark|service|company|grafana.
 
 Runs inside the container lab-cluster (docker/verify.sh), and outside it with the address as a second argument.
 Ends with 1, and says why, when the answer is no.
@@ -12,10 +12,11 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-DASHBOARD = Path(__file__).parent / "grafana/dashboards/online-prediction.json"
+DASHBOARDS = Path(__file__).parent / "grafana/dashboards"
 
 
 def get(url: str, **query: str) -> Any:
@@ -41,39 +42,43 @@ def spark(address: str = "http://spark-master:8080") -> str:
     return f"{len(alive)} workers, {len(done)} applications"
 
 
-def prometheus(address: str = "http://127.0.0.1:9090") -> str:
-    """Every series that the dashboard draws has been scraped in the last hour."""
+def scraped(board: str, address: str = "http://127.0.0.1:9090") -> str:
+    """Every series that a dashboard draws has been scraped in the last hour."""
     counts = {}
-    for metric in metrics():
+    for metric in metrics(board):
         answer = get(f"{address}/api/v1/query", query=f"count(last_over_time({metric}[1h]))")
         counts[metric] = int(answer["data"]["result"][0]["value"][1]) if answer["data"]["result"] else 0
-    assert all(counts.values()), f"series: {counts}"
+    assert counts and all(counts.values()), f"series: {counts}"
     return str(counts)
 
 
 def grafana(address: str = "http://grafana:3000") -> str:
-    """The dashboard is there, and its data source answers through Grafana."""
-    found = get(f"{address}/api/dashboards/uid/online-prediction")["dashboard"]
+    """The dashboards are there, and their data source answers through Grafana."""
+    found = [
+        get(f"{address}/api/dashboards/uid/{file.stem}")["dashboard"] for file in sorted(DASHBOARDS.glob("*.json"))
+    ]
     up = get(f"{address}/api/datasources/proxy/uid/prometheus/api/v1/query", query="up")
     assert up["status"] == "success", up
-    return f"{found['title']}: {len(found['panels'])} panels"
+    return ", ".join(f"{board['title']}: {len(board['panels'])} panels" for board in found)
 
 
-def expressions() -> list[str]:
-    """What the dashboard asks Prometheus, with its variables filled in."""
-    queries = [query["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for query in panel["targets"]]
+def expressions(board: str) -> list[str]:
+    """What a dashboard asks Prometheus, with its variables filled in."""
+    panels = json.loads((DASHBOARDS / f"{board}.json").read_text(encoding="utf-8"))["panels"]
+    queries = [query["expr"] for panel in panels for query in panel["targets"]]
     return [query.replace("$__rate_interval", "10s").replace("$service", ".*") for query in queries]
 
 
-def metrics() -> list[str]:
-    """The names of the course's series in the dashboard."""
-    return sorted({name for query in expressions() for name in re.findall(r"\bpredict_\w+", query)})
+def metrics(board: str) -> list[str]:
+    """The names of the course's series in a dashboard."""
+    return sorted({name for query in expressions(board) for name in re.findall(r"\b(?:predict|company)_\w+", query)})
 
 
 LOOKS: dict[str, Callable[..., str]] = {
     "registry": registry,
     "spark": spark,
-    "prometheus": prometheus,
+    "service": partial(scraped, "online-prediction"),  # unit 04's
+    "company": partial(scraped, "company"),  # unit 08's
     "grafana": grafana,
 }
 

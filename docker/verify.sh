@@ -90,7 +90,8 @@ for unit in "${UNITS[@]}"; do
   case $unit in
     02) step "schemas registered" "${LAB[@]}" python docker/look.py registry ;;
     03) step "spark worked" "${LAB[@]}" python docker/look.py spark ;;
-    04) step "metrics scraped" "${LAB[@]}" python docker/look.py prometheus ;;
+    04) step "service scraped" "${LAB[@]}" python docker/look.py service ;;
+    08) step "company scraped" "${LAB[@]}" python docker/look.py company ;;
   esac
 done
-step "dashboard served" "${LAB[@]}" python docker/look.py grafana
+step "dashboards served" "${LAB[@]}" python docker/look.py grafana

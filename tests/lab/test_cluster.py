@@ -80,7 +80,8 @@ def test_a_dry_run_tells_every_command_and_executes_none(tmp_path):
     assert set(told.values()) == {"not run"}
     units = {source.stem.split("_")[0] for source in course.sources("lessons", REPOSITORY)}
     assert {f"unit {unit}" for unit in units} <= set(told)
-    assert {"up", "doctor", "clients", "schemas registered", "metrics scraped", "dashboard served", "down"} <= set(told)
+    assert {"up", "doctor", "clients", "schemas registered", "service scraped", "company scraped"} <= set(told)
+    assert {"dashboards served", "down"} <= set(told)
     for command in re.findall(r"^== [\w ]+: (docker .*)$", done.stdout, re.MULTILINE):
         words = command.split()
         assert words[:4] == ["docker", "compose", "--profile", "cluster"]
@@ -219,14 +220,29 @@ def test_each_metric_of_the_dashboard_and_the_alerts_is_exposed_by_the_service(l
     labels = {sample.name: set(sample.labels) | {"service", "instance", "job"} for sample in samples}
     rules = yaml.safe_load((DOCKER / "prometheus/rules.yml").read_text())["groups"]
     alerts = [rule["expr"] for group in rules for rule in group["rules"]]
-    assert look.metrics() and not set(look.metrics()) - set(labels)
-    for query in [*look.expressions(), *alerts]:
+    known = look.metrics("online-prediction")
+    assert known and not set(known) - set(labels)
+    for query in [*look.expressions("online-prediction"), *alerts]:
         for name, selector in re.findall(r"\b(predict_\w+)(\{[^}]*\})?", query):
             assert name in labels, query
             assert set(re.findall(r"(\w+)=", selector)) <= labels[name], query
         for grouping in re.findall(r"by \(([^)]*)\)", query):
             used = set(re.split(r",\s*", grouping))
             assert all(used <= labels[name] for name in re.findall(r"\bpredict_\w+", query)), query
+
+
+def test_each_metric_of_the_company_s_dashboard_is_one_of_its_observer_s():
+    """Unit 08's, read from its source: to expose them the whole company would have to be running."""
+    source = (REPOSITORY / "src/mlprod/systems/company/live_observer.py").read_text()
+    labels = {}
+    for kind, name, given in re.findall(r'(Counter|Histogram)\(\s*"(\w+)", "[^"]*"(?:, \[([^]]*)\])?', source):
+        for suffix in ("_total",) if kind == "Counter" else ("_bucket", "_sum", "_count"):
+            labels[name + suffix] = {"le"} if suffix == "_bucket" else set(re.findall(r'"(\w+)"', given))
+    assert look.metrics("company") and not set(look.metrics("company")) - set(labels)
+    for query in look.expressions("company"):
+        for grouping in re.findall(r"by \(([^)]*)\)", query):
+            (name,) = re.findall(r"\bcompany_\w+", query)
+            assert set(re.split(r",\s*", grouping)) <= labels[name], query
 
 
 @pytest.fixture
@@ -285,7 +301,7 @@ def test_prometheus_scrapes_the_service_and_answers_every_panel(prometheus, less
 
         with processes.start(online, lesson["make_app"], limit=2, name="online-v1") as service:
             deadline = time.monotonic() + 40
-            silent = look.expressions()
+            silent = look.expressions("online-prediction")
             while silent:  # rates need two scrapes with something new between them
                 assert time.monotonic() < deadline, f"nothing for {silent}"
                 assert set(ask(service.address, 6)) <= {200, 503}
@@ -295,7 +311,7 @@ def test_prometheus_scrapes_the_service_and_answers_every_panel(prometheus, less
         loaded = client.get("/api/v1/rules").json()["data"]["groups"][0]["rules"]
         assert {rule["name"] for rule in loaded} == {"ManyRefused", "SlowAnswers"}
         assert {rule["health"] for rule in loaded} <= {"ok", "unknown"}
-    assert "predict_requests_total" in look.prometheus(prometheus)
+    assert "predict_requests_total" in look.scraped("online-prediction", prometheus)
 
 
 def test_look_asks_the_registry(monkeypatch):
