@@ -140,11 +140,18 @@ def _lists(
     tree = "```{{toctree}}\n:hidden:\n\n{}\n```\n"
     tops = tree.format("\n".join(["lessons/index", "exercises/index", "start", f"{words['data']} <data/index>"]))
     units = f"## {words['units']}\n\n````{{container}} units\n{table}\n````"
-    home = "\n\n".join([f"# {COURSE[lang]}", words["lead"], words["read"], units, tops])
+    first = lessons[0].source
+    ways = (("primary", f"lessons/{first.name}.html", f"{words['begin']} {first.unit}"),)
+    ways += (("outline-primary", "start.html", words["start"]),)
+    buttons = " ".join(f'<a class="btn btn-{look}" href="{to}">{label}</a>' for look, to, label in ways)
+    actions = f'<p class="actions">{buttons}</p>'
+    home = "\n\n".join([f"# {COURSE[lang]}", words["lead"], words["read"], actions, units, tops])
     _write(folder / "index.md", home)
     for kind, sources in (("lessons", [one.source for one in lessons]), ("exercises", [one for one, _ in exercises])):
-        names = "\n".join(f"{source.title[lang]} <{source.name}>" for source in sources)
-        titles = "\n".join(f"- [{_numbered(source, lang)}]({source.name}.ipynb)" for source in sources)
+        titles = "\n".join(
+            f"- [{_numbered(source, lang)}]({source.name}.ipynb)  \n  {abouts.get(source.unit, '')}".rstrip()
+            for source in sources
+        )
         names = "\n".join(f"{_numbered(source, lang)} <{source.name}>" for source in sources)
         intro = words[f"{kind}_intro"]
         _write(folder / kind / "index.md", f"# {words[kind]}\n\n{intro}\n\n{titles}\n\n{tree.format(names)}")

@@ -1,7 +1,7 @@
 // Lays out the lecture: formulas and diagrams first, then blocks moved to further slides until none overflows.
 (async () => {
   "use strict";
-  const HEIGHT = 720, BOTTOM = 54, TABLE_STEPS = [1, 0.88, 0.78, 0.7];
+  const HEIGHT = 720, BOTTOM = 54, TABLE_STEPS = [1, 0.92, 0.84, 0.78];
   const slides = document.querySelector(".reveal .slides");
   const words = JSON.parse(document.querySelector(".reveal").dataset.words);
 
@@ -109,6 +109,15 @@
       current.append(block);
       narrow(block);
       if (fits(current)) { placed.push(block); continue; }
+      // a table that lacks little is set smaller: no row goes to the next slide by itself
+      if (block.querySelector("table")) {
+        const before = block.style.getPropertyValue("--scale");
+        for (const step of TABLE_STEPS) {
+          if (!fits(current) && step < (before || 1)) block.style.setProperty("--scale", step);
+        }
+        if (fits(current)) { placed.push(block); continue; }
+        block.style.setProperty("--scale", before || 1);
+      }
       const image = block.querySelector("img, .drawn svg");
       const room = HEIGHT - BOTTOM - (block.getBoundingClientRect().top - current.getBoundingClientRect().top);
       if (placed.length && image && room > 0.72 * image.getBoundingClientRect().height && room > 260) {
