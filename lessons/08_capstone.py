@@ -38,7 +38,7 @@
 #
 # When you finish you will be able to:
 #
-# 1. **(8.1)** write a single definition of the features that stands late, repeated and disordered events;
+# 1. **(8.1)** write a single definition of the features that withstands late, repeated and out-of-order events;
 # 2. **(8.2)** answer without a network, with a price that admits how old it is;
 # 3. **(8.3)** decide from few data whether a new version of the model stays or is taken back;
 # 4. **(8.4)** choose what is precomputed, and how old it may become;
@@ -1173,7 +1173,7 @@ tables.show(
 #
 # «Nada perdido» no es «nada malo»: mientras no estaba, los precios se calcularon con la ciudad de antes del golpe, y eso se ve en el dibujo y se paga en la causa «datos viejos». La prueba dice que **la contabilidad cuadra**; el dinero que costó la avería está en las causas.
 #
-# No hay más truco que este. Es el código que acaba de ejecutarse, tal cual:
+# No hay más truco que ese. Este es el código que acaba de ejecutarse, tal cual:
 # %% [markdown] lang="en" row="11" slide="subslide"
 # ### Why nothing has been lost
 #
@@ -1181,18 +1181,18 @@ tables.show(
 #
 # "Nothing lost" is not "nothing bad": while it was away, prices were computed with the city of before the blow, and that shows in the picture and is paid in the cause "old data". The proof says that **the books balance**; the money that the failure cost is in the causes.
 #
-# There is no other trick than this. It is the code that has just run, as it is:
+# That is all there is to it. This is the code that has just run, word for word:
 
 # %% slide="subslide"
 for part in (FeatureLoop.stream, FeatureLoop.fold, FeatureLoop.save):
     print(inspect.getsource(part))
 
 # %% [markdown] lang="es" row="11" slide="subslide"
-# Lo que `read` avanza está solo en la memoria del servicio; `save` guarda a la vez los estados y los offsets que les corresponden. Muera donde muera (antes de `fold`, a mitad, después, o mientras escribe el fichero), lo que encuentra al volver es una pareja que casa.
+# Lo que `read` avanza está solo en la memoria del servicio; `save` guarda a la vez los estados y los offsets que les corresponden. Muera donde muera (antes de `fold`, a mitad, después, o mientras escribe el fichero), lo que encuentra al volver es una pareja que encaja.
 #
 # ¿Y si los offsets se confirman **antes** de procesar? Es la rama de `fold` que empieza por `"before"`. El mismo guion, simulado:
 # %% [markdown] lang="en" row="11" slide="subslide"
-# What `read` advances lies only in the memory of the service; `save` keeps at once the states and the offsets that belong to them. Wherever it dies (before `fold`, half-way, after it, or while it writes the file), what it finds when it comes back is a pair that fits.
+# What `read` advances lies only in the memory of the service; `save` keeps at once the states and the offsets that belong to them. Wherever it dies (before `fold`, half-way, after it, or while it writes the file), what it finds when it comes back is a pair that matches.
 #
 # And if offsets are committed **before** processing? That is the branch of `fold` that begins by `"before"`. The same script, simulated:
 

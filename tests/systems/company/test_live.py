@@ -3,6 +3,7 @@
 That nothing stays behind, also when something raises, is checked after each test (see ../conftest.py).
 """
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,11 @@ def test_a_function_that_raises_ends_the_run_and_is_named():
 def test_a_cell_that_raises_leaves_nothing():
     with pytest.raises(KeyError), live.start(Design(), replace(ALL_WRONG, seconds=30)):
         raise KeyError("in the cell")
+
+
+def test_an_interrupt_while_a_service_restarts_leaves_nothing():
+    scenario = Scenario(seed=4, seconds=30, crashes=(Crash("prices", 0.4, 0.0),))
+    with pytest.raises(KeyboardInterrupt), live.start(Design(), scenario) as company:
+        while company.now < 0.6:
+            time.sleep(0.01)
+        raise KeyboardInterrupt

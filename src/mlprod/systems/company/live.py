@@ -201,7 +201,7 @@ def start(
             opened = [pool.submit(_link, stack, scenario, zone) for zone in range(ZONES)]
             links = [link.result() for link in opened]
         company = Company(wiring, group, links, before)
-        stack.callback(company._chaos.abandon)
+        stack.callback(company._chaos.abandon, group.stop)
         company._begin()
         yield company
 

@@ -45,12 +45,17 @@ class Chaos:
         if self._failures:
             raise self._failures[0]
 
-    def abandon(self) -> None:
-        """Kill and restart nothing more; returns when nothing is on its way."""
+    def abandon(self, end_processes: Callable[[], None]) -> None:
+        """Kill and restart nothing more. Returns when nothing is on its way, and `end_processes()` has ended all.
+
+        It is called before the threads are waited for, so that a restart in the middle fails at once, and after them.
+        """
         self._stopping.set()
+        end_processes()
         for thread in self._threads:
             if thread.ident is not None:  # it was begun
                 thread.join()
+        end_processes()
 
     def _carry_out(self, plan: Crash) -> None:
         try:
