@@ -55,6 +55,7 @@ def test_a_student_opens_the_course_in_spanish(course_copy: Path, running_lab, f
 def test_an_instructor_has_nbgraders_tools_in_english(course_copy: Path, running_lab, free_port):
     with running_lab(course_copy, "en", "--teach", "--port", str(free_port)) as lab:
         assert "Open this address" in lab.text
+        assert f"/lab/tree/grading/README.md?token={lab.token}" in lab.url, "a query of its own would hide the token"
         assert get(lab, "/formgrader").status_code == 200
         page = get(lab, "/lab").text
         assert "@jupyter/nbgrader:formgrader" not in page.split('"disabledExtensions"')[1].split("]")[0]
