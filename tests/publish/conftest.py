@@ -22,6 +22,7 @@ from mlprod.publish import executed
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 UNIT = "91_queues"
+SCREENS = REPOSITORY / "build/screens"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FIGURE = f'<img src="data:image/png;base64,{PIXEL}" width="700" height="420" alt="A square: nothing to see">'
 
@@ -80,11 +81,12 @@ def lessons(tiny) -> list[executed.Lesson]:
     return executed.lessons(None, tiny, quick=False, say=lambda _: pytest.fail("nothing needs to be executed"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not the session: two of Playwright's loops cannot run in one process
 def browser() -> Iterator:
     """Chromium; skips, saying why, where there is none."""
     from mlprod.publish import browser
 
+    SCREENS.mkdir(parents=True, exist_ok=True)
     if machine.chromium() is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     with browser.chromium() as opened:

@@ -9,7 +9,7 @@ import pytest
 from mlprod.errors import CourseError
 from mlprod.publish import browser as looking
 from mlprod.publish import links, site, stage
-from tests.publish.conftest import UNIT
+from tests.publish.conftest import SCREENS, UNIT
 
 ANSWERS = ("zanahoria", "berenjena", "pepinilla", "gherkin", "la cola es una pila", "a queue is a stack")
 
@@ -139,6 +139,7 @@ def test_no_serious_barrier(written, browser, scheme, width, names):
         tab.goto((written / f"{name}.html").as_uri())
         tab.wait_for_load_state("load")
         assert not looking.violations(tab), name
+        tab.screenshot(path=SCREENS / f"site_{name.replace('/', '_')}_{scheme}_{width}.png")
     tab.close()
 
 

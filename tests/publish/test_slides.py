@@ -11,7 +11,7 @@ from mlprod import course
 from mlprod.errors import CourseError
 from mlprod.publish import browser as looking
 from mlprod.publish import code, deck, executed, pdf, prose, slides
-from tests.publish.conftest import UNIT
+from tests.publish.conftest import SCREENS, UNIT
 
 LONG = (
     "The first sentence is short. The second one goes on (with p. ex. a bracket. Inside it) for a good while longer. "
@@ -156,6 +156,7 @@ def test_slides_and_their_index_are_accessible(written, browser):
     for h, v in [(0, 0), (1, 0), (1, 1), (1, 2)]:
         page.evaluate(f"Reveal.slide({h}, {v}, 99)")
         assert not looking.violations(page), (h, v)
+        page.screenshot(path=SCREENS / f"slides_{h}_{v}.png")
     for name in ("index.html", "es/index.html"):
         page.goto((written / name).as_uri())
         assert not looking.violations(page), name
