@@ -40,14 +40,14 @@ def make_course(root: Path) -> Path:
     shutil.copy(REPOSITORY / "grading/nbgrader_config.py", root / "grading")
     for lang in LANGUAGES:
         notebook = render(load(root / "lessons" / f"{UNIT}.py"), lang)
-        run_by_hand(notebook)
+        run_by_hand(notebook, root)
         path = root / EXECUTED / course.notebook("lessons", UNIT, lang, Path())
         path.parent.mkdir(parents=True)
         nbformat.write(notebook, path)
     return root
 
 
-def run_by_hand(notebook: nbformat.NotebookNode) -> None:
+def run_by_hand(notebook: nbformat.NotebookNode, root: Path) -> None:
     """Give the last code cell the outputs it has in a kernel, and one of each kind that lessons have."""
     from mlprod import tables
 
@@ -64,6 +64,7 @@ def run_by_hand(notebook: nbformat.NotebookNode) -> None:
         *(new("display_data", {"text/html": html, "text/plain": "-"}) for html in [FIGURE, *shown, frame]),
         new("display_data", widget),
         new("stream", name="stdout", text=printed.getvalue()),
+        new("execute_result", {"text/plain": f"'{root}/.venv'"}),
     ]
     for number, cell in enumerate(cells, 1):
         cell.execution_count = number

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 SECONDS = 900  # a limit against what hangs: the longest lesson takes a fifth of it
+HERE = "~/mlprod"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -48,7 +49,7 @@ def lesson(source: Source, lang: Language, root: Path) -> Lesson:
     pairs = zip(now, old, strict=True) if complete else ((cell, by_source.get(cell.source)) for cell in now)
     for cell, executed in pairs:
         if executed is not None:
-            cell.outputs = [output for output in executed.outputs if not _is_widget(output)]
+            cell.outputs = [_anywhere(output, root) for output in executed.outputs if not _is_widget(output)]
             cell.execution_count = executed.execution_count
     return Lesson(source, lang, fresh, complete)
 
@@ -60,6 +61,13 @@ def lessons(units: Sequence[str] | None, root: Path, *, quick: bool, say: Callab
     an execution fails. `say` is told what is being done.
     """
     paths = chosen(units, root)
+    if not paths:
+        raise CourseError(
+            tr(
+                es="Aquí no están las fuentes de las lecciones: lessons/*.py. Se hace desde el curso completo.",
+                en="The lessons' sources, lessons/*.py, are not here. It is made from the whole course.",
+            )
+        )
     found = [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
     missing = [one for one in found if not one.complete]
     if quick or not missing:
@@ -79,6 +87,18 @@ def chosen(units: Sequence[str] | None, root: Path) -> list[Path]:
     from mlprod.authoring.build import chosen as sources
 
     return [path for path in sources(root, units) if path.parent.name == "lessons"]
+
+
+def _anywhere(output: Any, root: Path) -> Any:
+    """`output` without the name of the folder where the course happens to lie on this machine."""
+    for holder, name in (
+        (output.get("data", {}), "text/html"),
+        (output.get("data", {}), "text/plain"),
+        (output, "text"),
+    ):
+        if name in holder:
+            holder[name] = holder[name].replace(str(root), HERE)
+    return output
 
 
 def _is_widget(output: Any) -> bool:

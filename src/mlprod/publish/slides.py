@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlprod.lab import page_files
-from mlprod.language import LANGUAGES, Language
+from mlprod.language import LANGUAGES
 from mlprod.publish import code, deck
 from mlprod.publish.executed import Lesson
 from mlprod.publish.texts import COURSE, DECK, NAMES, OTHER
@@ -98,8 +98,3 @@ def _template(name: str) -> Any:
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True)
     return environment.get_template(name)
-
-
-def languages_of(lang: str | None) -> tuple[Language, ...]:
-    """One language, or both for none."""
-    return tuple(one for one in LANGUAGES if lang in (None, one))
