@@ -102,6 +102,11 @@ def python(arguments: list[str]) -> str | None:
     return None if (REPOSITORY / arguments[0]).is_file() else f"there is no file {arguments[0]}"
 
 
+def pytest(arguments: list[str]) -> str | None:
+    absent = [word for word in arguments if "/" in word and not (REPOSITORY / word.partition("::")[0]).exists()]
+    return f"there is no {absent[0]}" if absent else None
+
+
 def docker(arguments: list[str]) -> str | None:
     compose = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())
     if arguments[0] != "compose":
@@ -129,7 +134,7 @@ CHECKS = {
     "mlprod": mlprod,
     "nbgrader": nbgrader,
     "python": python,
-    "pytest": lambda arguments: None,
+    "pytest": pytest,
     "docker": docker,
     "dask": dask,
 }

@@ -160,6 +160,9 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
     "mlprod audit": NotHere("all the units: a stage of make test"),
     "make bench-grading": SPEED,
     "mlprod bench grading --quick": SPEED,
+    "MLPROD_CLASS_SIZE=200 pytest -s tests/grading/test_class.py": Elsewhere(
+        "tests/grading/test_class.py::test_a_class_of_all_kinds_and_again_after_a_kill"
+    ),
     "python -m mlprod.systems.spark_archive": NotHere("180 MB; tests/systems/test_spark_archive.py tries its parts"),
     "apt install bubblewrap": OTHERS,
     # docker/README.md
@@ -212,7 +215,7 @@ def test_what_a_command_names_exists(text):
         ),
         *("nbgrader autograde 01 --studen=a", "nbgrader db studen import", "dask worker tcp://HOST --nworker 3"),
         *("docker compose --profile clustr up", "docker compose --profile lab up --bild", "python datasets/nothing.py"),
-        *("python -m mlprod.nothing", "./verify.sh --drop", "cd .. && make docter"),
+        *("python -m mlprod.nothing", "./verify.sh --drop", "cd .. && make docter", "pytest tests/nothing.py"),
     ],
 )
 def test_what_does_not_exist_is_noticed(wrong):
