@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import lru_cache
 from typing import Any
 
 from mlprod.authoring.localise import mask_magics
 
 SHORT = 18  # lines that fit on a slide, with a title above
+SCRIPT = 12  # lines of a longer script that its slide shows
+SHOWS = re.compile(r"(tables\.show|compare|choose|sliders\.show)\(")
 
 
 def is_preparation(code: str) -> bool:
     """Whether a cell does nothing to look at: imports, `start(...)`, or a variable where the reader writes a guess."""
     tree = _parse(code)
     return tree is not None and all(_nothing(node) for node in tree.body)
+
+
+def only_shows(code: str) -> bool:
+    """Whether a cell draws a figure, or does nothing but lay out tables and compare with the prediction."""
+    tree = _parse(code)
+    if "plots.show(" in code or tree is None:
+        return tree is not None
+    return all(isinstance(node, ast.Expr) and SHOWS.match(ast.unparse(node)) for node in tree.body)
+
+
+def beginning(code: str) -> str:
+    """The first lines of code that defines nothing."""
+    lines = code.split("\n")
+    return "\n".join([*lines[:SCRIPT], "…"] if len(lines) > SCRIPT else lines)
 
 
 def outline(code: str) -> str:

@@ -107,12 +107,12 @@ class _Reader:
         shown = [Block(piece.kind, piece.html) for piece in outputs.pieces(cell, self.lang)]
         if "hide-input" in cell.metadata.get("tags", []) or code.is_preparation(cell.source):
             yield from shown
-        elif cell.source.count("\n") < code.SHORT:
+        elif cell.source.count("\n") < code.SHORT and not (shown and code.only_shows(cell.source)):
             yield from [Block("code", code.highlighted(cell.source)), *shown]
         elif shown:
             yield from [*shown, self._folded(cell.source, "")]
         else:
-            yield self._folded(cell.source, code.outline(cell.source))
+            yield self._folded(cell.source, code.outline(cell.source) or code.beginning(cell.source))
 
     def _folded(self, text: str, outline: str) -> Block:
         self.numbers += 1
@@ -121,4 +121,6 @@ class _Reader:
         button = f'<button type="button" class="whole" data-code="{name}">{label}</button>'
         dialog = f'<dialog id="{name}" aria-label="{label}"><form method="dialog"><button>×</button></form>'
         dialog += f'<div tabindex="0" class="scroll">{code.highlighted(text)}</div></dialog>'
-        return Block("code folded", (code.highlighted(outline) if outline else "") + button + dialog)
+        return Block(
+            "code folded" if outline else "button", (code.highlighted(outline) if outline else "") + button + dialog
+        )

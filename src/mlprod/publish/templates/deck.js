@@ -108,7 +108,7 @@
       const block = queue.shift();
       current.append(block);
       narrow(block);
-      if (fits(current)) { placed.push(block); continue; }
+      if (fits(current) || block.matches(".said, .button")) { placed.push(block); continue; }
       // a table that lacks little is set smaller: no row goes to the next slide by itself
       if (block.querySelector("table")) {
         const before = block.style.getPropertyValue("--scale");
@@ -165,7 +165,7 @@
   function finish(section) {
     const blocks = [...section.querySelectorAll(":scope > .block")];
     const figures = blocks.filter((block) => block.querySelector("img"));
-    if (figures.length === 1 && blocks.filter((block) => !block.classList.contains("said")).length === 1) {
+    if (figures.length === 1 && blocks.filter((block) => !block.matches(".said, .button")).length === 1) {
       section.classList.add("solo");
       const image = figures[0].querySelector("img");
       const room = HEIGHT - BOTTOM - (figures[0].getBoundingClientRect().top - section.getBoundingClientRect().top) - 16;
@@ -173,8 +173,16 @@
       const [width, height] = [image.clientWidth * factor, image.clientHeight * factor];
       Object.assign(image.style, { maxWidth: "none", width: width + "px", height: height + "px" });
     }
+    // ways to the whole code of what is shown lie in the margin, and take no room
+    const buttons = blocks.filter((block) => block.classList.contains("button"));
+    if (buttons.length) {
+      const corner = document.createElement("div");
+      corner.className = "corner";
+      buttons.forEach((block) => { corner.append(...block.children); block.remove(); });
+      section.append(corner);
+    }
     // the first block is there from the start: an empty slide tells nobody anything
-    const first = blocks.find((block) => !block.classList.contains("said"));
+    const first = blocks.find((block) => !block.matches(".said, .button"));
     first?.classList.remove("fragment");
     const notes = document.createElement("aside");
     notes.className = "notes";
