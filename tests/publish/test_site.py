@@ -90,6 +90,7 @@ def test_search_finds_a_lesson_without_a_server(written, page):
     assert f"lessons/{UNIT}.html" in page.locator("ul.search li a").first.get_attribute("href")
     page.goto((written / "es/search.html").as_uri() + "?q=colas")
     page.wait_for_selector("ul.search li a")
+    page.wait_for_function("document.querySelector('.search-summary').innerText.includes('páginas contienen')")
 
 
 @pytest.mark.browser

@@ -6,6 +6,7 @@ build/site/index.html  {es,en}/index.html  {es,en}/lessons/UNIT.html  {es,en}/ex
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import re
 import shutil
@@ -27,6 +28,12 @@ from mlprod.publish.stage import stage
 from mlprod.publish.texts import COURSE, NAMES, SITE
 
 TEMPLATES = Path(__file__).with_name("templates")
+FOUND = {
+    "Search finished, found one page matching the search query.": [
+        "Búsqueda terminada: una página contiene lo que buscas.",
+        *(2 * ["Búsqueda terminada: ${resultCount} páginas contienen lo que buscas."]),
+    ]
+}
 SCRIPTS = ("mermaid.min.js", "tex-svg.js")
 
 
@@ -117,8 +124,22 @@ def sphinx(work: Path, lang: Language) -> str:
     shutil.rmtree(pages / "_sources", ignore_errors=True)
     for page in pages.rglob("*.html"):
         page.write_text(_mended(page.read_text(encoding="utf-8"), lang), encoding="utf-8")
+    _fill_in(pages / "_static" / "translations.js")
     told = re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).strip()
     return f"Sphinx ({lang}):\n{told}" if told else ""
+
+
+def _fill_in(catalogue: Path) -> None:
+    """What Sphinx's Spanish catalogue leaves empty: without it, a search would not say how many pages it found."""
+    if not catalogue.is_file():  # English has none
+        return
+    text = catalogue.read_text(encoding="utf-8")
+    begin, end = text.index("{"), text.rindex("}") + 1
+    words = json.loads(text[begin:end])
+    for message, forms in FOUND.items():
+        if not all(words["messages"].get(message, [""])):
+            words["messages"][message] = forms
+    catalogue.write_text(text[:begin] + json.dumps(words, ensure_ascii=False) + text[end:], encoding="utf-8")
 
 
 def _mended(page: str, lang: Language) -> str:
