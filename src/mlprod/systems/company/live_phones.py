@@ -21,6 +21,7 @@ from mlprod.systems.company.parts import View
 from mlprod.systems.replay import Connection, pack
 
 SYNC_TIMEOUT_S = 2.0
+OPEN = 10  # connections that the phones of a zone have open from the start: an app that is open has one
 
 
 def record(answer: Answer, earned: float) -> list:
@@ -57,6 +58,9 @@ class _Phones:
 
     async def run(self) -> dict[str, int]:
         threading.Thread(target=self._listen, daemon=True).start()
+        if self.design.placement != "edge":
+            zones = [zone for zone in range(ZONES) for _ in range(OPEN)]
+            await asyncio.gather(*(self.post(zone, "/features", {"zone": zone}, SYNC_TIMEOUT_S) for zone in zones))
         began = await asyncio.to_thread(self.wiring.line.wait)
         loops = [asyncio.create_task(self.keep_in_sync(zone)) for zone in range(ZONES)]
         tasks = []
