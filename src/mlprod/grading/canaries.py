@@ -23,10 +23,9 @@ KEY = "mlprod_canary"
 CHECKS = re.compile(r"\bchecks\.\w+\(")
 
 # Each fails with {nonce} at the beginning of its message, whatever the student's code calls its own things.
-_PLAIN = (
+_ASSERTS = (
     'assert {low} == {high}, "{nonce}"',
     'assert not {low} < {high}, "{nonce}"',
-    'if {low} != {high}: raise __import__("builtins").AssertionError("{nonce}")',
     'assert {low} in ({high}, {high} + 1), "{nonce}"',
     'assert __import__("builtins").isinstance({low}, str), "{nonce}"',
     'assert __import__("builtins").len([{low}, {high}]) == 3, "{nonce}"',
@@ -34,13 +33,14 @@ _PLAIN = (
     'assert __import__("builtins").abs(-{low}) == {high}, "{nonce}"',
     'assert __import__("math").isclose({low}, {high}), "{nonce}"',
 )
-_CHECKS = (
+_SAME = (
     '{checks}.same({low}, {high}, "{nonce}")',
     '{checks}.same([{low}, {low}], [{low}, {high}], "{nonce}")',
-    '{checks}.same({{"a": {low}}}, {{"a": {high}}}, "{nonce}")',
-    '{checks}.number("{low}", "{nonce}")',
+    '{checks}.same({"a": {low}}, {"a": {high}}, "{nonce}")',
 )
+_NUMBER = ('{checks}.number("{low}", "{nonce}")', '{checks}.number([{low}], "{nonce}")')
 _MODULE = '__import__("mlprod.checks").checks'
+_FAILURE = '__import__("builtins").AssertionError'
 
 
 class AddCanaries(NbGraderPreprocessor):
@@ -52,10 +52,8 @@ class AddCanaries(NbGraderPreprocessor):
             if not is_test(cell):
                 cells.append(cell)
                 continue
-            # a patched check is the easiest attack, a patched assert the most general
-            before, after = _canary(_PLAIN), _canary(_CHECKS, _MODULE)
-            if CHECKS.search(cell.source):  # what the test called by this name
-                before, after = _canary(random.choice([_PLAIN, _CHECKS])), _canary(_CHECKS, "checks")
+            before = _canary()
+            after = _canary("checks" if CHECKS.search(cell.source) else _MODULE)  # what the test called by this name
             # the canary after a test serves as the one before the next
             cells += [cell, after] if cells and KEY in cells[-1].metadata else [before, cell, after]
         nb.cells = cells
@@ -79,10 +77,22 @@ class CheckCanaries(NbGraderPreprocessor):
         return nb, resources
 
 
-def _canary(shapes: tuple[str, ...], checks: str = _MODULE) -> NotebookNode:
-    low = random.randint(2, 40)
+def _canary(checks: str = _MODULE, kinds: tuple[tuple[str, ...], ...] = (_ASSERTS, _SAME, _NUMBER)) -> NotebookNode:
+    """One of each of `kinds`, in any order, each reached only if those before it have failed.
+
+    A patched check is the easiest attack, a patched assert the most general: no canary may leave out either.
+    """
     nonce = secrets.token_hex(4)
-    code = random.choice(shapes).format(low=low, high=low + random.randint(1, 40), nonce=nonce, checks=checks)
+    *outer, last = random.sample([random.choice(shapes) for shapes in kinds], len(kinds))
+    code = ""
+    for depth, shape in enumerate(outer):
+        indent = "    " * depth
+        code += f"{indent}try:\n{indent}    {shape}\n{indent}except {_FAILURE}:\n"
+    code += "    " * len(outer) + last
+    low = random.randint(2, 40)
+    values = {"low": low, "high": low + random.randint(1, 40), "nonce": nonce, "checks": checks}
+    for name, value in values.items():
+        code = code.replace(f"{{{name}}}", str(value))
     return new_code_cell(code, metadata=NotebookNode({KEY: nonce}))
 
 
