@@ -58,6 +58,19 @@ def test_no_answer_in_any_page_and_the_scan_sees_one(written, tiny, tmp_path):
     assert site.secrets([exercise], pages)
 
 
+def test_an_answer_in_a_notebook_stops_the_site(tiny, lessons, fetched, tmp_path, monkeypatch):
+    exercise, texts = site._exercise(tiny / "solutions" / f"{UNIT}.py", tiny)
+    assert site.in_notebooks([(exercise, texts)]) == []
+    told = {
+        lang: text.replace("The oldest task of", "x\\nBecause the gherkin waits for its turn.\\n")
+        for lang, text in texts.items()
+    }
+    monkeypatch.setattr(site, "_exercise", lambda path, root: (exercise, told))
+    with pytest.raises(CourseError, match="gherkin"):
+        site.write(lessons, tiny, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
 def test_every_link_and_anchor_of_the_pages_leads_somewhere(written, tmp_path):
     assert links.check_pages(written) == []
     (tmp_path / "a.html").write_text('<h1 id="top">A</h1><a href="b.html">x</a><a href="#no">x</a><a href="#top">x</a>')
