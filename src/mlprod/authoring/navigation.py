@@ -18,6 +18,11 @@ NAMES: dict[Language, dict[str, str]] = {
     "es": {"lessons": "Lección", "exercises": "Ejercicios", "language": "English", "points": "puntos"},
     "en": {"lessons": "Lesson", "exercises": "Exercises", "language": "Español", "points": "points"},
 }
+TESTS_NAMES: dict[Language, str] = {
+    "es": "*Los nombres que empiezan por `_` son de las pruebas: da otros a tus funciones y variables.*",
+    "en": "*Names that begin with `_` belong to the tests: give your functions and variables others.*",
+}
+"""Under the line of an exercise: a test that binds a name of the answer's would break it."""
 OTHER: dict[Language, Language] = {"es": "en", "en": "es"}
 SECTION = re.compile(r"\A## .*$", re.MULTILINE)  # a cell that begins a section
 TITLE = re.compile(r"\A# .*$", re.MULTILINE)
@@ -70,12 +75,14 @@ def without_switch(text: str) -> str:
 
 
 def with_navigation(cells: list[NotebookNode], source: Source, lang: Language) -> None:
-    """Put the line under the title of the first markdown cell, in place."""
+    """Put the line, and in an exercise whose names are whose, under the title of the first markdown cell, in place."""
     first = next((cell for cell in cells if cell.cell_type == "markdown"), None)
     if first is None:
         return
     title = TITLE.match(first.source)
     text = line(source, lang)
+    if source.tasks:
+        text += f"\n\n{TESTS_NAMES[lang]}"
     if title:
         rest = first.source[title.end() :].lstrip("\n")
         first.source = f"{title[0]}\n\n{text}" + (f"\n\n{rest}" if rest else "")
