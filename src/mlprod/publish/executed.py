@@ -79,6 +79,7 @@ def lessons(units: Sequence[str] | None, root: Path, *, quick: bool, say: Callab
         for outcome in run(jobs, root, timeout=SECONDS):
             if not outcome.ok:
                 raise CourseError(f"{outcome.job.path.as_posix()}: {outcome.error}\n{outcome.output or ''}")
+            say(f"  {outcome.seconds:4.0f} s  {outcome.job.path.as_posix()}")
     return [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
 
 
