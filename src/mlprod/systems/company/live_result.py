@@ -49,11 +49,11 @@ class Proof:
         """Display it as a table."""
         delivered = self.events.received
         lines = {
-            tr(es="hechos de la ciudad enviados a Kafka", en="events of the city sent to Kafka"): self.events.sent,
+            tr(es="eventos de la ciudad enviados a Kafka", en="events of the city sent to Kafka"): self.events.sent,
             tr(
                 es="entregas atendidas (con las repetidas en camino)", en="deliveries handled (repeated on the way too)"
             ): delivered,
-            tr(es="hechos perdidos", en="events lost"): len(self.events.lost),
+            tr(es="eventos perdidos", en="events lost"): len(self.events.lost),
             tr(es="peticiones de precio sin contar en el estado", en="quotes not counted in the state"): self.uncounted,
             tr(es="peticiones contadas de más", en="quotes counted more than once"): self.repeated,
             tr(es="peticiones de los viajeros", en="quotes that riders asked"): self.quotes.sent,

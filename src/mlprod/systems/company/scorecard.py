@@ -116,13 +116,16 @@ class Scorecard:
         left = [0.0] * len(names)
         for index, cause in enumerate(CAUSES):
             values = [max(0.0, self.causes(name)[cause]) for name in names]
+            if not any(values):
+                continue  # nobody loses anything by it: no entry in the legend
             hatch = "//" if index >= len(plots.PALETTE) else None
             color = plots.PALETTE[index % len(plots.PALETTE)]
             ax.barh(names, values, left=left, label=cause_name(cause), hatch=hatch, color=color, height=0.62)
             left = [a + b for a, b in zip(left, values, strict=True)]
         for row, name in enumerate(names):
             values = self.percent(name)
-            ax.plot(values, [row] * len(values), "o", color="black", markersize=3.5, markerfacecolor="white")
+            label = tr(es="un escenario", en="one scenario") if row == 0 else None
+            ax.plot(values, [row] * len(values), "o", color="black", ms=3.5, mfc="white", label=label)
         ax.set_xlabel(tr(es="de cada 100 € del oráculo, se pierden", en="of each 100 € of the oracle's, lost"))
         ax.set_ylabel(tr(es="diseño", en="design"))
         ax.grid(axis="y", visible=False)
