@@ -657,13 +657,13 @@ compare(
 )
 
 # %% [markdown] lang="es" row="34" slide="subslide"
-# Con una versión buena (parecida a la anterior), la apresurada echa una moneda al aire; de las malas, deja pasar más cuanto menos malas son. La de referencia acierta mucho más, y lo paga en peticiones. Un banco de pruebas en el que todo lo nuevo es malo premia a quien lo retira todo: **mira siempre qué casos le faltan a tu prueba**.
+# Con una versión buena (parecida a la anterior), la apresurada echa una moneda al aire; de las malas, deja pasar más cuanto menos malas son. La de referencia acierta mucho más, y lo paga en peticiones. Un banco de pruebas en el que todo lo nuevo es malo premia a quien lo retira todo: **mira siempre qué casos le faltan a tu prueba**. (Y aquí cada petición gana su valor esperado: con el sí o el no de cada viajero habría todavía más ruido.)
 #
 # ¿Cuántas peticiones hacen falta? Lo que se gana con un viaje varía mucho de uno a otro; con $n$ peticiones por grupo y desviación típica $\sigma$, el error de la diferencia de dos medias es $\sigma\sqrt{2/n}$, y solo se ve una diferencia que sea, pongamos, el doble.
 #
 # **Predice:** si la desviación típica fuera la mitad de la media, ¿cuántas peticiones por grupo harían falta para ver que una versión gana un 20 % menos? Haz la cuenta; abajo está con la desviación medida.
 # %% [markdown] lang="en" row="34" slide="subslide"
-# With a good version (much like the one before), the hurried rule tosses a coin; of the bad ones, it lets more through the less bad they are. The reference is right far more often, and pays for it in quotes. A test bench in which everything new is bad rewards whoever takes everything back: **always look at which cases your test lacks**.
+# With a good version (much like the one before), the hurried rule tosses a coin; of the bad ones, it lets more through the less bad they are. The reference is right far more often, and pays for it in quotes. A test bench in which everything new is bad rewards whoever takes everything back: **always look at which cases your test lacks**. (And here each quote earns its expected value: with each rider's yes or no there would be more noise still.)
 #
 # How many quotes does it take? What a ride earns varies a lot from ride to ride; with $n$ quotes a group and a standard deviation $\sigma$, the error of the difference of two means is $\sigma\sqrt{2/n}$, and only a difference of, say, twice that can be seen.
 #
@@ -786,11 +786,15 @@ choose(
         en=f"It costs {worth[ranked[-1]][0]:.1f} € more of each 100; taking out {ranked[0]}, {worth[ranked[0]][0]:.1f}.",
     ),
 )
+bad_prices = {
+    name: statistics.mean(s.counters["bad_version"] for s in ablation.scores[name])
+    for name in ("stream", "reference")
+}
 stream_causes, reference_causes = ablation.causes("stream"), ablation.causes("reference")
 print(
     tr(
-        es=f"Sin flujo, la versión mala cuesta {stream_causes['version']:.1f} € de cada 100; con él, {reference_causes['version']:.1f}. Y el canario sigue puesto.",
-        en=f"Without the stream, the bad version costs {stream_causes['version']:.1f} € of each 100; with it, {reference_causes['version']:.1f}. And the canary is still there.",
+        es=f"Sin flujo, la versión mala cuesta {stream_causes['version']:.1f} € de cada 100 y pone {bad_prices['stream']:.0f} precios de media; con él, {reference_causes['version']:.1f} € y {bad_prices['reference']:.0f} precios. Y el canario sigue puesto.",
+        en=f"Without the stream, the bad version costs {stream_causes['version']:.1f} € of each 100 and gives {bad_prices['stream']:.0f} prices on average; with it, {reference_causes['version']:.1f} € and {bad_prices['reference']:.0f} prices. And the canary is still there.",
     )
 )
 
@@ -872,11 +876,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="28 29 31" slide="subslide"
-# La primera docena responde la mayoría de las peticiones; los que vienen detrás cuestan lo mismo de calcular (aquí, en la factura: en el simulador rehacer la tabla no le quita tiempo al servidor), se pida o no su precio, y casi nadie los pide. Por eso la tabla se paga con la **cabeza** y se pierde con la cola. Y cuanto más cara es una predicción, o más larga la cola de espera del servidor en hora punta, más vale tenerla hecha: compara las dos últimas columnas.
+# La primera docena responde la mayoría de las peticiones; los que vienen detrás cuestan lo mismo de calcular (aquí, en la factura: en el simulador rehacer la tabla no le quita tiempo al servidor), se pida o no su precio, y cada uno lo pide muy poca gente. Por eso la tabla se paga con la **cabeza** y se pierde con la cola. Y cuanto más cara es una predicción, o más larga la cola de espera del servidor en hora punta, más vale tenerla hecha: compara las dos últimas columnas.
 #
 # Fíjate también en **qué** guarda la tabla: lo que el modelo dice de $m$, que cambia con la lluvia y la presión, y no el precio, que cambia con cada conductor. Precalcular la parte lenta y terminar la rápida al momento es el reparto de dos etapas de la unidad 04.
 # %% [markdown] lang="en" row="28 29 31" slide="subslide"
-# The first dozen answers most of the quotes; those behind cost the same to compute (here, on the bill: in the simulator, making the table anew takes none of the server's time), whether their price is asked or not, and hardly anybody asks for them. So the table pays by its **head**, and loses by its tail. And the more expensive a prediction is, or the longer the server's queue in the rush hour, the more it is worth having it ready: compare the last two columns.
+# The first dozen answers most of the quotes; those behind cost the same to compute (here, on the bill: in the simulator, making the table anew takes none of the server's time), whether their price is asked or not, and hardly anybody asks for any one of them. So the table pays by its **head**, and loses by its tail. And the more expensive a prediction is, or the longer the server's queue in the rush hour, the more it is worth having it ready: compare the last two columns.
 #
 # Note also **what** the table keeps: what the model says of $m$, which changes with the rain and the pressure, and not the price, which changes with every driver. Precomputing the slow part and finishing the fast one on the spot is the split in two stages of unit 04.
 
@@ -1012,7 +1016,10 @@ tables.show(
         | {choice: design.choices().get(choice) for choice in CHOICES}
         for name, design in {**others, "reference": reference}.items()
     ],
-    caption=tr(es="Qué es cada diseño", en="What each design is"),
+    caption=tr(
+        es="Qué es cada diseño (un segundo es un minuto de la ciudad)",
+        en="What each design is (a second is a minute of the city)",
+    ),
 )
 scored = {
     name: tuple(simulate(design, storm) for storm in storms)
@@ -1108,13 +1115,13 @@ def side_by_side(run, simulated, caption):
 side_by_side(calm_run, calm_simulated, tr(es="Un día tranquilo", en="A calm day"))
 
 # %% [markdown] lang="es" slide="subslide"
-# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Lo que la empresa en marcha añade al simulador son los procesos compartiendo tu procesador, HTTP, y Kafka.
+# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Con menos de mil peticiones un p99 lo deciden las pocas más lentas: no te extrañe que baile unos milisegundos, ni que el de la red sola, hecho con miles, salga mayor que el simulado. Lo que la empresa en marcha añade al simulador son los procesos compartiendo tu procesador, HTTP, y Kafka.
 #
 # ### Observada
 #
 # Nadie mira gráficas a las tres de la mañana. Cada servicio publica sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Esto es lo último que contó el observador:
 # %% [markdown] lang="en" slide="subslide"
-# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). What the live company adds to the simulator is processes that share your processor, HTTP and Kafka.
+# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). With fewer than a thousand quotes, a p99 is decided by the few slowest: do not be surprised if it moves by some milliseconds, or if that of the network alone, made from thousands, comes out above the simulated one. What the live company adds to the simulator is processes that share your processor, HTTP and Kafka.
 #
 # ### Observed
 #
@@ -1133,7 +1140,7 @@ for family in families:
 #
 # El guion del desastre, escrito antes de ejecutarlo. Matamos el servicio de características (`kill -9`: no puede guardar nada) y el de precios, una zona se queda sin red (el 18 % del tiempo) y luego todas (el 8 %), llegan eventos tarde y repetidos, y sale una versión que toma los kilómetros por millas.
 #
-# A cada servicio se le arranca de nuevo un segundo después de morir, y tarda en estar listo lo que tarde en tu máquina.
+# A cada servicio se le arranca de nuevo un segundo después de morir, y tarda en estar listo lo que tarde en tu máquina. En la figura, el gris es más oscuro cuantas más zonas están sin red.
 #
 # **Predice:** ¿cuántos eventos de la ciudad quedarán sin contar? ¿Y qué porcentaje de las peticiones responderá el móvil por su cuenta?
 # %% [markdown] lang="en" row="7 11" slide="slide"
@@ -1141,7 +1148,7 @@ for family in families:
 #
 # The script of the disaster, written before it is run. We kill the feature service (`kill -9`: it cannot save anything) and the price service, a zone loses its network (for 18 % of the time) and later all of them do (8 %), events come late and repeated, and a version comes out that takes kilometres for miles.
 #
-# Each service is started again a second after it dies, and takes as long to be ready as it takes on your machine.
+# Each service is started again a second after it dies, and takes as long to be ready as it takes on your machine. In the figure, the grey is the darker the more zones have no network.
 #
 # **Predict:** how many events of the city will be left uncounted? And what percentage of the quotes will the phone answer by itself?
 
@@ -1284,13 +1291,13 @@ tables.show(
 # %% [markdown] lang="es" slide="subslide"
 # - **Sin red**, el móvil pone el precio *después* de esperar todo su plazo: nadie le dice que no, sencillamente nadie contesta. Y solo en esa zona.
 # - **Sin servicio de precios**, el móvil lo pone *enseguida*: le han rechazado la conexión. En todas las zonas a la vez.
-# - **Sin servicio de características** no falla nada: la nube contesta igual de deprisa, con la ciudad de hace un rato. Es la avería que no se ve en la latencia ni en los errores, y por eso la antigüedad es una métrica más, con su alarma.
+# - **Sin servicio de características** no falla nada: la nube contesta casi igual de deprisa, con la ciudad de hace un rato. Es la avería que no se ve en la latencia ni en los errores, y por eso la antigüedad es una métrica más, con su alarma.
 #
 # En el ejercicio escribirás el diagnóstico como una función.
 # %% [markdown] lang="en" slide="subslide"
 # - **Without a network**, the phone gives the price *after* waiting for its whole timeout: nobody says no to it, simply nobody answers. And only in that zone.
 # - **Without the price service**, the phone gives it *at once*: its connection has been refused. In all zones at the same time.
-# - **Without the feature service** nothing fails: the cloud answers just as quickly, with the city of a while ago. It is the failure that shows neither in the latency nor in the errors, and so staleness is one more metric, with an alarm of its own.
+# - **Without the feature service** nothing fails: the cloud answers nearly as quickly, with the city of a while ago. It is the failure that shows neither in the latency nor in the errors, and so staleness is one more metric, with an alarm of its own.
 #
 # In the exercise you will write the diagnosis as a function.
 
@@ -1386,12 +1393,12 @@ compare(
 # Mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) debe parecerse; lo que depende de **cuánto tarda** suele ser peor en marcha, más cuanto más ocupado esté tu ordenador: el simulador tiene un servidor para él solo, y aquí diez procesos se reparten tus núcleos, un proceso que arranca le quita el turno a los demás,
 # y cada petición que pasa del plazo acaba en el móvil. En euros el cociente puede quedar a cualquiera de los dos lados de 1: es **una** ejecución, y a qué peticiones les toca la versión mala o el momento justo de un golpe es azar (en la ablación, con diez escenarios, ya se veía cuánto se mueve un solo punto).
 #
-# Por eso se usa así: para **ordenar** diseños y descartar los malos, sí; para prometer un p99, no. Y ni siquiera el orden está demostrado con un solo diseño: ejecuta en marcha el mismo guion con otro peor, `live.start(replace(reference, rollout="all"), script)`, y mira si los dos lo ponen detrás. Si el orden no coincide más allá del azar, lo que está mal es el simulador, y averiguar por qué enseña más que la predicción.
+# Por eso se usa así: para **ordenar** diseños y descartar los malos, sí; para prometer un p99, no. Y ni siquiera el orden está demostrado con un solo diseño: ejecuta en marcha el mismo guion con otro peor, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, y mira si los dos lo ponen detrás. Si el orden no coincide más allá del azar, lo que está mal es el simulador, y averiguar por qué enseña más que la predicción.
 # %% [markdown] lang="en" slide="subslide"
 # Look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) should be alike; what depends on **how long it takes** is usually worse live, the more so the busier your computer is: the simulator has a server to itself, and here ten processes share your cores, a process that starts takes the others' turn,
 # and every quote that runs over the limit ends up on the phone. In euros the ratio may fall on either side of 1: this is **one** run, and which quotes get the bad version or the very moment of a blow is chance (the ablation, with ten scenarios, showed how far a single dot moves).
 #
-# So this is how it is used: to **rank** designs and discard the bad ones, yes; to promise a p99, no. And not even the ranking is proved by a single design: run the same script live with a worse one, `live.start(replace(reference, rollout="all"), script)`, and see whether both put it behind. If the ranking disagrees beyond chance, it is the simulator that is wrong, and finding out why teaches more than the prediction.
+# So this is how it is used: to **rank** designs and discard the bad ones, yes; to promise a p99, no. And not even the ranking is proved by a single design: run the same script live with a worse one, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, and see whether both put it behind. If the ranking disagrees beyond chance, it is the simulator that is wrong, and finding out why teaches more than the prediction.
 
 # %% [markdown] lang="es" slide="slide"
 # ## Mil veces más grande
@@ -1469,7 +1476,7 @@ compare(
 # %% [markdown] lang="es" slide="subslide"
 # Los núcleos son lo de menos: se compran. Lo que cambia de naturaleza:
 #
-# - **Las particiones.** Cuatro zonas son cuatro particiones: no hay más paralelismo que ese por mucho que añadas máquinas. Habría que partir la ciudad más fino, y una zona de moda seguiría siendo una sola partición.
+# - **Las particiones.** Cuatro zonas son cuatro particiones: no hay más paralelismo que ese por mucho que añadas máquinas (y la tabla de arriba solo cuenta `update`: leer de Kafka, publicar y guardar van aparte). Habría que partir la ciudad más fino, y una zona de moda seguiría siendo una sola partición.
 # - **El estado.** La instantánea entera cada segundo es un fichero pequeño. Con gigabytes se guarda solo lo que ha cambiado (así son los [puntos de control incrementales](https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/state/state_backends/) de Flink), y recuperarse puede costar minutos.
 # - **La cola de las latencias.** Con muchas máquinas siempre hay una lenta: el p99 lo ponen las esperas, y aparecen los plazos que se propagan, las peticiones duplicadas a propósito y el rechazo de carga.
 # - **El canario mejora.** Con mil veces más peticiones, las que hacen falta llegan en milisegundos y no en segundos (lo que se espera entonces es a saber qué fue de cada viaje), y se pueden ver diferencias de un 1 %. Lo difícil pasa a ser que los dos grupos sean comparables.
@@ -1479,7 +1486,7 @@ compare(
 # %% [markdown] lang="en" slide="subslide"
 # Cores are the least of it: they can be bought. What changes in kind:
 #
-# - **The partitions.** Four zones are four partitions: there is no more parallelism than that, however many machines you add. The city would have to be cut finer, and a popular zone would still be a single partition.
+# - **The partitions.** Four zones are four partitions: there is no more parallelism than that, however many machines you add (and the table above counts `update` only: reading from Kafka, publishing and saving come on top). The city would have to be cut finer, and a popular zone would still be a single partition.
 # - **The state.** The whole snapshot each second is a small file. With gigabytes only what has changed is saved (as in Flink's [incremental checkpoints](https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/state/state_backends/)), and recovery may take minutes.
 # - **The tail of the latencies.** With many machines there is always a slow one: the p99 is made of waits, and deadlines that travel along, requests repeated on purpose and load shedding appear.
 # - **The canary gets better.** With a thousand times as many quotes, those that it takes come in milliseconds and not in seconds (one waits, then, to know what became of each ride), and differences of 1 % can be seen. What becomes difficult is making the two groups comparable.
