@@ -62,7 +62,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlprod import start, tr
-from mlprod.systems.company.design import NAMED, Design
+from mlprod.systems.company.design import Design
 from mlprod.systems.company.functions import FIRM_S, USUAL, Features, Functions, Offer, features, initial
 from mlprod.systems.company.market import WINDOW_S, Event, Market, best_price
 from mlprod.systems.company.scenario import Crash, Outage, Release, Scenario
@@ -83,18 +83,18 @@ start(LANG)
 # | `"rain"` | ha cambiado la lluvia | mm por hora desde entonces |
 # | `"quote"` | alguien ha pedido un precio | el destino (aquí da igual) |
 #
-# `update(state, event)` devuelve el estado tras un evento de esa zona. Todos los eventos llegan, pero a su manera: **tarde** (hasta 10 s), **dos veces o más** (la copia también puede tardar hasta 10 s) y **desordenados**. Y llegue como llegue, con los mismos eventos el resultado es el mismo.
+# `update(state, event)` devuelve el estado tras un evento de esa zona. Todos los eventos llegan, pero a su manera: **tarde** (hasta 10 s después de ocurrir), **dos veces o más** (también las copias, hasta 10 s después de ocurrir) y **desordenados**. Y llegue como llegue, con los mismos eventos el resultado es el mismo.
 #
 # El estado es un diccionario; `initial()`, que ya está hecha, da el primero. Estos campos los leen otros, y tienen que decir siempre lo siguiente:
 #
 # - `"drivers"`, `"waiting"`, `"rain"`: el nivel que fijó el último evento de su tipo **que ocurrió**, de los que han llegado; 0 si no ha llegado ninguno;
 # - `"quotes"`: cuántos precios distintos se han pedido en la zona. Sirve para cobrar: uno de menos es un viaje gratis; uno de más, un viaje cobrado dos veces;
 # - `"newest"`: el mayor `t` de los eventos que han llegado, del tipo que sean; al principio, 0;
-# - `"recent"`: los instantes `t` de los precios pedidos en los últimos `WINDOW_S` segundos antes de `"newest"`, es decir, aquellos en que `newest - WINDOW_S < t`. Cada uno una vez y en cualquier orden. De ahí cuenta la **presión** la función `features(state, t)`, que también está hecha.
+# - `"recent"`: los instantes `t` de los precios pedidos en los últimos `WINDOW_S` segundos antes de `"newest"`, es decir, aquellos en que `newest - WINDOW_S < t`. Cada precio, una vez (dos pedidos en el mismo instante son dos) y en cualquier orden. De ahí cuenta la **presión** la función `features(state, t)`, que también está hecha.
 #
-# Los demás campos de `initial()` (`"seq"`, `"upto"`, `"ahead"`) son una sugerencia: úsalos como quieras, o pon otros que falten; un estado recién hecho con `initial()` no los tendrá.
+# Los demás campos de `initial()` son una sugerencia: `"seq"`, el número del último evento de cada tipo; `"upto"` y `"ahead"`, que ya se han contado los precios del 1 al `upto` y los de la lista `ahead`. Úsalos como quieras. Si añades otros, recuerda que `initial()` no los trae: léelos con `state.get`.
 #
-# Además, el estado **se puede guardar**: `json.loads(json.dumps(state))` sigue igual de bien donde lo dejó el original. **No crece** con los eventos: lo que ocupa depende de los últimos segundos, no del día entero. Y `update` **no modifica** el estado que recibe, porque alguien puede estar leyéndolo: devuelve otro (lo que no cambia se puede compartir).
+# Además, el estado **se puede guardar**: `json.loads(json.dumps(state))` sigue igual de bien donde lo dejó el original. **No crece** con los eventos: lo que ocupa depende de los últimos segundos, no del día entero, y aquí no pasa nunca de 6 kB. Y `update` **no modifica** el estado que recibe, ni los diccionarios y listas que tiene dentro, porque alguien puede estar leyéndolo: devuelve otro (lo que no cambia se puede compartir).
 # %% [markdown] lang="en" row="20"
 # ## 1. The features, whatever arrives (6 points)
 #
@@ -108,18 +108,18 @@ start(LANG)
 # | `"rain"` | the rain has changed | mm an hour from then on |
 # | `"quote"` | somebody has asked for a price | the destination (no matter here) |
 #
-# `update(state, event)` returns the state after an event of that zone. All events arrive, but in their own way: **late** (up to 10 s), **twice or more** (the copy may take up to 10 s, too) and **out of order**. And however they arrive, the same events give the same result.
+# `update(state, event)` returns the state after an event of that zone. All events arrive, but in their own way: **late** (up to 10 s after they happened), **twice or more** (the copies, too, up to 10 s after they happened) and **out of order**. And however they arrive, the same events give the same result.
 #
 # The state is a dict; `initial()`, which is there already, gives the first one. These fields are read by others, and must always say the following:
 #
 # - `"drivers"`, `"waiting"`, `"rain"`: the level set by the last event of its kind **to happen**, of those that have arrived; 0 if none has arrived;
 # - `"quotes"`: how many different prices have been asked for in the zone. It is used to charge: one too few is a free ride; one too many, a ride that is charged twice;
 # - `"newest"`: the greatest `t` of the events that have arrived, of any kind; at first, 0;
-# - `"recent"`: the instants `t` of the prices asked for in the last `WINDOW_S` seconds before `"newest"`, that is, those with `newest - WINDOW_S < t`. Each one once, in any order. From them the function `features(state, t)`, which is there, too, counts the **pressure**.
+# - `"recent"`: the instants `t` of the prices asked for in the last `WINDOW_S` seconds before `"newest"`, that is, those with `newest - WINDOW_S < t`. Each price once (two asked for at the same instant are two), in any order. From them the function `features(state, t)`, which is there, too, counts the **pressure**.
 #
-# The other fields of `initial()` (`"seq"`, `"upto"`, `"ahead"`) are a suggestion: use them as you like, or add others that are missing; a state just made by `initial()` will not have those.
+# The other fields of `initial()` are a suggestion: `"seq"`, the number of the last event of each kind; `"upto"` and `"ahead"`, that prices 1 to `upto` and those in the list `ahead` have been counted. Use them as you like. If you add others, remember that `initial()` does not have them: read them with `state.get`.
 #
-# Also, the state **can be stored**: `json.loads(json.dumps(state))` goes on as well as the original from where it was. It **does not grow** with the events: its size depends on the last few seconds, not on the whole day. And `update` **does not modify** the state that it gets, because somebody may be reading it: it returns another (what does not change may be shared).
+# Also, the state **can be stored**: `json.loads(json.dumps(state))` goes on as well as the original from where it was. It **does not grow** with the events: its size depends on the last few seconds, not on the whole day, and here it never exceeds 6 kB. And `update` **does not modify** the state that it gets, nor the dicts and lists inside it, because somebody may be reading it: it returns another (what does not change may be shared).
 
 # %%
 print(json.dumps(initial()))
@@ -153,8 +153,7 @@ def update(state, event):
 # %% test="update/levels" points=2 row="20" objective="8.1"
 from mlprod import checks
 
-
-def _fold(events):
+def _t_fold(events):
     state = initial()
     for event in events:
         state = update(state, event)
@@ -162,20 +161,26 @@ def _fold(events):
     return state
 
 
-def _three(state):
+def _t_three(state):
     return [checks.plain(state[name]) for name in ("drivers", "waiting", "rain")]
 
 
-_e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
-checks.same(_three(_fold(_e)), [9, 22, 4], tr(es="Cinco eventos en orden: conductores, personas y lluvia.", en="Five events in order: drivers, people and rain."))
+### BEGIN HIDDEN TESTS
+from mlprod.systems.company import functions as _t_course
+
+checks.own_work(_t_course.update, _t_course.fallback, _t_course.promote)
+### END HIDDEN TESTS
+
+_t_e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
+checks.same(_t_three(_t_fold(_t_e)), [9, 22, 4], tr(es="Cinco eventos en orden: conductores, personas y lluvia.", en="Five events in order: drivers, people and rain."))
 checks.same(
-    _three(_fold([_e[2], _e[0], _e[4], _e[3], _e[1]])), [9, 22, 4],
+    _t_three(_t_fold([_t_e[2], _t_e[0], _t_e[4], _t_e[3], _t_e[1]])), [9, 22, 4],
     tr(es="Los mismos eventos, llegados en otro orden. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en="The same events, arrived in another order. What counts is the last one to happen (seq says so), not the last one to arrive."),
 )
-checks.same(_three(_fold([_e[3]])), [0, 0, 4], tr(es="Solo ha llegado la lluvia.", en="Only the rain has arrived."))
+checks.same(_t_three(_t_fold([_t_e[3]])), [0, 0, 4], tr(es="Solo ha llegado la lluvia.", en="Only the rain has arrived."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
+def _t_arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
     """Events of one zone as they arrive: some late, some twice, none of them missing."""
     chance = random.Random(seed)
     out = []
@@ -186,28 +191,28 @@ def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
     return [event for _, _, event in sorted(out)]
 
 
-for _seed in range(5):
-    _state, _seen, _events = initial(), {}, _arrivals(_seed)
-    for _n, _event in enumerate(_events, 1):
-        _state = update(_state, _event)
-        if _event.kind != "quote" and _event.seq >= _seen.get(_event.kind, (0, 0))[0]:
-            _seen[_event.kind] = (_event.seq, _event.level)
+for _t_seed in range(5):
+    _t_state, _t_seen, _t_events = initial(), {}, _t_arrivals(_t_seed)
+    for _t_n, _t_event in enumerate(_t_events, 1):
+        _t_state = update(_t_state, _t_event)
+        if _t_event.kind != "quote" and _t_event.seq >= _t_seen.get(_t_event.kind, (0, 0))[0]:
+            _t_seen[_t_event.kind] = (_t_event.seq, _t_event.level)
         checks.same(
-            _three(_state), [_seen.get(kind, (0, 0))[1] for kind in ("supply", "demand", "rain")],
-            tr(es=f"Tras {_n} eventos desordenados y repetidos: conductores, personas y lluvia. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en=f"After {_n} events out of order and repeated: drivers, people and rain. What counts is the last one to happen (seq says so), not the last one to arrive."),
+            _t_three(_t_state), [_t_seen.get(kind, (0, 0))[1] for kind in ("supply", "demand", "rain")],
+            tr(es=f"Tras {_t_n} eventos desordenados y repetidos: conductores, personas y lluvia. Cuenta el último que ocurrió (lo dice seq), no el último que llegó.", en=f"After {_t_n} events out of order and repeated: drivers, people and rain. What counts is the last one to happen (seq says so), not the last one to arrive."),
         )
-_sure = [Event(3.0, "rain", 0, 0, 2), Event(1.0, "rain", 0, 7, 1), Event(3.5, "supply", 0, 0, 2), Event(1.0, "supply", 0, 7, 1)]
-checks.same(_three(_fold(_sure)), [0, 0, 0], tr(es="Un nivel puede ser 0: ya no llueve y no queda ningún conductor.", en="A level may be 0: the rain has stopped and no driver is left."))
+_t_sure = [Event(3.0, "rain", 0, 0, 2), Event(1.0, "rain", 0, 7, 1), Event(3.5, "supply", 0, 0, 2), Event(1.0, "supply", 0, 7, 1)]
+checks.same(_t_three(_t_fold(_t_sure)), [0, 0, 0], tr(es="Un nivel puede ser 0: ya no llueve y no queda ningún conductor.", en="A level may be 0: the rain has stopped and no driver is left."))
 ### END HIDDEN TESTS
 
 # %% test="update/once" points=2 row="20" objective="8.1"
-_q = [Event(float(n), "quote", 1, 5 * n, n) for n in range(1, 8)]
-checks.same(checks.plain(_fold(_q)["quotes"]), 7, tr(es="Siete precios pedidos, en orden.", en="Seven prices asked for, in order."))
-checks.same(checks.plain(_fold([*_q, *_q[:2], _q[6]])["quotes"]), 7, tr(es="Los mismos siete, y después tres copias: un precio que llega dos veces se cuenta una.", en="The same seven, and then three copies: a price that arrives twice is counted once."))
-checks.same(checks.plain(_fold([_q[0], _q[3], _q[6], _q[2], _q[1], _q[4], _q[5]])["quotes"]), 7, tr(es="Los mismos siete, desordenados: lo que llega tarde también se cuenta.", en="The same seven, out of order: what arrives late is counted, too."))
+_t_q = [Event(float(n), "quote", 1, 5 * n, n) for n in range(1, 8)]
+checks.same(checks.plain(_t_fold(_t_q)["quotes"]), 7, tr(es="Siete precios pedidos, en orden.", en="Seven prices asked for, in order."))
+checks.same(checks.plain(_t_fold([*_t_q, *_t_q[:2], _t_q[6]])["quotes"]), 7, tr(es="Los mismos siete, y después tres copias: un precio que llega dos veces se cuenta una.", en="The same seven, and then three copies: a price that arrives twice is counted once."))
+checks.same(checks.plain(_t_fold([_t_q[0], _t_q[3], _t_q[6], _t_q[2], _t_q[1], _t_q[4], _t_q[5]])["quotes"]), 7, tr(es="Los mismos siete, desordenados: lo que llega tarde también se cuenta.", en="The same seven, out of order: what arrives late is counted, too."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
+def _t_arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
     chance = random.Random(seed)
     out = []
     for event in Market.simulate(seed, seconds).events:
@@ -217,61 +222,68 @@ def _arrivals(seed, seconds=12, late=0.3, twice=0.3, zone=2):
     return [event for _, _, event in sorted(out)]
 
 
-for _seed in range(5, 10):
-    _state, _seen = initial(), set()
-    for _n, _event in enumerate(_arrivals(_seed, 25), 1):
-        _state = update(_state, _event)
-        if _event.kind == "quote":
-            _seen.add(_event.seq)
-        _got = checks.plain(_state["quotes"])
-        assert type(_got) is int and _got == len(_seen), tr(
-            es=f"Han llegado {_n} eventos, de ellos {len(_seen)} precios distintos, y quotes dice {_got!r}. Un precio que llega dos veces se cuenta una, y lo que llega tarde también se cuenta.",
-            en=f"{_n} events have arrived, of them {len(_seen)} different prices, and quotes says {_got!r}. A price that arrives twice is counted once, and what arrives late is counted, too.",
+for _t_seed in range(5, 10):
+    _t_state, _t_seen = initial(), set()
+    for _t_n, _t_event in enumerate(_t_arrivals(_t_seed, 25), 1):
+        _t_state = update(_t_state, _t_event)
+        if _t_event.kind == "quote":
+            _t_seen.add(_t_event.seq)
+        _t_got = checks.plain(_t_state["quotes"])
+        assert type(_t_got) is int and _t_got == len(_t_seen), tr(
+            es=f"Han llegado {_t_n} eventos, de ellos {len(_t_seen)} precios distintos, y quotes dice {_t_got!r}. Un precio que llega dos veces se cuenta una, y lo que llega tarde también se cuenta.",
+            en=f"{_t_n} events have arrived, of them {len(_t_seen)} different prices, and quotes says {_t_got!r}. A price that arrives twice is counted once, and what arrives late is counted, too.",
         )
 ### END HIDDEN TESTS
 
 # %% test="update/window" points=1 row="20" objective="8.1"
-_w = _fold([*_q[:4], Event(4.5, "rain", 1, 2, 1)])
-checks.same(sorted(checks.plain(_w["recent"])), [3.0, 4.0], tr(es="Precios pedidos en los segundos 1, 2, 3 y 4; el último evento, de lluvia, es del 4.5: quedan los posteriores al 2.5.", en="Prices asked for at seconds 1, 2, 3 and 4; the last event, of rain, is of 4.5: those after 2.5 are left."))
-checks.same(checks.plain(_w["newest"]), 4.5, tr(es="newest es el mayor t de todos los eventos que han llegado.", en="newest is the greatest t of all events that have arrived."))
+_t_w = _t_fold([*_t_q[:4], Event(4.5, "rain", 1, 2, 1)])
+checks.same(sorted(checks.plain(_t_w["recent"])), [3.0, 4.0], tr(es="Precios pedidos en los segundos 1, 2, 3 y 4; el último evento, de lluvia, es del 4.5: quedan los posteriores al 2.5.", en="Prices asked for at seconds 1, 2, 3 and 4; the last event, of rain, is of 4.5: those after 2.5 are left."))
+checks.same(checks.plain(_t_w["newest"]), 4.5, tr(es="newest es el mayor t de todos los eventos que han llegado.", en="newest is the greatest t of all events that have arrived."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(sorted(checks.plain(_fold([*_q[:4], _q[0], _q[2]])["recent"])), [3.0, 4.0], tr(es="Llegan otra vez el primero y el tercero: cada uno cuenta una vez, y hace justo WINDOW_S ya no es reciente.", en="The first and the third arrive again: each counts once, and exactly WINDOW_S ago is no longer recent."))
-for _seed in range(3):
-    _chance = random.Random(_seed)
-    _events = [e for e in Market.simulate(40 + _seed, 15).events if e.zone == 3]
-    _mixed = sorted(_events + _chance.sample(_events, 150), key=lambda e: e.t + _chance.expovariate(1) + _chance.random() * 3)
-    _state, _seen = initial(), []
-    for _event in _mixed:
-        _state = update(_state, _event)
-        _seen.append(_event)
-        _newest = max(e.t for e in _seen)
-        checks.same(checks.plain(_state["newest"]), _newest, tr(es="newest, con eventos desordenados: no es el t del último que llegó.", en="newest, with events out of order: it is not the t of the last one to arrive."))
+checks.same(sorted(checks.plain(_t_fold([*_t_q[:4], _t_q[0], _t_q[2]])["recent"])), [3.0, 4.0], tr(es="Llegan otra vez el primero y el tercero: cada uno cuenta una vez, y hace justo WINDOW_S ya no es reciente.", en="The first and the third arrive again: each counts once, and exactly WINDOW_S ago is no longer recent."))
+for _t_seed in range(3):
+    _t_chance = random.Random(_t_seed)
+    _t_events = [e for e in Market.simulate(40 + _t_seed, 15).events if e.zone == 3]
+    _t_mixed = sorted(_t_events + _t_chance.sample(_t_events, 150), key=lambda e: e.t + _t_chance.expovariate(1) + _t_chance.random() * 3)
+    _t_state, _t_seen = initial(), []
+    for _t_event in _t_mixed:
+        _t_state = update(_t_state, _t_event)
+        _t_seen.append(_t_event)
+        _t_newest = max(e.t for e in _t_seen)
+        checks.same(checks.plain(_t_state["newest"]), _t_newest, tr(es="newest, con eventos desordenados: no es el t del último que llegó.", en="newest, with events out of order: it is not the t of the last one to arrive."))
         checks.same(
-            sorted(checks.plain(_state["recent"])), sorted({e.t for e in _seen if e.kind == "quote" and e.t > _newest - WINDOW_S}),
+            sorted(checks.plain(_t_state["recent"])), sorted({e.t for e in _t_seen if e.kind == "quote" and e.t > _t_newest - WINDOW_S}),
             tr(es="recent, con eventos desordenados y repetidos: cuenta cuándo se pidieron los precios, no cuándo llegaron.", en="recent, with events out of order and repeated: what counts is when the prices were asked for, not when they arrived."),
         )
 ### END HIDDEN TESTS
 
 # %% test="update/state" points=1 row="20" objective="8.1"
-_before = _fold(_q[:3])
-_text = json.dumps(_before)
-update(_before, _q[3])
-assert json.dumps(_before) == _text, tr(es="update ha modificado el estado que recibió: quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en="update modified the state that it got: whoever was reading it would see half a change. Return another one.")
+_t_before = _t_fold([*_t_q[:3], Event(3.0, "supply", 1, 9, 1)])
+_t_text = json.dumps(_t_before)
+for _t_event in (_t_q[3], Event(4.0, "supply", 1, 7, 2), Event(4.0, "rain", 1, 2, 1), _t_q[6]):
+    update(_t_before, _t_event)
+    assert json.dumps(_t_before) == _t_text, tr(es=f"{_t_event}: update ha modificado el estado que recibió (o algo que tenía dentro): quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en=f"{_t_event}: update modified the state that it got (or something inside it): whoever was reading it would see half a change. Return another one.")
+_t_state = initial()
+for _t_event in (_t_q[3], _t_q[0], _t_q[6], _t_q[3], _t_q[1], _t_q[2], _t_q[0], _t_q[6]):
+    _t_state = json.loads(json.dumps(update(_t_state, _t_event)))
+checks.same(checks.plain(_t_state["quotes"]), 5, tr(es="Cinco precios y tres copias, desordenados, con el estado guardado y leído como JSON tras cada evento.", en="Five prices and three copies, out of order, with the state stored and read as JSON after each event."))
+_t_size = len(json.dumps(_t_fold(Event(n / 10, "quote", 0, 0, n) for n in range(1, 1501))))
+assert _t_size < 6_000, tr(es=f"Tras 1500 precios pedidos, en orden, el estado guardado ocupa {_t_size} bytes: crece con el día. Lo ya contado sin huecos se puede resumir en un número.", en=f"After 1,500 prices asked for, in order, the stored state takes {_t_size} bytes: it grows with the day. What has been counted without gaps can be summed up in one number.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance, _state, _size = random.Random(1), initial(), 0
-_stream = [Event(n / 10, "quote", 0, 0, n) if n % 2 else Event(n / 10, "supply", 0, n % 30, n) for n in range(1, 4001)]
-_stream = [Event(e.t, e.kind, 0, e.level, (e.seq + 1) // 2) for e in _stream]
-_stream = sorted(_stream + _chance.sample(_stream, 400), key=lambda e: e.t + 3 * _chance.random())
-for _event in _stream:
-    _text = json.dumps(_state)
-    _new = update(_state, _event)
-    assert json.dumps(_state) == _text, tr(es="update ha modificado el estado que recibió: quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en="update modified the state that it got: whoever was reading it would see half a change. Return another one.")
-    _text = json.dumps(_new)
-    _size, _state = max(_size, len(_text)), json.loads(_text)
-assert _size < 6_000, tr(es=f"El estado guardado ha llegado a ocupar {_size} bytes tras 2000 precios pedidos: crece con el día. Lo ya contado sin huecos se puede resumir en un número.", en=f"The stored state reached {_size} bytes after 2,000 prices asked for: it grows with the day. What has been counted without gaps can be summed up in one number.")
-checks.same(checks.plain(_state["quotes"]), 2000, tr(es="2000 precios pedidos, con el estado guardado y leído como JSON tras cada evento.", en="2,000 prices asked for, with the state stored and read as JSON after each event."))
+_t_chance, _t_state, _t_size = random.Random(1), initial(), 0
+_t_stream = [Event(n / 10, "quote", 0, 0, n) if n % 2 else Event(n / 10, "supply", 0, n % 30, n) for n in range(1, 4001)]
+_t_stream = [Event(e.t, e.kind, 0, e.level, (e.seq + 1) // 2) for e in _t_stream]
+_t_stream = sorted(_t_stream + _t_chance.sample(_t_stream, 400), key=lambda e: e.t + 3 * _t_chance.random())
+for _t_event in _t_stream:
+    _t_text = json.dumps(_t_state)
+    _t_new = update(_t_state, _t_event)
+    assert json.dumps(_t_state) == _t_text, tr(es="update ha modificado el estado que recibió: quien lo estuviera leyendo vería medio cambio. Devuelve otro.", en="update modified the state that it got: whoever was reading it would see half a change. Return another one.")
+    _t_text = json.dumps(_t_new)
+    _t_size, _t_state = max(_t_size, len(_t_text)), json.loads(_t_text)
+assert _t_size < 6_000, tr(es=f"El estado guardado ha llegado a ocupar {_t_size} bytes tras 2000 precios pedidos: crece con el día. Lo ya contado sin huecos se puede resumir en un número.", en=f"The stored state reached {_t_size} bytes after 2,000 prices asked for: it grows with the day. What has been counted without gaps can be summed up in one number.")
+checks.same(checks.plain(_t_state["quotes"]), 2000, tr(es="2000 precios pedidos, con el estado guardado y leído como JSON tras cada evento.", en="2,000 prices asked for, with the state stored and read as JSON after each event."))
 ### END HIDDEN TESTS
 
 # %% wrong="update" score=4 says_es="no el último que llegó" says_en="not the last one to arrive"
@@ -389,6 +401,19 @@ def update(state, event):
     new["recent"] = [t for t in new["recent"] if t > event.t - WINDOW_S]
     return new
 
+# %% wrong="update" score=0 says_es="del propio curso" says_en="course's own function"
+# es: El curso ya tiene esa función: se importa.
+# en: The course has that function already: it is imported.
+from mlprod.systems.company.functions import update
+
+# %% wrong="update" score=0 says_es="del propio curso" says_en="course's own function"
+# es: La función del curso, con otra por fuera.
+# en: The course's function, inside another.
+def update(state, event):
+    from mlprod.systems.company import functions
+
+    return functions.update(state, event)
+
 # %% right="update"
 # es: con copia profunda, y olvidando los números de hace más de 30 segundos
 # en: with a deep copy, and forgetting the numbers of more than 30 seconds ago
@@ -442,20 +467,20 @@ def update(state, event):
 # %% [markdown] lang="es" row="40"
 # ## 2. El precio sin cobertura (5 puntos)
 #
-# El teléfono no tiene red, y quien lo lleva quiere un precio. Lo último que el teléfono supo de la zona son unas `Features` (`waiting`, `drivers`, `rain`, `pressure`) de hace `age_s` segundos. Escribe
-# `fallback(cached, age_s, most, usual)`, que devuelve un `Offer(price, estimate)`: un precio en euros, y si es solo una estimación (y el teléfono lo dice) o un precio en firme.
+# El móvil no tiene red, y quien lo lleva quiere un precio. Lo último que el móvil supo de la zona son unas `Features` (`waiting`, `drivers`, `rain`, `pressure`) de hace `age_s` segundos. Escribe
+# `fallback(cached, age_s, most, usual)`, que devuelve un `Offer(price, estimate)`: un precio en euros, y si es solo una estimación (y el móvil lo dice) o un precio en firme.
 #
-# - `most`: los euros a los que ya nadie haría ese viaje, según el modelo pequeño del teléfono;
+# - `most`: los euros a los que ya nadie haría ese viaje, según el modelo pequeño del móvil;
 # - `usual`: qué fracción de `most` conviene pedir cuando no se sabe nada de la zona. `usual * most` es el precio **usual**;
 # - si los datos fueran de ahora mismo, el mejor precio sería `best_price(waiting, drivers, most)`, que ya está hecha: lo llamaremos precio **fresco**;
-# - `cached` es `None`, y `age_s` es `math.inf`, si el teléfono no ha sabido nunca nada de la zona.
+# - `cached` es `None`, y `age_s` es `math.inf`, si el móvil no ha sabido nunca nada de la zona.
 #
-# El precio va del fresco al usual según envejecen los datos: con `age_s == 0` es el fresco; con 30 s o más, el usual (con una diferencia de un 1 % de `most` como mucho); entre medias está siempre entre los dos, y nunca se aleja del usual al aumentar la edad. La forma de la curva la eliges tú.
+# El precio va del fresco al usual según envejecen los datos: con `age_s == 0` es el fresco; con 30 s o más, el usual (con una diferencia de un 1 % de `most` como mucho); entre medias está siempre entre los dos y, con los mismos datos, a más edad nunca está más lejos del usual. La forma de la curva la eliges tú.
 #
-# Un precio en firme con datos de **más** de `FIRM_S` segundos se acaba pagando: la empresa devuelve dinero. Uno estimado da desconfianza, y se vende algo menos. Así que es estimado cuando los datos tienen más de `FIRM_S` segundos, y solo entonces.
+# Un precio en firme con datos de **más** de `FIRM_S` segundos se acaba pagando: la empresa devuelve dinero. Uno estimado da desconfianza, y se vende algo menos. Así que es estimado cuando los datos tienen más de `FIRM_S` segundos, y solo entonces (con `FIRM_S` justos, es en firme).
 # No contestar no es una opción: es el viaje que se lleva la competencia.
 #
-# La última comprobación usa tu función en toda la empresa, con varios cortes de red: lo que se pierde en los teléfonos (precios malos, desconfianza y promesas) no puede pasar de 1,2 veces lo que pierde la solución de referencia.
+# La última comprobación usa tu función en toda la empresa, con muchos cortes de red de poco más de un segundo, y suma lo que se pierde en los móviles (precios malos, desconfianza y promesas). Tiene que ser al menos un 7 % menos de lo que pierde quien se fía siempre de sus datos, por viejos que sean; en las comprobaciones ocultas, no puede pasar de 1,15 veces lo que pierde la solución del profesor.
 # %% [markdown] lang="en" row="40"
 # ## 2. The price without coverage (5 points)
 #
@@ -467,12 +492,12 @@ def update(state, event):
 # - if the data were of this very moment, the best price would be `best_price(waiting, drivers, most)`, which is there already: let us call it the **fresh** price;
 # - `cached` is `None`, and `age_s` is `math.inf`, if the phone has never heard anything of the zone.
 #
-# The price goes from the fresh one to the usual one as the data grow old: with `age_s == 0` it is the fresh one; with 30 s or more, the usual one (with a difference of 1% of `most` at most); in between it always lies between the two, and never moves away from the usual one as the age increases. The shape of the curve is your choice.
+# The price goes from the fresh one to the usual one as the data grow old: with `age_s == 0` it is the fresh one; with 30 s or more, the usual one (with a difference of 1% of `most` at most); in between it always lies between the two and, for the same data, at a greater age it is never farther from the usual one. The shape of the curve is your choice.
 #
-# A firm price from data **more** than `FIRM_S` seconds old is paid for in the end: the company gives money back. An estimate is distrusted, and sells a little less. So it is an estimate when the data are more than `FIRM_S` seconds old, and only then.
+# A firm price from data **more** than `FIRM_S` seconds old is paid for in the end: the company gives money back. An estimate is distrusted, and sells a little less. So it is an estimate when the data are more than `FIRM_S` seconds old, and only then (at `FIRM_S` exactly, it is firm).
 # Not answering is no option: it is the ride that the competition gets.
 #
-# The last check uses your function in the whole company, with several network outages: what is lost on the phones (bad prices, distrust and promises) may not exceed 1.2 times what the reference solution loses.
+# The last check uses your function in the whole company, with many network outages of little more than a second, and adds up what is lost on the phones (bad prices, distrust and promises). It must be at least 7% less than is lost by whoever always trusts the data, however old; in the hidden checks, it may not exceed 1.15 times what the teacher's solution loses.
 
 # %%
 BUSY = Features(waiting=40, drivers=10, rain=0, pressure=30)
@@ -493,7 +518,7 @@ def fallback(cached, age_s, most, usual):
 from mlprod import checks
 
 
-def _offer(cached, age_s, most=24.0, usual=0.65):
+def _t_offer(cached, age_s, most=24.0, usual=0.65):
     about = f"fallback({cached}, {age_s}, {most}, {usual})"
     got = checks.plain(fallback(cached, age_s, most, usual), about)
     assert isinstance(got, list) and len(got) == 2, about + tr(es=f"\n  se esperaba un Offer(price, estimate) y has devuelto {got!r}. No contestar no es una opción.", en=f"\n  expected an Offer(price, estimate) and you returned {got!r}. Not answering is no option.")
@@ -501,79 +526,90 @@ def _offer(cached, age_s, most=24.0, usual=0.65):
     return checks.number(got[0], about), got[1]
 
 
-_busy, _quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
-checks.same(_offer(_busy, 0.0)[0], 18.0, tr(es="Datos de ahora mismo, con pocos conductores: el precio fresco.", en="Data of this very moment, with few drivers: the fresh price."))
-checks.same(_offer(_quiet, 0.0)[0], 12.0, tr(es="Datos de ahora mismo, con conductores de sobra: el precio fresco.", en="Data of this very moment, with drivers to spare: the fresh price."))
+_t_busy, _t_quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
+checks.same(_t_offer(_t_busy, 0.0)[0], 18.0, tr(es="Datos de ahora mismo, con pocos conductores: el precio fresco.", en="Data of this very moment, with few drivers: the fresh price."))
+checks.same(_t_offer(_t_quiet, 0.0)[0], 12.0, tr(es="Datos de ahora mismo, con conductores de sobra: el precio fresco.", en="Data of this very moment, with drivers to spare: the fresh price."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _w, _d in [(0, 5), (30, 0), (7, 7), (50, 24), (50, 26)]:
-    checks.same(_offer(Features(_w, _d, 1, 9), 0, 31.0)[0], best_price(_w, _d, 31.0), tr(es=f"Datos de ahora mismo: esperan {_w} y hay {_d} conductores. El precio fresco.", en=f"Data of this very moment: {_w} wait and there are {_d} drivers. The fresh price."))
+for _t_w, _t_d in [(0, 5), (30, 0), (7, 7), (50, 24), (50, 26)]:
+    checks.same(_t_offer(Features(_t_w, _t_d, 1, 9), 0, 31.0)[0], best_price(_t_w, _t_d, 31.0), tr(es=f"Datos de ahora mismo: esperan {_t_w} y hay {_t_d} conductores. El precio fresco.", en=f"Data of this very moment: {_t_w} wait and there are {_t_d} drivers. The fresh price."))
 ### END HIDDEN TESTS
 
 # %% test="fallback/old" points=2 row="40" objective="8.2"
-def _offer(cached, age_s, most=24.0, usual=0.65):
+def _t_offer(cached, age_s, most=24.0, usual=0.65):
     about = f"fallback({cached}, {age_s}, {most}, {usual})"
     got = checks.plain(fallback(cached, age_s, most, usual), about)
     assert isinstance(got, list) and len(got) == 2, about + tr(es=f"\n  se esperaba un Offer(price, estimate) y has devuelto {got!r}. No contestar no es una opción.", en=f"\n  expected an Offer(price, estimate) and you returned {got!r}. Not answering is no option.")
     return checks.number(got[0], about), got[1]
 
 
-for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20)):
-    _price = _offer(_cached, 60.0)[0]
-    assert abs(_price - 15.6) <= 0.24, tr(es=f"{_cached}, de hace un minuto: de eso ya no se sabe nada, y el precio usual es 15.6 €. Has pedido {_price:.2f} €: los datos no valen para siempre.", en=f"{_cached}, a minute ago: nothing is known of that any more, and the usual price is 15.6 €. You asked {_price:.2f} €: data are not good for ever.")
+for _t_cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20)):
+    _t_price = _t_offer(_t_cached, 60.0)[0]
+    assert abs(_t_price - 15.6) <= 0.24, tr(es=f"{_t_cached}, de hace un minuto: de eso ya no se sabe nada, y el precio usual es 15.6 €. Has pedido {_t_price:.2f} €: los datos no valen para siempre.", en=f"{_t_cached}, a minute ago: nothing is known of that any more, and the usual price is 15.6 €. You asked {_t_price:.2f} €: data are not good for ever.")
+for _t_cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20)):
+    _t_far = [abs(_t_offer(_t_cached, age)[0] - 15.6) for age in (0.0, 0.5, 1.0, 1.5, 3.0, 10.0, 31.0)]
+    assert all(b <= a + 1e-6 for a, b in zip(_t_far, _t_far[1:])), tr(es=f"{_t_cached}: al aumentar la edad, el precio se aleja alguna vez del usual; distancias con 0, 0.5, 1, 1.5, 3, 10 y 31 s: {_t_far}. Y siempre está entre el fresco y el usual.", en=f"{_t_cached}: as the age increases, the price sometimes moves away from the usual one; distances at 0, 0.5, 1, 1.5, 3, 10 and 31 s: {_t_far}. And it always lies between the fresh one and the usual one.")
+checks.same(_t_offer(None, math.inf)[0], 15.6, tr(es="Un móvil que no ha sabido nunca nada (cached es None): el precio usual.", en="A phone that has never heard anything (cached is None): the usual price."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(30, 0, 0, 5), Features(20, 8, 1, 40), Features(0, 3, 0, 0)):
-    for _most, _usual in ((24.0, 0.65), (52.0, 0.7)):
-        _fresh, _far = best_price(_cached.waiting, _cached.drivers, _most), _usual * _most
-        _last = None
-        for _age in (0.0, 0.2, 0.5, 0.9, 1.0, 1.1, 1.7, 2.5, 4.0, 6.0, 9.0, 14.0, 21.0, 29.0, 30.0, 31.0, 80.0, 4000.0):
-            _price = _offer(_cached, _age, _most, _usual)[0]
-            assert min(_fresh, _far) - 1e-6 <= _price <= max(_fresh, _far) + 1e-6, tr(es=f"{_cached}, hace {_age} s: el precio, {_price:.2f} €, no está entre el fresco ({_fresh:.2f}) y el usual ({_far:.2f}).", en=f"{_cached}, {_age} s ago: the price, {_price:.2f} €, does not lie between the fresh one ({_fresh:.2f}) and the usual one ({_far:.2f}).")
-            assert _last is None or abs(_price - _far) <= abs(_last - _far) + 1e-6, tr(es=f"{_cached}: con {_age} s el precio está más lejos del usual que con menos edad.", en=f"{_cached}: at {_age} s the price is farther from the usual one than at a lower age.")
-            assert _age < 30 or abs(_price - _far) <= 0.01 * _most + 1e-6, tr(es=f"{_cached}, hace {_age} s: el precio, {_price:.2f} €, debería ser ya el usual, {_far:.2f}: los datos no valen para siempre.", en=f"{_cached}, {_age} s ago: the price, {_price:.2f} €, should be the usual one by now, {_far:.2f}: data are not good for ever.")
-            _last = _price
-_price = _offer(None, math.inf)[0]
-checks.same(_price, 15.6, tr(es="Un teléfono que no ha sabido nunca nada: el precio usual.", en="A phone that has never heard anything: the usual price."))
-_price = _offer(Features(40, 10, 0, 30), math.inf)[0]
-assert abs(_price - 15.6) <= 0.24, tr(es=f"Edad infinita: el precio usual es 15.6, no {_price}.", en=f"Infinite age: the usual price is 15.6, not {_price}.")
+for _t_cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(30, 0, 0, 5), Features(20, 8, 1, 40), Features(0, 3, 0, 0)):
+    for _t_most, _t_usual in ((24.0, 0.65), (52.0, 0.7)):
+        _t_fresh, _t_far = best_price(_t_cached.waiting, _t_cached.drivers, _t_most), _t_usual * _t_most
+        _t_last = None
+        for _t_age in (0.0, 0.2, 0.5, 0.9, 1.0, 1.1, 1.7, 2.5, 4.0, 6.0, 9.0, 14.0, 21.0, 29.0, 30.0, 31.0, 80.0, 4000.0):
+            _t_price = _t_offer(_t_cached, _t_age, _t_most, _t_usual)[0]
+            assert min(_t_fresh, _t_far) - 1e-6 <= _t_price <= max(_t_fresh, _t_far) + 1e-6, tr(es=f"{_t_cached}, hace {_t_age} s: el precio, {_t_price:.2f} €, no está entre el fresco ({_t_fresh:.2f}) y el usual ({_t_far:.2f}).", en=f"{_t_cached}, {_t_age} s ago: the price, {_t_price:.2f} €, does not lie between the fresh one ({_t_fresh:.2f}) and the usual one ({_t_far:.2f}).")
+            assert _t_last is None or abs(_t_price - _t_far) <= abs(_t_last - _t_far) + 1e-6, tr(es=f"{_t_cached}: con {_t_age} s el precio está más lejos del usual que con menos edad.", en=f"{_t_cached}: at {_t_age} s the price is farther from the usual one than at a lower age.")
+            assert _t_age < 30 or abs(_t_price - _t_far) <= 0.01 * _t_most + 1e-6, tr(es=f"{_t_cached}, hace {_t_age} s: el precio, {_t_price:.2f} €, debería ser ya el usual, {_t_far:.2f}: los datos no valen para siempre.", en=f"{_t_cached}, {_t_age} s ago: the price, {_t_price:.2f} €, should be the usual one by now, {_t_far:.2f}: data are not good for ever.")
+            _t_last = _t_price
+_t_price = _t_offer(None, math.inf)[0]
+checks.same(_t_price, 15.6, tr(es="Un móvil que no ha sabido nunca nada: el precio usual.", en="A phone that has never heard anything: the usual price."))
+_t_price = _t_offer(Features(40, 10, 0, 30), math.inf)[0]
+assert abs(_t_price - 15.6) <= 0.24, tr(es=f"Edad infinita: el precio usual es 15.6, no {_t_price}.", en=f"Infinite age: the usual price is 15.6, not {_t_price}.")
 ### END HIDDEN TESTS
 
 # %% test="fallback/honest" points=1 row="40" objective="8.2"
-for _age, _want in [(0.0, False), (0.5, False), (3.0, True), (60.0, True)]:
-    _got = checks.plain(fallback(Features(40, 10, 0, 30), _age, 24.0, 0.65)[1])
-    assert _got is _want, tr(es=f"Con datos de hace {_age} s, estimate es {_got!r} y tiene que ser {_want!r}. Un precio en firme con datos viejos se paga; uno estimado sin motivo se vende menos.", en=f"With data {_age} s old, estimate is {_got!r} and must be {_want!r}. A firm price from old data is paid for; an estimate without reason sells less.")
+for _t_age, _t_want in [(0.0, False), (0.5, False), (FIRM_S, False), (FIRM_S + 0.001, True), (3.0, True), (60.0, True)]:
+    _t_got = checks.plain(fallback(Features(40, 10, 0, 30), _t_age, 24.0, 0.65)[1])
+    assert _t_got is _t_want, tr(es=f"Con datos de hace {_t_age} s, estimate es {_t_got!r} y tiene que ser {_t_want!r}. Un precio en firme con datos viejos se paga; uno estimado sin motivo se vende menos.", en=f"With data {_t_age} s old, estimate is {_t_got!r} and must be {_t_want!r}. A firm price from old data is paid for; an estimate without reason sells less.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(20, 7, 0, 8)):
-    for _age, _want in [(FIRM_S, False), (FIRM_S + 0.001, True), (FIRM_S - 0.001, False), (1e6, True)]:
-        _got = checks.plain(fallback(_cached, _age, 33.0, 0.65)[1])
-        assert _got is _want, tr(es=f"{_cached}, con datos de hace {_age} s: estimate es {_got!r} y tiene que ser {_want!r}.", en=f"{_cached}, with data {_age} s old: estimate is {_got!r} and must be {_want!r}.")
+for _t_cached in (Features(40, 10, 0, 30), Features(12, 20, 3, 20), Features(20, 7, 0, 8)):
+    for _t_age, _t_want in [(FIRM_S, False), (FIRM_S + 0.001, True), (FIRM_S - 0.001, False), (1e6, True)]:
+        _t_got = checks.plain(fallback(_t_cached, _t_age, 33.0, 0.65)[1])
+        assert _t_got is _t_want, tr(es=f"{_t_cached}, con datos de hace {_t_age} s: estimate es {_t_got!r} y tiene que ser {_t_want!r}.", en=f"{_t_cached}, with data {_t_age} s old: estimate is {_t_got!r} and must be {_t_want!r}.")
 assert checks.plain(fallback(None, math.inf, 24.0, 0.65)[1]) is True, tr(es="Quien no ha sabido nunca nada no puede prometer un precio.", en="Whoever has never heard anything cannot promise a price.")
 ### END HIDDEN TESTS
 
 # %% test="fallback/euros" points=1 row="40" objective="8.2"
-def _on_phones(function, scenarios):
+def _t_outages(seed):
+    """In each zone, five outages of 1.2 s."""
+    return Scenario(seed=seed, seconds=15, hour=seed, outages=tuple(Outage(zone, begin + zone / 5, begin + zone / 5 + 1.2) for zone in range(4) for begin in (1, 3.5, 6, 8.5, 11)))
+
+
+def _t_on_phones(function, seeds):
     """Euros lost on the phones: bad prices and distrust, promises, rides without a price."""
-    scores = [simulate(NAMED["reference"], scenario, Functions(fallback=function)) for scenario in scenarios]
+    scores = [simulate(Design(), _t_outages(seed), Functions(fallback=function)) for seed in seeds]
     return sum(score.causes["offline"] + score.causes["promises"] + score.causes["unanswered"] for score in scores)
 
 
-_scenario = Scenario(seed=11, seconds=15, outages=tuple(Outage(zone, 3 + zone, 9 + zone) for zone in range(4)))
-_yours, _never = (_on_phones(function, [_scenario]) for function in (fallback, lambda *_: None))
-assert _yours < 0.5 * _never, tr(es=f"Con un corte de 6 s por zona, en los teléfonos se pierden {_yours:.0f} €; sin contestar nada se perderían {_never:.0f} €.", en=f"With an outage of 6 s in each zone, {_yours:.0f} € are lost on the phones; without answering at all it would be {_never:.0f} €.")
+def _t_trusting(cached, age_s, most, usual):
+    return Offer(best_price(cached.waiting, cached.drivers, most), age_s > FIRM_S)
+
+
+fallback(Features(40, 10, 0, 30), 0.5, 24.0, 0.65)
+_t_yours, _t_old = (_t_on_phones(function, [11]) for function in (fallback, _t_trusting))
+assert _t_yours <= 0.93 * _t_old, tr(es=f"Con cinco cortes de 1.2 s por zona, en los móviles se pierden {_t_yours:.0f} €; quien se fía siempre de sus datos pierde {_t_old:.0f} €, y tienes que perder al menos un 7 % menos.", en=f"With five outages of 1.2 s in each zone, {_t_yours:.0f} € are lost on the phones; whoever always trusts the data loses {_t_old:.0f} €, and you must lose at least 7% less.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _best_known(cached, age_s, most, usual):
+def _t_best_known(cached, age_s, most, usual):
     trust = 0.0 if cached is None else math.exp(-age_s / 2)
     share = usual if cached is None else best_price(cached.waiting, cached.drivers, 1.0)
     return Offer(most * (trust * share + (1 - trust) * usual), age_s > FIRM_S)
 
 
-_chance = random.Random(8)
-_scenarios = [Scenario(seed=seed, seconds=20, hour=seed, outages=tuple(Outage(zone, begin := _chance.uniform(2, 10), begin + _chance.uniform(2, 8)) for zone in range(4))) for seed in (12, 13, 14, 15)]
-_yours, _reference = _on_phones(fallback, _scenarios), _on_phones(_best_known, _scenarios)
-assert _yours <= 1.2 * _reference, tr(es=f"En cuatro escenarios con cortes, en los teléfonos se pierden {_yours:.0f} €; la referencia pierde {_reference:.0f} €.", en=f"In four scenarios with outages, {_yours:.0f} € are lost on the phones; the reference loses {_reference:.0f} €.")
+_t_yours, _t_teacher = (_t_on_phones(function, [12, 13, 14]) for function in (fallback, _t_best_known))
+assert _t_yours <= 1.15 * _t_teacher, tr(es=f"En tres escenarios con cortes, en los móviles se pierden {_t_yours:.0f} €; la solución del profesor pierde {_t_teacher:.0f} €.", en=f"In three scenarios with outages, {_t_yours:.0f} € are lost on the phones; the teacher's solution loses {_t_teacher:.0f} €.")
 ### END HIDDEN TESTS
 
 # %% wrong="fallback" score=1 says_es="no valen para siempre" says_en="are not good for ever"
@@ -619,6 +655,19 @@ def fallback(cached, age_s, most, usual):
     fresh = best_price(cached.waiting, cached.drivers, most)
     return Offer(fresh * (1 + min(age_s, 2) / 10), age_s > FIRM_S)
 
+# %% wrong="fallback" score=0 says_es="del propio curso" says_en="course's own function"
+# es: El curso ya tiene esa función: se importa.
+# en: The course has that function already: it is imported.
+from mlprod.systems.company.functions import fallback
+
+# %% wrong="fallback" score=0 says_es="del propio curso" says_en="course's own function"
+# es: La función del curso, con otra por fuera.
+# en: The course's function, inside another.
+def fallback(cached, age_s, most, usual):
+    from mlprod.systems.company import functions
+
+    return functions.fallback(cached, age_s, most, usual)
+
 # %% right="fallback"
 # es: la confianza baja en línea recta, y a los 6 s no queda ninguna
 # en: trust falls in a straight line, and after 6 s none is left
@@ -643,18 +692,21 @@ def fallback(cached, age_s, most, usual):
 #
 # `{"quotes": n, "mean": mean, "std": std}`: cuántos, la media y la desviación típica (de la muestra, con $n-1$; 0 si $n<2$).
 #
-# Devuelve `"promote"` (la nueva pasa a contestar a todo), `"rollback"` (se retira) o `"wait"` (se sigue probando). Las dos primeras son definitivas. Lo que gana un precio varía mucho de uno a otro: la desviación típica es más o menos **la mitad de la media**. Y la cuenta puede venir en euros o en céntimos: nada puede depender de la unidad.
+# Devuelve `"promote"` (la nueva pasa a contestar a todo), `"rollback"` (se retira) o `"wait"` (se sigue probando). Las dos primeras son definitivas. Lo que gana un precio varía mucho de uno a otro: la desviación típica suele ser **la mitad de la media**, pero a ciertas horas los precios se parecen mucho, y es la décima parte: `std` lo dice. Y la cuenta puede venir en euros o en céntimos: nada puede depender de la unidad.
 #
-# Se prueba con cien versiones de cada clase. La empresa pide esto, contando peticiones del canario, que recibe una de cada cinco:
+# Tu función se prueba con cien versiones de cada clase. La empresa pide esto, contando peticiones del canario, que recibe una de cada cinco:
 #
 # | si la nueva gana de verdad… | tiene que… | en al menos |
 # |---|---|---|
-# | un 25 % menos | retirarse antes de 300 peticiones | 93 de 100 |
+# | un 25 % menos | retirarse con 300 peticiones o menos | 93 de 100 |
+# | un 15 % menos, y la desviación típica es la décima parte de la media | retirarse con 60 peticiones o menos | 93 de 100 |
 # | un 15 % menos | **no** quedarse | 85 de 100 |
-# | lo mismo | quedarse antes de 1000 peticiones | 75 de 100 |
-# | un 10 % más | quedarse antes de 1000 peticiones | 90 de 100 |
+# | lo mismo | quedarse con 1000 peticiones o menos | 75 de 100 |
+# | un 10 % más | quedarse con 1000 peticiones o menos | 90 de 100 |
 #
-# «Lo mismo» también se queda: detrás de ella vienen otras, y una prueba que no acaba nunca también cuesta. Con menos de 30 peticiones de cualquiera de las dos, siempre `"wait"`.
+# «Un 15 % menos» quiere decir que la media verdadera de la nueva es 0,85 veces la de la versión de siempre. De las que ganan un 10 % menos la tabla no dice nada: pueden quedarse o no.
+#
+# «Lo mismo» también se queda: detrás de ella vienen otras, y una prueba que no acaba nunca también cuesta. Con menos de 30 peticiones de cualquiera de las dos versiones, siempre `"wait"`.
 # %% [markdown] lang="en" row="40"
 # ## 3. Does the new version stay? (5 points)
 #
@@ -662,26 +714,30 @@ def fallback(cached, age_s, most, usual):
 #
 # `{"quotes": n, "mean": mean, "std": std}`: how many, the mean and the standard deviation (of the sample, with $n-1$; 0 if $n<2$).
 #
-# It returns `"promote"` (the new one answers everything from now on), `"rollback"` (it is withdrawn) or `"wait"` (the trial goes on). The first two are final. What a price earns varies a lot from one to the next: the standard deviation is more or less **half the mean**. And the figures may come in euros or in cents: nothing may depend on the unit.
+# It returns `"promote"` (the new one answers everything from now on), `"rollback"` (it is withdrawn) or `"wait"` (the trial goes on). The first two are final. What a price earns varies a lot from one to the next: the standard deviation is usually **half the mean**, but at certain hours prices are much alike, and it is a tenth: `std` tells. And the figures may come in euros or in cents: nothing may depend on the unit.
 #
-# It is tried with a hundred versions of each kind. The company asks for this, counting requests of the canary, which gets one in five:
+# Your function is tried with a hundred versions of each kind. The company asks for this, counting requests of the canary, which gets one in five:
 #
 # | if the new one really earns… | it must… | in at least |
 # |---|---|---|
-# | 25% less | be withdrawn before 300 requests | 93 of 100 |
+# | 25% less | be withdrawn at 300 requests or fewer | 93 of 100 |
+# | 15% less, and the standard deviation is a tenth of the mean | be withdrawn at 60 requests or fewer | 93 of 100 |
 # | 15% less | **not** stay | 85 of 100 |
-# | the same | stay before 1000 requests | 75 of 100 |
-# | 10% more | stay before 1000 requests | 90 of 100 |
+# | the same | stay at 1000 requests or fewer | 75 of 100 |
+# | 10% more | stay at 1000 requests or fewer | 90 of 100 |
 #
-# "The same" stays, too: others come after it, and a trial that never ends also costs. With fewer than 30 requests of either of the two, always `"wait"`.
+# "15% less" means that the true mean of the new one is 0.85 times that of the usual version. Of those that earn 10% less the table says nothing: they may stay or not.
+#
+# "The same" stays, too: others come after it, and a trial that never ends also costs. With fewer than 30 requests of either version, always `"wait"`.
 
 # %%
-def trials(function, factor, seed, count=100, mean=5.0, limit=1000):
-    """What `function` decided on `count` versions that earn `factor` times what the usual one does: [(verdict, requests of the canary), …]."""
+# es: lo que decide function de count versiones que ganan factor veces lo que la de siempre: [(veredicto, peticiones del canario), …]
+# en: what function decides on count versions that earn factor times what the usual one does: [(verdict, requests of the canary), …]
+def trials(function, factor, seed, count=100, mean=5.0, limit=1000, spread=0.46):
     decided = []
     for number in range(count):
         chance = np.random.default_rng((seed, number))
-        canary, stable = chance.normal(factor * mean, 0.46 * mean, limit), chance.normal(mean, 0.46 * mean, 4 * limit)
+        canary, stable = chance.normal(factor * mean, spread * mean, limit), chance.normal(mean, spread * mean, 4 * limit)
         verdict, n = "wait", 0
         while verdict == "wait" and n < limit:
             n = min(limit, n + 10)
@@ -714,51 +770,53 @@ def promote(canary, stable):
 from mlprod import checks
 
 
-def _verdict(canary, stable):
+def _t_verdict(canary, stable):
     groups = [dict(zip(("quotes", "mean", "std"), numbers, strict=True)) for numbers in (canary, stable)]
     got = checks.plain(promote(*groups))
     assert got in ("promote", "rollback", "wait"), tr(es=f"promote{tuple(groups)} ha devuelto {got!r}.", en=f"promote{tuple(groups)} returned {got!r}.")
     return got
 
 
-checks.same(_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))
-checks.same(_verdict((29, 9.0, 2.0), (400, 5.0, 2.0)), "wait", tr(es="29 peticiones, y muy buenas: son pocas para saber nada.", en="29 requests, and very good ones: too few to know anything."))
+checks.same(_t_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))
+checks.same(_t_verdict((29, 9.0, 2.0), (400, 5.0, 2.0)), "wait", tr(es="29 peticiones, y muy buenas: son pocas para saber nada.", en="29 requests, and very good ones: too few to know anything."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _canary, _stable in [((0, 0.0, 0.0), (0, 0.0, 0.0)), ((1, 3.0, 0.0), (9, 5.0, 2.0)), ((500, 5.0, 2.0), (29, 5.0, 2.0)), ((29, 0.1, 0.1), (900, 5.0, 2.0)), ((29, 5.0, 0.0), (29, 5.0, 0.0))]:
-    checks.same(_verdict(_canary, _stable), "wait", tr(es=f"promote con {_canary} y {_stable}: menos de 30 peticiones de una de las dos.", en=f"promote with {_canary} and {_stable}: fewer than 30 requests of one of the two."))
-checks.same(_verdict((200, 2.0, 1.5), (900, 5.0, 2.0)), "rollback", tr(es="200 peticiones que ganan menos de la mitad: hay que retirarla ya.", en="200 requests that earn less than half: it must be withdrawn now."))
-checks.same(_verdict((900, 6.0, 2.5), (900, 5.0, 2.5)), "promote", tr(es="900 peticiones que ganan un 20 % más: se queda.", en="900 requests that earn 20% more: it stays."))
+for _t_canary, _t_stable in [((0, 0.0, 0.0), (0, 0.0, 0.0)), ((1, 3.0, 0.0), (9, 5.0, 2.0)), ((500, 5.0, 2.0), (29, 5.0, 2.0)), ((29, 0.1, 0.1), (900, 5.0, 2.0)), ((29, 5.0, 0.0), (29, 5.0, 0.0))]:
+    checks.same(_t_verdict(_t_canary, _t_stable), "wait", tr(es=f"promote con {_t_canary} y {_t_stable}: menos de 30 peticiones de una de las dos.", en=f"promote with {_t_canary} and {_t_stable}: fewer than 30 requests of one of the two."))
+checks.same(_t_verdict((200, 2.0, 1.5), (900, 5.0, 2.0)), "rollback", tr(es="200 peticiones que ganan menos de la mitad: hay que retirarla ya.", en="200 requests that earn less than half: it must be withdrawn now."))
+checks.same(_t_verdict((900, 6.0, 2.5), (900, 5.0, 2.5)), "promote", tr(es="900 peticiones que ganan un 20 % más: se queda.", en="900 requests that earn 20% more: it stays."))
 ### END HIDDEN TESTS
 
 # %% test="promote/bad" points=2 row="40" objective="8.3"
-def _bad(seed, mean):
+def _t_bad(seed, mean):
     quick = sum(verdict == "rollback" and n <= 300 for verdict, n in trials(promote, 0.75, seed, mean=mean))
-    assert quick >= 93, tr(es=f"De 100 versiones que ganan un 25 % menos se retiran antes de 300 peticiones {quick}; tienen que ser 93.", en=f"Of 100 versions that earn 25% less, {quick} are withdrawn before 300 requests; it must be 93.")
+    assert quick >= 93, tr(es=f"De 100 versiones que ganan un 25 % menos se retiran con 300 peticiones o menos {quick}; tienen que ser 93.", en=f"Of 100 versions that earn 25% less, {quick} are withdrawn at 300 requests or fewer; it must be 93.")
+    soon = sum(verdict == "rollback" and n <= 60 for verdict, n in trials(promote, 0.85, seed + 2, mean=mean, limit=60, spread=0.1))
+    assert soon >= 93, tr(es=f"De 100 versiones que ganan un 15 % menos, con una desviación típica que es la décima parte de la media, se retiran con 60 peticiones o menos {soon}; tienen que ser 93. Mira std: ahí la diferencia se ve enseguida.", en=f"Of 100 versions that earn 15% less, at a standard deviation that is a tenth of the mean, {soon} are withdrawn at 60 requests or fewer; it must be 93. Look at std: there the difference shows at once.")
     stayed = sum(verdict == "promote" for verdict, _ in trials(promote, 0.85, seed + 1, mean=mean))
     assert stayed <= 15, tr(es=f"De 100 versiones que ganan un 15 % menos se quedan {stayed}; pueden ser 15 como mucho.", en=f"Of 100 versions that earn 15% less, {stayed} stay; it may be 15 at most.")
 
 
-_bad(1, 5.0)
+_t_bad(1, 5.0)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_bad(21, 5.0)
-_bad(31, 480.0)
+_t_bad(21, 5.0)
+_t_bad(31, 480.0)
 ### END HIDDEN TESTS
 
 # %% test="promote/good" points=2 row="40" objective="8.3"
-def _good(seed, mean):
+def _t_good(seed, mean):
     for factor, least, who in ((1.0, 75, tr(es="ganan lo mismo", en="earn the same")), (1.1, 90, tr(es="ganan un 10 % más", en="earn 10% more"))):
         stay = sum(verdict == "promote" for verdict, _ in trials(promote, factor, seed, mean=mean))
         unit = "" if mean < 100 else tr(es=" (cuentas en céntimos)", en=" (figures in cents)")
-        assert stay >= least, tr(es=f"De 100 versiones que {who} se quedan antes de 1000 peticiones {stay}; tienen que ser {least}{unit}.", en=f"Of 100 versions that {who}, {stay} stay before 1000 requests; it must be {least}{unit}.")
+        assert stay >= least, tr(es=f"De 100 versiones que {who} se quedan con 1000 peticiones o menos {stay}; tienen que ser {least}{unit}.", en=f"Of 100 versions that {who}, {stay} stay at 1000 requests or fewer; it must be {least}{unit}.")
 
 
-_good(2, 5.0)
+_t_good(2, 5.0)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_good(22, 5.0)
-_good(32, 480.0)
+_t_good(22, 5.0)
+_t_good(32, 480.0)
 ### END HIDDEN TESTS
 
 # %% wrong="promote" score=0 says_es="son pocas para saber nada" says_en="too few to know anything"
@@ -818,13 +876,38 @@ def promote(canary, stable):
         return "rollback"
     return "promote" if difference - 2 * error > -0.5 else "wait"
 
-# %% right="promote"
-# es: un tamaño fijado de antemano y un margen
-# en: a size fixed beforehand and a margin
+# %% wrong="promote" score=3 says_es="Mira std" says_en="Look at std"
+# es: Con un número fijo de peticiones y un margen no hace falta la desviación típica.
+# en: With a fixed number of requests and a margin no standard deviation is needed.
 def promote(canary, stable):
     if canary["quotes"] < 200 or stable["quotes"] < 200:
         return "wait"
     return "promote" if canary["mean"] > 0.92 * stable["mean"] else "rollback"
+
+# %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
+# es: El curso ya tiene esa función: se importa.
+# en: The course has that function already: it is imported.
+from mlprod.systems.company.functions import promote
+
+# %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
+# es: La función del curso, con otra por fuera.
+# en: The course's function, inside another.
+def promote(canary, stable):
+    from mlprod.systems.company import functions
+
+    return functions.promote(canary, stable)
+
+# %% right="promote"
+# es: con un intervalo para el cociente de lo que ganan
+# en: with an interval for the ratio of what they earn
+def promote(canary, stable):
+    if canary["quotes"] < 30 or stable["quotes"] < 30 or stable["mean"] <= 0:
+        return "wait"
+    ratio = canary["mean"] / stable["mean"]
+    half = 2 * math.hypot(*(group["std"] / math.sqrt(group["quotes"]) for group in (canary, stable))) / stable["mean"]
+    if ratio + 1.25 * half < 1:
+        return "rollback"
+    return "promote" if ratio - half >= 0.9 else "wait"
 
 # %% right="promote"
 # es: con la t de Student (Welch) de scipy
@@ -854,32 +937,33 @@ def promote(canary, stable):
 # | calcularla para la tabla, se pida o no | `batch_eur` cada vez que se rehace |
 # | contestar con un dato de la tabla | `stale_eur` por **cada segundo** de antigüedad |
 #
-# Las peticiones llegan en cualquier momento entre que la tabla se hace y se rehace: cuenta con la antigüedad **media** (la tabla se rehace al instante).
+# Las peticiones se reparten por igual entre una vez que se rehace la tabla y la siguiente: cuenta con la antigüedad **media** (la tabla se rehace al instante).
 #
-# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: la lista de las parejas que conviene tener en la tabla, si se sigue pidiendo como en el registro: las que ahorran algo (más de cero), de más a menos ahorro, y `room` como mucho. No se prueban empates.
+# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: la lista de las parejas que conviene tener en la tabla, si se sigue pidiendo como en el registro: las que ahorran algo (más de cero), de más a menos ahorro, y como mucho `room`, que son las que caben. No se prueban empates (tampoco en **b**).
 #
 # **b)** `best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room)`: de los `ttl_s` de la lista `ttls`, el que menos gasta en total por segundo, cada uno con su mejor tabla. El total es lo que cuesta todo lo que se pide, esté o no en la tabla, y la tabla. Si lo mejor es no tener tabla, `None`.
 # %% [markdown] lang="en" row="28 29"
 # ## 4. What to precompute (4 points)
 #
-# A table keeps what the model says of some pairs (zone, destination), and is made anew every `ttl_s` seconds. What is in the table is not computed when it is asked for. From a log of `seconds` seconds we know how many times each pair was asked for:
+# A table keeps what the model says of some pairs (zone, destination), and is rebuilt every `ttl_s` seconds. What is in the table is not computed when it is asked for. From a log of `seconds` seconds we know how many times each pair was asked for:
 # `asked` is a dict `{(zone, destination): times}`, and the other pairs were not asked for.
 #
 # | cost | how much |
 # |---|---|
 # | computing a pair when it is asked for | `online_eur` each time |
-# | computing it for the table, whether it is asked for or not | `batch_eur` each time the table is made anew |
+# | computing it for the table, whether it is asked for or not | `batch_eur` each time the table is rebuilt |
 # | answering from the table | `stale_eur` for **each second** of age |
 #
-# Requests come at any moment between the table's being made and made anew: reckon with the **mean** age (making it takes no time).
+# Requests come evenly between one rebuilding of the table and the next: reckon with the **mean** age (rebuilding takes no time).
 #
-# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: the list of the pairs that are worth having in the table, if people go on asking as in the log: those that save something (more than zero), from most to least saved, and `room` at most. Ties are not tested.
+# **a)** `head(asked, seconds, ttl_s, online_eur, batch_eur, stale_eur, room)`: the list of the pairs that are worth having in the table, if people go on asking as in the log: those that save something (more than zero), from most to least saved, and `room`, which is how many fit, at most. Ties are not tested (nor are they in **b**).
 #
 # **b)** `best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room)`: of the `ttl_s` in the list `ttls`, the one that spends least in all per second, each with its best table. The total is what all that is asked for costs, in the table or not, and the table. If it is best to have no table, `None`.
 
 # %%
+# es: cuántas veces se pide cada pareja (zona, destino)
+# en: how many times each pair (zone, destination) is asked for
 def asked_in(market):
-    """How many times each pair (zone, destination) is asked for in `market`."""
     counts = {}
     for quote in market.quotes:
         counts[quote.zone, quote.level] = counts.get((quote.zone, quote.level), 0) + 1
@@ -913,58 +997,58 @@ def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
 # %% test="head/which" points=2 row="28 29" objective="8.4"
 from mlprod import checks
 
-_asked = {(0, 0): 600, (0, 1): 300, (1, 0): 150, (2, 5): 60, (3, 9): 6}
+_t_asked = {(0, 0): 600, (0, 1): 300, (1, 0): 150, (2, 5): 60, (3, 9): 6}
 checks.same(
-    [list(pair) for pair in checks.plain(head(_asked, 60, 1.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0]],
+    [list(pair) for pair in checks.plain(head(_t_asked, 60, 1.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0]],
     tr(es="Se piden 10, 5, 2.5, 1 y 0.1 veces por segundo; cada vez que no se calcula ahorra 0.04 €, y la tabla cuesta 0.05 € por pareja y segundo.", en="They are asked for 10, 5, 2.5, 1 and 0.1 times a second; each time that is not computed saves 0.04 €, and the table costs 0.05 € per pair and second."),
 )
-checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0], [2, 5]], tr(es="Si la tabla se rehace cada 10 s, cuesta 0.005 € por pareja y segundo.", en="If the table is made anew every 10 s, it costs 0.005 € per pair and second."))
-checks.same(checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.009, 10)), [], tr(es="Con 0.009 € por segundo de antigüedad y una tabla de 10 s, la antigüedad media cuesta más de lo que se ahorra.", en="At 0.009 € per second of age and a table of 10 s, the mean age costs more than is saved."))
+checks.same([list(pair) for pair in checks.plain(head(_t_asked, 60, 10.0, 0.04, 0.05, 0.0, 10))], [[0, 0], [0, 1], [1, 0], [2, 5]], tr(es="Si la tabla se rehace cada 10 s, cuesta 0.005 € por pareja y segundo.", en="If the table is rebuilt every 10 s, it costs 0.005 € per pair and second."))
+checks.same(checks.plain(head(_t_asked, 60, 10.0, 0.04, 0.05, 0.009, 10)), [], tr(es="Con 0.009 € por segundo de antigüedad y una tabla de 10 s, la antigüedad media cuesta más de lo que se ahorra.", en="At 0.009 € per second of age and a table of 10 s, the mean age costs more than is saved."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(4)
-for _number in range(40):
-    _log = {(zone, place): 1 + int(_chance.paretovariate(0.7)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(25)}  # no ties
-    _seconds, _ttl, _online, _batch, _stale = _chance.choice([30, 60, 600]), _chance.choice([0.3, 1, 5]), _chance.uniform(0.02, 0.3), _chance.uniform(0.001, 0.05), _chance.choice([0, 0.003, 0.02])
-    _saved = {pair: n / _seconds * (_online - _stale * _ttl / 2) - _batch / _ttl for pair, n in _log.items()}
-    _want = sorted((pair for pair, euros in _saved.items() if euros > 0), key=lambda pair: -_saved[pair])
-    if any(abs(euros) < 1e-9 for euros in _saved.values()):
+_t_chance = random.Random(4)
+for _t_number in range(40):
+    _t_log = {(zone, place): 1 + int(_t_chance.paretovariate(0.7)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(25)}  # no ties
+    _t_seconds, _t_ttl, _t_online, _t_batch, _t_stale = _t_chance.choice([30, 60, 600]), _t_chance.choice([0.3, 1, 5]), _t_chance.uniform(0.02, 0.3), _t_chance.uniform(0.001, 0.05), _t_chance.choice([0, 0.003, 0.02])
+    _t_saved = {pair: n / _t_seconds * (_t_online - _t_stale * _t_ttl / 2) - _t_batch / _t_ttl for pair, n in _t_log.items()}
+    _t_want = sorted((pair for pair, euros in _t_saved.items() if euros > 0), key=lambda pair: -_t_saved[pair])
+    if any(abs(euros) < 1e-9 for euros in _t_saved.values()):
         continue
     checks.same(
-        [list(pair) for pair in checks.plain(head(dict(_log), _seconds, _ttl, _online, _batch, _stale, 1000))], [list(pair) for pair in _want],
-        tr(es=f"Cien parejas, seconds={_seconds}, ttl_s={_ttl}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}. Cuenta con la antigüedad media.", en=f"A hundred pairs, seconds={_seconds}, ttl_s={_ttl}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}. Reckon with the mean age."),
+        [list(pair) for pair in checks.plain(head(dict(_t_log), _t_seconds, _t_ttl, _t_online, _t_batch, _t_stale, 1000))], [list(pair) for pair in _t_want],
+        tr(es=f"Cien parejas, seconds={_t_seconds}, ttl_s={_t_ttl}, online_eur={_t_online:.3f}, batch_eur={_t_batch:.3f}, stale_eur={_t_stale}. Cuenta con la antigüedad media.", en=f"A hundred pairs, seconds={_t_seconds}, ttl_s={_t_ttl}, online_eur={_t_online:.3f}, batch_eur={_t_batch:.3f}, stale_eur={_t_stale}. Reckon with the mean age."),
     )
 ### END HIDDEN TESTS
 
 # %% test="head/room" points=1 row="29" objective="8.4"
-checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 2))], [[0, 0], [0, 1]], tr(es="Solo caben dos.", en="Only two fit."))
+checks.same([list(pair) for pair in checks.plain(head(_t_asked, 60, 10.0, 0.04, 0.05, 0.0, 2))], [[0, 0], [0, 1]], tr(es="Solo caben dos.", en="Only two fit."))
 checks.same(checks.plain(head({}, 60, 1.0, 0.04, 0.01, 0.0, 5)), [], tr(es="No se ha pedido nada.", en="Nothing was asked for."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(checks.plain(head(_asked, 60, 10.0, 0.04, 0.05, 0.0, 0)), [], tr(es="No cabe ninguna.", en="None fits."))
-checks.same(checks.plain(head(_asked, 60, 1.0, 0.04, 900.0, 0.0, 3)), [], tr(es="Caben tres, pero ninguna ahorra: la tabla no tiene que estar llena.", en="Three fit, but none saves: the table need not be full."))
-checks.same([list(pair) for pair in checks.plain(head(_asked, 60, 1.0, 0.04, 0.05, 0.0, 4))], [[0, 0], [0, 1], [1, 0]], tr(es="Caben cuatro, y solo tres ahorran.", en="Four fit, and only three save."))
+checks.same(checks.plain(head(_t_asked, 60, 10.0, 0.04, 0.05, 0.0, 0)), [], tr(es="No cabe ninguna.", en="None fits."))
+checks.same(checks.plain(head(_t_asked, 60, 1.0, 0.04, 900.0, 0.0, 3)), [], tr(es="Caben tres, pero ninguna ahorra: la tabla no tiene que estar llena.", en="Three fit, but none saves: the table need not be full."))
+checks.same([list(pair) for pair in checks.plain(head(_t_asked, 60, 1.0, 0.04, 0.05, 0.0, 4))], [[0, 0], [0, 1], [1, 0]], tr(es="Caben cuatro, y solo tres ahorran.", en="Four fit, and only three save."))
 ### END HIDDEN TESTS
 
 # %% test="head/ttl" points=1 row="28" objective="8.4"
-checks.same(checks.plain(best_ttl(_asked, 60, [0.1, 1.0, 10.0, 100.0], 0.04, 0.05, 0.004, 10)), 1.0, tr(es="Rehacer la tabla cada 0.1 s cuesta más que calcular; con 10 o 100 s, los datos son demasiado viejos.", en="Making the table anew every 0.1 s costs more than computing; at 10 or 100 s, the data are too old."))
-checks.same(checks.plain(best_ttl(_asked, 60, [0.1, 1.0], 0.04, 9.0, 0.004, 10)), None, tr(es="Con esta factura conviene no tener tabla.", en="At this bill it is best to have no table."))
+checks.same(checks.plain(best_ttl(_t_asked, 60, [0.1, 1.0, 10.0, 100.0], 0.04, 0.05, 0.004, 10)), 1.0, tr(es="Rehacer la tabla cada 0.1 s cuesta más que calcular; con 10 o 100 s, los datos son demasiado viejos.", en="Rebuilding the table every 0.1 s costs more than computing; at 10 or 100 s, the data are too old."))
+checks.same(checks.plain(best_ttl(_t_asked, 60, [0.1, 1.0], 0.04, 9.0, 0.004, 10)), None, tr(es="Con esta factura conviene no tener tabla.", en="At this bill it is best to have no table."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(6)
-for _number in range(60):
-    _log = {(zone, place): 1 + int(_chance.paretovariate(0.8)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(12)}
-    _seconds, _online, _batch, _stale, _room = 60, _chance.uniform(0.02, 0.3), _chance.uniform(0.001, 0.2), _chance.choice([0.002, 0.01, 0.05]), _chance.choice([3, 10, 48])
-    _ttls = _chance.sample([0.05, 0.2, 0.7, 2.0, 6.0, 20.0, 70.0], 4)
-    _gains = []
-    for _ttl in _ttls:
-        _saved = sorted((n / _seconds * (_online - _stale * _ttl / 2) - _batch / _ttl for n in _log.values()), reverse=True)[:_room]
-        _gains.append(sum(euros for euros in _saved if euros > 0))
-    if len(set(_gains)) < 4 and max(_gains) > 0 and sorted(_gains)[-2] == max(_gains):
+_t_chance = random.Random(6)
+for _t_number in range(60):
+    _t_log = {(zone, place): 1 + int(_t_chance.paretovariate(0.8)) % 997 + zone / 7 + place / 6151 for zone in range(4) for place in range(12)}
+    _t_seconds, _t_online, _t_batch, _t_stale, _t_room = 60, _t_chance.uniform(0.02, 0.3), _t_chance.uniform(0.001, 0.2), _t_chance.choice([0.002, 0.01, 0.05]), _t_chance.choice([3, 10, 48])
+    _t_ttls = _t_chance.sample([0.05, 0.2, 0.7, 2.0, 6.0, 20.0, 70.0], 4)
+    _t_gains = []
+    for _t_ttl in _t_ttls:
+        _t_saved = sorted((n / _t_seconds * (_t_online - _t_stale * _t_ttl / 2) - _t_batch / _t_ttl for n in _t_log.values()), reverse=True)[:_t_room]
+        _t_gains.append(sum(euros for euros in _t_saved if euros > 0))
+    if len(set(_t_gains)) < 4 and max(_t_gains) > 0 and sorted(_t_gains)[-2] == max(_t_gains):
         continue
     checks.same(
-        checks.plain(best_ttl(dict(_log), _seconds, list(_ttls), _online, _batch, _stale, _room)), _ttls[_gains.index(max(_gains))] if max(_gains) > 0 else None,
-        tr(es=f"ttls={_ttls}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}, room={_room}.", en=f"ttls={_ttls}, online_eur={_online:.3f}, batch_eur={_batch:.3f}, stale_eur={_stale}, room={_room}."),
+        checks.plain(best_ttl(dict(_t_log), _t_seconds, list(_t_ttls), _t_online, _t_batch, _t_stale, _t_room)), _t_ttls[_t_gains.index(max(_t_gains))] if max(_t_gains) > 0 else None,
+        tr(es=f"ttls={_t_ttls}, online_eur={_t_online:.3f}, batch_eur={_t_batch:.3f}, stale_eur={_t_stale}, room={_t_room}.", en=f"ttls={_t_ttls}, online_eur={_t_online:.3f}, batch_eur={_t_batch:.3f}, stale_eur={_t_stale}, room={_t_room}."),
     )
 ### END HIDDEN TESTS
 
@@ -1071,57 +1155,64 @@ def best_ttl(asked, seconds, ttls, online_eur, batch_eur, stale_eur, room):
 # %% [markdown] lang="es" row="40"
 # ## 5. ¿Qué se ha roto? (5 puntos)
 #
-# Son las tres de la mañana y suena una alarma. Lo que se ve son unas **medidas** de los últimos segundos (`now`) y las de un rato tranquilo (`usual`), de una empresa que prueba una versión nueva con un canario del 40 %:
+# Son las tres de la mañana y suena una alarma. Lo que se ve son unas **medidas** de los últimos segundos (`now`) y las de un rato tranquilo de la misma empresa (`usual`), de una empresa que prueba una versión nueva con un canario del 40 %:
 #
 # | medida | qué es |
 # |---|---|
 # | `asked` | precios pedidos por segundo |
-# | `phone_share` | de cada zona, qué fracción de los precios (de 0 a 1) ha puesto el teléfono porque la nube no contestaba |
-# | `phone_ms` | de cada zona, la mediana de lo que tardan esos precios del teléfono, en ms; `None` si no hay |
-# | `timeout_ms` | lo que espera un teléfono a la nube antes de poner él el precio. Si la nube **rechaza** la petición, no espera |
-# | `cloud_ms` | percentil 95 de lo que tardan los precios de la nube; `None` si no hay ninguno |
+# | `phone_share` | de cada zona, qué fracción de los precios (de 0 a 1) ha puesto el móvil porque la nube no contestaba |
+# | `phone_ms` | de cada zona, la mediana de lo que tardan esos precios del móvil, en ms; `None` si no ha puesto ninguno |
+# | `timeout_ms` | lo que espera un móvil a la nube antes de poner él el precio. Si la nube **rechaza** la petición, no espera |
+# | `cloud_ms` | percentil 95 de lo que tardan los precios que la nube da **a tiempo**, en ms: no puede pasar de `timeout_ms`; `None` si no hay ninguno |
 # | `cloud_age_s` | antigüedad media de los datos con que los pone la nube; `None` si no hay ninguno |
-# | `earned` | euros por precio de la versión de siempre (`"first"`) y de la nueva (`"new"`) |
+# | `earned` | euros por precio, en esos segundos, de la versión de siempre (`"first"`) y de la nueva (`"new"`) |
 #
 # Escribe `diagnose(usual, now)`, que devuelve el **conjunto** de lo que va mal:
 #
 # - `"features"`: el servicio de características se ha parado, y la nube pone precios con datos viejos;
-# - `"prices"`: el servicio de precios no está, y rechaza las peticiones;
-# - `"network"`: los teléfonos de una o varias zonas están sin red, y nadie les contesta;
-# - `"load"`: hay tantas peticiones que la nube tarda;
+# - `"prices"`: el servicio de precios se ha caído, y las peticiones se rechazan;
+# - `"network"`: los móviles de una o varias zonas están sin red, y nadie les contesta;
+# - `"load"`: hay tantas peticiones que la nube tarda (las dos cosas: muchas y despacio);
 # - `"version"`: la versión nueva es mala.
 #
-# Puede ser más de una cosa, o ninguna: `set()`. Que algo haya cambiado no quiere decir que se haya roto. Cuenta como cambio: una antigüedad o un número de peticiones al menos **el doble** de lo habitual; un tiempo al menos **un 50 % mayor**; más de **la mitad** de los precios de una zona puestos por teléfonos; ganar al menos **un 15 % menos**.
-# Ninguna prueba se acerca a esos límites. Lo que no se ve no se puede afirmar: sin precios de la nube no se sabe si sus datos son viejos.
+# Puede ser más de una cosa, o ninguna: `set()`. Que algo haya cambiado no quiere decir que se haya roto. Cuenta como cambio: una antigüedad o un número de peticiones al menos **el doble** de lo habitual; un tiempo al menos **un 50 % mayor**; más de **la mitad** de los precios de una zona puestos por móviles; que la versión nueva gane al menos **un 15 % menos que la de siempre en los mismos segundos** (las dos de `now`). Ninguna prueba se acerca a esos límites.
+#
+# - **Sobrecarga o falta de red.** Con demasiadas peticiones también hay móviles que se cansan de esperar, pero en **todas** las zonas, y `asked` lo explica. Sin red esperan los de unas zonas, o los de todas, con las peticiones de siempre. En ninguna prueba hay las dos cosas a la vez y, en las de sobrecarga, los móviles ponen menos de la mitad de los precios de cada zona.
+# - **`None`.** Pueden serlo `cloud_ms` y `cloud_age_s` de `now`, y `phone_ms` de las zonas en que el móvil no ha puesto precios. Las demás medidas, y todo `usual` salvo `phone_ms`, son siempre números.
+# - Lo que no se ve no se puede afirmar: sin precios de la nube no se sabe si sus datos son viejos ni si tarda.
 # %% [markdown] lang="en" row="40"
 # ## 5. What has broken? (5 points)
 #
-# It is three in the morning and an alarm goes off. What can be seen are some **metrics** of the last few seconds (`now`) and those of a quiet while (`usual`), of a company that is trying a new version with a canary of 40%:
+# It is three in the morning and an alarm goes off. What can be seen are some **metrics** of the last few seconds (`now`) and those of a quiet period (`usual`), of a company that is trying a new version with a canary of 40%:
 #
 # | metric | what it is |
 # |---|---|
 # | `asked` | prices asked for per second |
 # | `phone_share` | for each zone, which fraction of the prices (from 0 to 1) the phone set, because the cloud did not answer |
-# | `phone_ms` | for each zone, the median of what those prices of the phone take, in ms; `None` if there are none |
+# | `phone_ms` | for each zone, the median time that those prices of the phone take, in ms; `None` if it set none |
 # | `timeout_ms` | how long a phone waits for the cloud before it sets the price itself. If the cloud **refuses** the request, it does not wait |
-# | `cloud_ms` | 95th percentile of what the cloud's prices take; `None` if there are none |
+# | `cloud_ms` | 95th percentile of the time that the prices which the cloud gives **in time** take, in ms: it cannot exceed `timeout_ms`; `None` if there are none |
 # | `cloud_age_s` | mean age of the data from which the cloud sets them; `None` if there are none |
-# | `earned` | euros per price of the usual version (`"first"`) and of the new one (`"new"`) |
+# | `earned` | euros per price, in those seconds, of the usual version (`"first"`) and of the new one (`"new"`) |
 #
 # Write `diagnose(usual, now)`, which returns the **set** of what is wrong:
 #
 # - `"features"`: the feature service has stopped, and the cloud sets prices from old data;
-# - `"prices"`: the price service is not there, and requests are refused;
+# - `"prices"`: the price service is down, and requests are refused;
 # - `"network"`: the phones of one or more zones have no network, and nobody answers them;
-# - `"load"`: there are so many requests that the cloud is slow;
+# - `"load"`: there are so many requests that the cloud is slow (both things: many and slow);
 # - `"version"`: the new version is bad.
 #
-# It may be more than one thing, or none: `set()`. That something has changed does not mean that it is broken. What counts as a change: an age or a number of requests at least **twice** the usual; a time at least **50% longer**; more than **half** of a zone's prices set by phones; earning at least **15% less**.
-# No test comes near those limits. What is not seen cannot be stated: without prices of the cloud nobody knows whether its data are old.
+# It may be more than one thing, or none: `set()`. That something has changed does not mean that it is broken. What counts as a change: an age or a number of requests at least **twice** the usual; a time at least **50% longer**; more than **half** of a zone's prices set by phones; the new version's earning at least **15% less than the usual one in the same seconds** (both of `now`). No test comes near those limits.
+#
+# - **Overload or no network.** With too many requests some phones get tired of waiting, too, but in **all** zones, and `asked` explains it. Without a network those of some zones wait, or those of all, with the usual requests. No test has both things at once and, in those of overload, phones set fewer than half of each zone's prices.
+# - **`None`.** `cloud_ms` and `cloud_age_s` of `now` may be, and so may `phone_ms` of the zones in which the phone set no prices. The other metrics, and all of `usual` but `phone_ms`, are always numbers.
+# - What is not seen cannot be stated: without prices of the cloud nobody knows whether its data are old, nor whether it is slow.
 
 # %%
+# es: el valor por debajo del cual queda esa fracción de los valores; None si no hay ninguno
+# en: the value below which that fraction of the values lies; None if there are none
 def middle(values, fraction=0.5):
-    """The value below which that fraction of `values` lies; None of nothing."""
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(fraction * len(ordered)))], 1) if ordered else None
 
@@ -1131,9 +1222,10 @@ def average(values):
     return round(sum(values) / len(values), 3) if values else None
 
 
-def metrics(scenario, begin, end, design=NAMED["reference"]):
-    """What is seen of the quotes asked for from second `begin` to second `end` of a scenario."""
-    design, seen = replace(design, rollout="canary", fraction=0.4), []
+# es: lo que se ve de los precios pedidos del segundo begin al segundo end de un escenario
+# en: what is seen of the prices asked for from second begin to second end of a scenario
+def metrics(scenario, begin, end):
+    design, seen = Design(rollout="canary", fraction=0.4), []
     simulate(design, scenario, Functions(promote=lambda *_: "wait"), watch=lambda answer, euros: seen.append((answer, euros)))
     seen = [(answer, euros) for answer, euros in seen if begin <= answer.quote.t < end and answer.price is not None]
     phone, cloud = ([answer for answer, _ in seen if (answer.source == "phone") == wanted] for wanted in (True, False))
@@ -1172,53 +1264,58 @@ def diagnose(usual, now):
 from mlprod import checks
 
 
-def _found(usual, now, want, what):
+def _t_found(usual, now, want, what):
     about = what + "\n  usual: " + json.dumps(usual) + "\n  now:   " + json.dumps(now)
     checks.same(diagnose(usual, now), want, about)
 
 
-def _seen(seed, **what):
-    return metrics(replace(Scenario(seed=seed, seconds=18, release=Release(1, "good")), **what), 9, 17)
+def _t_seen(**what):
+    return metrics(replace(QUIET, **what), 9, 17)
 
 
-_usual = metrics(QUIET, 2, 8)
-_found(_usual, _seen(10, crashes=(Crash("features", 8, 10),)), {"features"}, tr(es="La nube contesta a tiempo, con datos viejos.", en="The cloud answers on time, from old data."))
-_found(_usual, _seen(10, outages=(Outage(1, 8, 18),)), {"network"}, tr(es="En una zona contestan los teléfonos, tras esperar.", en="In one zone the phones answer, after waiting."))
-_found(_usual, _seen(10, release=Release(1, "zones")), {"version"}, tr(es="La versión nueva gana bastante menos que la de siempre en los mismos segundos.", en="The new version earns quite a lot less than the usual one in the same seconds."))
+_t_usual = metrics(QUIET, 2, 8)
+_t_busy = _t_seen(bursts=((8, 18, 7.0),))
+_t_down = _t_seen(crashes=(Crash("prices", 8, 10),))
+_t_old = _t_seen(crashes=(Crash("features", 8, 10),))
+_t_bad = _t_seen(release=Release(1, "zones"))
+_t_found(_t_usual, _t_old, {"features"}, tr(es="La nube contesta a tiempo, con datos viejos.", en="The cloud answers on time, from old data."))
+_t_found(_t_usual, _t_seen(outages=(Outage(1, 8, 18),)), {"network"}, tr(es="En una zona contestan los móviles, tras esperar.", en="In one zone the phones answer, after waiting."))
+_t_found(_t_usual, _t_bad, {"version"}, tr(es="La versión nueva gana bastante menos que la de siempre en los mismos segundos.", en="The new version earns quite a lot less than the usual one in the same seconds."))
+_t_found(_t_usual, _t_down, {"prices"}, tr(es="En todas las zonas contestan los móviles, y sin esperar.", en="In all zones the phones answer, and without waiting."))
+_t_found(_t_usual, _t_busy, {"load"}, tr(es="Siete veces más peticiones, y la nube tarda más: algunos móviles, en todas las zonas, se cansan de esperar.", en="Seven times as many requests, and the cloud is slower: some phones, in all zones, get tired of waiting."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10),)), {"prices"}, tr(es="En todas las zonas contestan los teléfonos, y sin esperar.", en="In all zones the phones answer, and without waiting."))
-_found(_usual, _seen(10, outages=tuple(Outage(zone, 8, 18) for zone in range(4))), {"network"}, tr(es="En todas las zonas contestan los teléfonos, tras esperar: nadie les rechaza la petición.", en="In all zones the phones answer, after waiting: nobody refuses their request."))
-_found(_usual, metrics(replace(QUIET, bursts=((8, 18, 3.0),)), 9, 17, Design(prediction="online")), {"load"}, tr(es="El triple de peticiones, y la nube tarda más.", en="Three times as many requests, and the cloud is slower."))
+_t_found(_t_usual, _t_seen(outages=tuple(Outage(zone, 8, 18) for zone in range(4))), {"network"}, tr(es="En todas las zonas contestan los móviles, tras esperar: nadie les rechaza la petición.", en="In all zones the phones answer, after waiting: nobody refuses their request."))
+_t_other = replace(QUIET, seed=3)
+_t_found(metrics(_t_other, 2, 8), metrics(replace(_t_other, bursts=((8, 18, 7.0),)), 9, 17), {"load"}, tr(es="Otro día con siete veces más peticiones, y la nube tarda más.", en="Another day with seven times as many requests, and the cloud is slower."))
 ### END HIDDEN TESTS
 
 # %% test="diagnose/none" points=1 row="40" objective="8.5"
-_found(_usual, metrics(QUIET, 9, 17), set(), tr(es="Otro rato tranquilo.", en="Another quiet while."))
-_poor = {**_usual, "earned": {"first": 0.6 * _usual["earned"]["first"], "new": 0.61 * _usual["earned"]["first"]}}
-_found(_usual, _poor, set(), tr(es="Se gana mucho menos, y lo mismo con las dos versiones: ha cambiado la ciudad, no el modelo.", en="Much less is earned, and the same with both versions: the city has changed, not the model."))
+_t_found(_t_usual, metrics(QUIET, 9, 17), set(), tr(es="Otro rato tranquilo.", en="Another quiet period."))
+_t_poor = {**_t_usual, "earned": {"first": 0.6 * _t_usual["earned"]["first"], "new": 0.61 * _t_usual["earned"]["first"]}}
+_t_found(_t_usual, _t_poor, set(), tr(es="Se gana mucho menos, y lo mismo con las dos versiones: ha cambiado la ciudad, no el modelo.", en="Much less is earned, and the same with both versions: the city has changed, not the model."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_found(_usual, metrics(replace(QUIET, bursts=((8, 18, 2.5),)), 9, 17, Design(head=40)), set(), tr(es="Más del doble de peticiones, y la nube contesta como siempre: es un buen día.", en="More than twice as many requests, and the cloud answers as always: it is a good day."))
-_slow = {**_usual, "cloud_ms": 2.2 * _usual["cloud_ms"]}
-_found(_usual, _slow, set(), tr(es="La nube tarda más con las peticiones de siempre: no es la carga, ni nada de la lista.", en="The cloud is slower with the usual requests: it is not the load, nor anything in the list."))
+_t_found(_t_usual, _t_seen(bursts=((8, 18, 3.0),)), set(), tr(es="El triple de peticiones, y la nube contesta como siempre: es un buen día.", en="Three times as many requests, and the cloud answers as always: it is a good day."))
+_t_slow = {**_t_usual, "cloud_ms": 2.2 * _t_usual["cloud_ms"]}
+_t_found(_t_usual, _t_slow, set(), tr(es="La nube tarda más con las peticiones de siempre: no es la carga, ni nada de la lista.", en="The cloud is slower with the usual requests: it is not the load, nor anything in the list."))
 ### END HIDDEN TESTS
 
 # %% test="diagnose/several" points=2 row="40" objective="8.5"
-_found(
-    _usual, _seen(10, crashes=(Crash("features", 8, 10),), outages=(Outage(0, 8, 18), Outage(2, 8, 18))), {"features", "network"},
+_t_found(
+    _t_usual, _t_seen(crashes=(Crash("features", 8, 10),), outages=(Outage(0, 8, 18), Outage(2, 8, 18))), {"features", "network"},
     tr(es="Dos zonas sin red y, en las demás, datos viejos.", en="Two zones without a network and, in the others, old data."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_bad = {"earned": _seen(10, release=Release(1, "zones"))["earned"]}
-_found(_usual, {**_seen(10, crashes=(Crash("prices", 8, 10),)), **_bad}, {"prices", "version"}, tr(es="No está el servicio de precios y, en los teléfonos, la versión nueva gana bastante menos.", en="The price service is not there and, on the phones, the new version earns quite a lot less."))
-_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10),), outages=(Outage(3, 8, 18),)), {"prices", "network"}, tr(es="En tres zonas contestan los teléfonos sin esperar, y en una, tras esperar.", en="In three zones the phones answer without waiting, and in one after waiting."))
-_found(_usual, {**_seen(10, crashes=(Crash("features", 8, 10),)), **_bad}, {"features", "version"}, tr(es="Datos viejos y una versión nueva que gana bastante menos.", en="Old data and a new version that earns quite a lot less."))
-_found(_usual, _seen(10, crashes=(Crash("prices", 8, 10), Crash("features", 8, 10))), {"prices"}, tr(es="No hay ningún precio de la nube: de sus datos no se puede decir nada.", en="There is no price of the cloud: nothing can be said about its data."))
+_t_found(_t_usual, {**_t_down, "earned": _t_bad["earned"]}, {"prices", "version"}, tr(es="El servicio de precios se ha caído y, en los móviles, la versión nueva gana bastante menos.", en="The price service is down and, on the phones, the new version earns quite a lot less."))
+_t_found(_t_usual, _t_seen(crashes=(Crash("prices", 8, 10),), outages=(Outage(3, 8, 18),)), {"prices", "network"}, tr(es="En tres zonas contestan los móviles sin esperar, y en una, tras esperar.", en="In three zones the phones answer without waiting, and in one after waiting."))
+_t_found(_t_usual, {**_t_old, "earned": _t_bad["earned"]}, {"features", "version"}, tr(es="Datos viejos y una versión nueva que gana bastante menos.", en="Old data and a new version that earns quite a lot less."))
+_t_found(_t_usual, _t_seen(crashes=(Crash("prices", 8, 10), Crash("features", 8, 10))), {"prices"}, tr(es="No hay ningún precio de la nube: de sus datos no se puede decir nada.", en="There is no price of the cloud: nothing can be said about its data."))
 ### END HIDDEN TESTS
 
 # %% wrong="diagnose" score=1 says_es="nadie les rechaza" says_en="nobody refuses"
-# es: Si contestan los teléfonos de todas las zonas, se ha caído el servicio de precios; si solo los de algunas, es la red.
+# es: Si contestan los móviles de todas las zonas, se ha caído el servicio de precios; si solo los de algunas, es la red.
 # en: If the phones of all zones answer, the price service is down; if only those of some, it is the network.
 def diagnose(usual, now):
     wrong = set()
@@ -1235,7 +1332,7 @@ def diagnose(usual, now):
 
 # %% wrong="diagnose" score=0 says_es="ha cambiado la ciudad" says_en="the city has changed"
 # es: La versión es mala si ahora gana menos que en el rato tranquilo.
-# en: The version is bad if it now earns less than in the quiet while.
+# en: The version is bad if it now earns less than in the quiet period.
 def diagnose(usual, now):
     wrong = set()
     for share, phone_ms in zip(now["phone_share"], now["phone_ms"], strict=True):
@@ -1333,70 +1430,117 @@ def diagnose(usual, now):
 # %% [markdown] lang="es" row="40"
 # ## 6. El diseño (8 puntos)
 #
-# La empresa abre en una comarca de montaña. El modelo es el mismo, y el mercado, también. Lo que cambia: los teléfonos van por **3G**, la gente espera hasta 1,5 s por un precio, y los teléfonos oyen las novedades de su zona cada 3 s. Lo que cuesta y tarda cada cosa está en `COSTS`.
+# La empresa abre en una comarca de montaña. El mercado es el mismo: unos 60 precios pedidos por segundo entre las cuatro zonas, y destinos tan desiguales como los de la tarea 4. Lo que cambia: los móviles van por **3G** (300 ms de ida y vuelta, y otros 60 de media por encima, con una cola larga), el servidor es viejo, la nube es cara y la gente se fía poco de una estimación.
 #
-# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que no tiene por qué ser bueno aquí. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas de peticiones y versiones nuevas, buenas o malas.
+# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que es el que iba bien en la ciudad y aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas con cuatro veces más peticiones, y versiones nuevas, buenas o malas.
 #
 # | campo | valores | qué se elige |
 # |---|---|---|
-# | `features`, `refresh_s` | `"batch"`, `"stream"` | características: un trabajo cada `refresh_s` segundos, o cada evento cuando llega |
-# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | una tabla con todos los precios cada `ttl_s` segundos; cuando se pide; o una tabla con lo que dice el modelo de los `head` destinos más pedidos (1 a 60), y el resto cuando se pide |
-# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | en la nube; siempre en el teléfono; o en el teléfono si la nube no ha contestado en `timeout_s` segundos |
-# | `model` | `"large"`, `"small"` | el modelo de la nube; el teléfono tiene siempre el pequeño |
+# | `features`, `refresh_s` | `"batch"`, `"stream"` | características: un trabajo cada `refresh_s` segundos (0.5 a 600), o cada evento cuando llega |
+# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | una tabla con todos los precios cada `ttl_s` segundos (0.05 a 600); cuando se pide; o una tabla con lo que dice el modelo de los `head` destinos más pedidos de cada zona (1 a 60), y el resto cuando se pide |
+# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | en la nube; siempre en el móvil; o en el móvil si la nube no ha contestado en `timeout_s` segundos (0.01 a 60) |
+# | `model` | `"large"`, `"small"` | el modelo de la nube; el móvil tiene siempre el pequeño |
 # | `rollout`, `fraction` | `"all"`, `"canary"` | una versión nueva, para todos o antes para una fracción (0.01 a 1) de las peticiones |
 # | `commit` | `"before"`, `"after"` | los offsets se confirman antes de procesar, o después |
 #
-# Cada escenario da una pérdida: de cada 100 € que ganaría un **oráculo** que lo supiera todo, cuántos no ganas, factura incluida. Con la media de varios escenarios se calcula qué parte de lo que se pierde **hoy** (`TODAY` con las funciones antiguas) recuperas, si recuperarlo todo es llegar a lo que pierde la solución de referencia:
+# Lo que tarda y cuesta cada cosa está en `COSTS`:
 #
-# $$\text{recuperado} = \frac{\text{hoy} - \text{tuyo}}{\text{hoy} - \text{referencia}}$$
+# | campo de `COSTS` | unidad | qué es |
+# |---|---|---|
+# | `large_ms`, `small_ms` | ms | lo que ocupa al servidor calcular un precio con cada modelo; los atiende **de uno en uno** |
+# | `table_ms` | ms | lo que lo ocupa un precio que está en la tabla (rehacerla no lo ocupa) |
+# | `phone_ms` | ms | lo que tarda el móvil en calcular un precio |
+# | `patience_s` | s | tras esperar tanto sin precio, la persona se va |
+# | `sync_s` | s | cada cuánto oyen los móviles las novedades de su zona |
+# | `job_s`, `snapshot_s` | s | lo que tarda un trabajo por lotes; cada cuánto se guarda el estado del flujo |
+# | `alarm_s` | s | lo que se tarda en retirar una versión mala que ya contesta a todo |
+# | `server_eur` | € por segundo | cada servicio siempre encendido: el de precios y el de características en flujo |
+# | `job_eur` | € por trabajo | cada trabajo de características por lotes |
+# | `large_eur`, `small_eur` | € por precio | calcular un precio cuando se pide |
+# | `batch_discount` | fracción | lo que cuesta calcularlo para la tabla, respecto de cuando se pide |
+# | `sync_eur` | € por zona y vez | contar a los móviles las novedades |
+# | `promise_eur` | € por promesa | un precio en firme con datos viejos |
+# | `doubt` | fracción | de lo que ganaría un precio, lo que se pierde por ser una estimación |
+# | `refund_eur` | € por precio | uno contado dos veces |
+#
+# Cada escenario da una pérdida: de cada 100 € que ganaría un **oráculo** que lo supiera todo, cuántos no ganas, factura incluida. Con la media de varios escenarios se calcula qué parte de lo que se pierde **hoy** (`TODAY`, con las funciones antiguas) recuperas. Recuperarlo todo, un 100 %, es perder lo mismo que la solución del profesor, que no es la mejor posible:
+#
+# $$\text{recuperado} = \frac{\text{hoy} - \text{tuyo}}{\text{hoy} - \text{profesor}}$$
 #
 # | qué se pide | puntos |
 # |---|---|
 # | recuperar el 60 % | 2 |
 # | recuperar el 85 % | 2 |
 # | recuperar el 93 % | 2 |
-# | cuentas claras: ningún precio pedido se pierde ni se cuenta dos veces, se quedan sin precio menos del 1 %, los pone una versión mala en menos del 20 % de los casos y no se paga ninguna promesa | 2 |
+# | cuentas claras: ningún precio pedido se pierde ni se cuenta dos veces; se quedan sin precio menos del 1 %; una versión mala pone menos del 20 %; no se paga ninguna promesa | 2 |
 #
-# La referencia no es la mejor posible: se puede pasar del 100 %. `try_company(design)` te dice cómo va un diseño en tres escenarios de práctica y por dónde se va el dinero. Antes de probar, apunta qué causa crees que bajará y cuánto: probar al azar es caro, porque hay miles de diseños.
+# Cada comprobación visible pide lo mismo que la oculta, en los escenarios de práctica. `try_company(design)` ejecuta un diseño en ellos con tus funciones (unos segundos) y dice **cuánto recuperas**, y por dónde se va el dinero. Antes de cada intento, apunta en el comentario de tu celda qué causa crees que bajará y cuánto: probar al azar es caro, porque hay miles de diseños. Las cuentas de la tarea 4 sirven aquí.
 # %% [markdown] lang="en" row="40"
 # ## 6. The design (8 points)
 #
-# The company opens in a mountain district. The model is the same, and so is the market. What changes: phones are on **3G**, people wait up to 1.5 s for a price, and phones hear the news of their zone every 3 s. What each thing costs and takes is in `COSTS`.
+# The company opens in a mountain district. The market is the same: some 60 prices asked for per second in the four zones, and destinations as unequal as those of task 4. What changes: phones are on **3G** (a round trip of 300 ms, and another 60 on average on top, with a long tail), the server is old, the cloud is dear, and people trust an estimate little.
 #
-# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which need not be good here. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know: late and repeated events, network outages, services that die, bursts of requests, and new versions, good or bad.
+# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which did well in the city and is bad here in **at least three fields**. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know, similar to those for practice: late and repeated events, network outages, services that die, bursts of four times as many requests, and new versions, good or bad.
 #
 # | field | values | what is chosen |
 # |---|---|---|
-# | `features`, `refresh_s` | `"batch"`, `"stream"` | features: a job each `refresh_s` seconds, or each event when it arrives |
-# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | a table with all prices each `ttl_s` seconds; when asked for; or a table with what the model says of the `head` most popular destinations (1 to 60), and the rest when asked for |
-# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | in the cloud; always on the phone; or on the phone if the cloud has not answered within `timeout_s` seconds |
+# | `features`, `refresh_s` | `"batch"`, `"stream"` | features: a job each `refresh_s` seconds (0.5 to 600), or each event when it arrives |
+# | `prediction`, `head`, `ttl_s` | `"batch"`, `"online"`, `"hybrid"` | a table of all prices each `ttl_s` seconds (0.05 to 600); when asked; or a table of what the model says for the `head` most popular destinations of each zone (1 to 60), and the rest when asked |
+# | `placement`, `timeout_s` | `"cloud"`, `"edge"`, `"cloud_with_fallback"` | in the cloud; always on the phone; or on the phone if the cloud has not answered within `timeout_s` seconds (0.01 to 60) |
 # | `model` | `"large"`, `"small"` | the model in the cloud; the phone always has the small one |
-# | `rollout`, `fraction` | `"all"`, `"canary"` | a new version, for everybody or first for a fraction (0.01 to 1) of the requests |
+# | `rollout`, `fraction` | `"all"`, `"canary"` | a new version, for all or for a fraction (0.01 to 1) of the requests first |
 # | `commit` | `"before"`, `"after"` | offsets are committed before processing, or after |
 #
-# Each scenario gives a loss: of each 100 € that an **oracle** that knew everything would earn, how many you do not earn, bill included. From the mean over several scenarios follows which part of what is lost **today** (`TODAY` with the old functions) you recover, if recovering everything is to reach what the reference solution loses:
+# What each thing takes and costs is in `COSTS`:
 #
-# $$\text{recovered} = \frac{\text{today} - \text{yours}}{\text{today} - \text{reference}}$$
+# | field of `COSTS` | unit | what it is |
+# |---|---|---|
+# | `large_ms`, `small_ms` | ms | how long computing a price with each model keeps the server busy; it serves them **one by one** |
+# | `table_ms` | ms | how long a price from the table does (rebuilding it takes none of its time) |
+# | `phone_ms` | ms | what a phone takes to compute a price |
+# | `patience_s` | s | after so long without a price, the rider goes away |
+# | `sync_s` | s | how often phones hear the news of their zone |
+# | `job_s`, `snapshot_s` | s | what a batch job takes; how often the state of the stream is saved |
+# | `alarm_s` | s | what it takes to withdraw a bad version that already answers everything |
+# | `server_eur` | € per second | each service that is always on: that of prices and that of stream features |
+# | `job_eur` | € per job | each batch job of features |
+# | `large_eur`, `small_eur` | € per price | computing a price when it is asked for |
+# | `batch_discount` | fraction | what computing it for the table costs, relative to when it is asked for |
+# | `sync_eur` | € per zone and time | telling phones the news |
+# | `promise_eur` | € per promise | a firm price from old data |
+# | `doubt` | fraction | of what a price would earn, what is lost because it is an estimate |
+# | `refund_eur` | € per price | one counted twice |
+#
+# Each scenario gives a loss: of each 100 € that an **oracle** which knew everything would earn, how many you do not, the bill included. From the mean of several scenarios it is computed which part of what is lost **today** (`TODAY`, with the old functions) you recover. Recovering all of it, 100%, is losing as much as the teacher's solution, which is not the best possible:
+#
+# $$\text{recovered} = \frac{\text{today} - \text{yours}}{\text{today} - \text{teacher}}$$
 #
 # | what is asked | points |
 # |---|---|
 # | recovering 60% | 2 |
 # | recovering 85% | 2 |
 # | recovering 93% | 2 |
-# | clean books: no price asked for is lost or counted twice, fewer than 1% are left without a price, a bad version sets them in fewer than 20% of the cases, and no promise is paid | 2 |
+# | clean books: no price asked for is lost or counted twice; fewer than 1% are left without a price; a bad version sets fewer than 20%; no promise is paid | 2 |
 #
-# The reference is not the best possible: you may exceed 100%. `try_company(design)` tells you how a design does in three practice scenarios, and where the money goes. Before you try one, write down which cause you think will fall and by how much: trying at random is expensive, because there are thousands of designs.
+# Each visible check asks for the same as the hidden one, in the practice scenarios. `try_company(design)` runs a design in them with your functions (a few seconds), and says **how much you recover** and where the money goes. Before each attempt, write down in the comment of your cell which cause you think will fall and by how much: trying at random is expensive, because there are thousands of designs. The reckoning of task 4 serves here.
 
 # %%
+import functools
+
 from mlprod.systems.company.design import Costs
 from mlprod.systems.company.scorecard import Scorecard
 
-COSTS = Costs(patience_s=1.5, sync_s=3.0, alarm_s=12, large_ms=6, small_ms=4, large_eur=0.05, small_eur=0.04, sync_eur=0.05)
-TODAY = NAMED["big_cloud"]
+COSTS = Costs(patience_s=1.5, sync_s=3.0, alarm_s=30, large_ms=100, small_ms=50, large_eur=1.0, small_eur=0.5, batch_discount=0.6, sync_eur=0.05, doubt=0.25)
+TODAY = Design("batch", 2, "batch", ttl_s=5, placement="cloud", rollout="all", commit="before")
+PRACTICE = (102, 104, 112)
+# es: lo que pierde la solución del profesor en los escenarios de práctica, de cada 100 €
+# en: what the teacher's solution loses in the practice scenarios, of each 100 €
+TEACHER_LOSES = 28.6
 
 
+# es: las características antiguas de la empresa: cuenta lo que llega
+# en: the company's old features: what arrives is what counts
 def old_update(state, event):
-    """The company's old features: what arrives is what counts."""
     new = dict(state, newest=event.t)
     if event.kind == "quote":
         new["quotes"] += 1
@@ -1407,13 +1551,15 @@ def old_update(state, event):
     return new
 
 
+# es: el precio antiguo sin red: el último que se supo, tan en firme como cualquiera
+# en: the company's old price without a network: the last one heard, as firm as any
 def old_fallback(cached, age_s, most, usual):
-    """The company's old price without a network: the last one heard, as firm as any."""
     return Offer(best_price(cached.waiting, cached.drivers, most), False)
 
 
+# es: la regla antigua: cinco precios, y gana la media mayor
+# en: the company's old rule: five prices, and the greater mean wins
 def old_promote(canary, stable):
-    """The company's old rule: five prices, and the greater mean wins."""
     if canary["quotes"] < 5:
         return "wait"
     return "promote" if canary["mean"] >= stable["mean"] else "rollback"
@@ -1422,8 +1568,9 @@ def old_promote(canary, stable):
 OLD = Functions(old_update, old_fallback, old_promote)
 
 
+# es: tu función, o la antigua mientras no esté escrita o no aguante ni un ejemplo
+# en: function, or old while it is not written, or does not even stand an example
 def written(function, old, *example):
-    """`function`, or `old` while it is not written, or does not even stand an example."""
     try:
         function(*example)
     except NotImplementedError:
@@ -1434,8 +1581,9 @@ def written(function, old, *example):
     return function
 
 
+# es: tus tres funciones, con una antigua en el lugar de cada una que no esté escrita
+# en: your three functions, with an old one in the place of each that is not written
 def my_functions():
-    """Your three functions, with an old one in the place of each that is not written."""
     numbers = {"quotes": 1, "mean": 1.0, "std": 0.0}
     return Functions(
         written(update, old_update, initial(), Event(0.0, "rain", 0, 0, 1)),
@@ -1444,33 +1592,55 @@ def my_functions():
     )
 
 
+# es: un escenario en la montaña
+# en: a scenario in the mountains
 def district(seed):
-    """A scenario in the mountains."""
-    return replace(Scenario.draw(seed, seconds=30), profile="3g")
+    drawn = Scenario.draw(seed, seconds=30)
+    return replace(drawn, profile="3g", bursts=tuple((begin, end, 4.0) for begin, end, _ in drawn.bursts))
 
 
+@functools.cache
+def run_once(design, used, seed):
+    return simulate(design, district(seed), used, COSTS)
+
+
+# es: lo que pierde un diseño de cada 100 €, de media
+# en: what a design loses of each 100 €, on average
+def loses(design, used, seeds):
+    return sum(run_once(design, used, seed).percent for seed in seeds) / len(seeds)
+
+
+# es: muestra lo que pierden en los escenarios de práctica la empresa de hoy y un diseño con tus funciones
+# en: shows what the company of today, and a design with your functions, lose in the practice scenarios
 def try_company(design):
-    """Show what `design` with your functions, and the company of today, lose in three practice scenarios."""
-    names = {tr(es="hoy", en="today"): (TODAY, OLD), tr(es="tuyo", en="yours"): (design, my_functions())}
-    card = Scorecard.of(
-        {name: one for name, (one, _) in names.items()}, [district(seed) for seed in (101, 102, 103)], {name: used for name, (_, used) in names.items()}, COSTS
-    )
+    used = my_functions()
+    both = {
+        tr(es="hoy, con las funciones antiguas", en="today, with the old functions"): (TODAY, OLD),
+        tr(es="este diseño, con tus funciones", en="this design, with your functions"): (design, used),
+    }
+    card = Scorecard({name: tuple(run_once(*one, seed) for seed in PRACTICE) for name, one in both.items()})
     card.show(tr(es="Tres escenarios de práctica", en="Three practice scenarios"))
     card.plot()
+    today = loses(TODAY, OLD, PRACTICE)
+    part = (today - loses(design, used, PRACTICE)) / (today - TEACHER_LOSES)
+    print(tr(es=f"Recuperas el {100 * part:.1f} %.", en=f"You recover {100 * part:.1f}%."))
 
 
-try_company(TODAY)
+print(COSTS)
+try_company(Design())
 
 # %% answer="design"
 def my_design():
     ### BEGIN SOLUTION
+    # es: la ida y vuelta no cabe en 0,3 s; rehacer la tabla a menudo es caro; con una tabla mayor, el servidor aguanta las avalanchas
+    # en: the round trip does not fit in 0.3 s; rebuilding the table often is dear; with a larger table the server stands the bursts
     return Design(
         features="stream",
         prediction="hybrid",
-        head=10,
-        ttl_s=0.4,
+        head=35,
+        ttl_s=2.5,
         placement="cloud_with_fallback",
-        timeout_s=1.2,
+        timeout_s=1.3,
         model="small",
         rollout="canary",
         fraction=0.2,
@@ -1479,66 +1649,68 @@ def my_design():
     ### END SOLUTION
 
 
-# es: cuando esté, quita la almohadilla de la línea siguiente y ejecuta la celda
-# en: when it is there, remove the hash sign of the next line and run the cell
+# es: cuando esté escrita, quita la almohadilla de la línea siguiente y ejecuta la celda
+# en: once it is written, remove the hash sign of the next line and run the cell
 # try_company(my_design())
 
 # %% test="design/half" points=2 row="40" objective="8.6"
-import functools
-
 from mlprod import checks
 
 
-@functools.cache
-def _run(design, used, seed):
-    return simulate(design, district(seed), used, COSTS)
-
-
-def _recovered(design, used, seeds):
-    """The part of what is lost today that is recovered, from 0 to 1 (or more), and a text on the rest."""
-    mine, today, best = (
-        sum(_run(one, functions, seed).percent for seed in seeds) / len(seeds)
-        for one, functions in ((design, used), (TODAY, OLD), (Design(timeout_s=1.2), Functions()))
-    )
-    scores = [_run(design, used, seed) for seed in seeds]
+def _t_recovered(least, seeds, teacher, where):
+    """Whether `least` per cent of what is lost today is recovered."""
+    design, used = my_design(), my_functions()
+    assert isinstance(design, Design), tr(es=f"my_design devuelve un Design; ha devuelto {design!r}.", en=f"my_design returns a Design; it returned {design!r}.")
+    mine, today = loses(design, used, seeds), loses(TODAY, OLD, seeds)
+    part = 100 * (today - mine) / (today - teacher)
+    scores = [run_once(design, used, seed) for seed in seeds]
     causes = {cause: sum(100 * score.causes[cause] / score.oracle for score in scores) / len(scores) for cause in scores[0].causes}
-    worst = max(causes, key=causes.get)
-    return (today - mine) / (today - best), tr(es=f"Pierdes {mine:.1f} de cada 100 €, sobre todo por {worst!r} ({causes[worst]:.1f}).", en=f"You lose {mine:.1f} of each 100 €, mostly by {worst!r} ({causes[worst]:.1f}).")
+    most = sorted(causes, key=causes.get)[-3:]
+    print(tr(es=f"{where}: recuperas el {part:.1f} %.", en=f"{where}: you recover {part:.1f}%."))
+    assert part >= least, tr(
+        es=f"{where}: recuperas el {part:.1f} % de lo que se pierde hoy, y aquí se pide el {least} %. Pierdes {mine:.1f} de cada 100 €, sobre todo por {', '.join(f'{cause} ({causes[cause]:.1f})' for cause in reversed(most))}.",
+        en=f"{where}: you recover {part:.1f}% of what is lost today, and here {least}% is asked for. You lose {mine:.1f} of each 100 €, mostly by {', '.join(f'{cause} ({causes[cause]:.1f})' for cause in reversed(most))}.",
+    )
 
 
-_design = my_design()
-assert isinstance(_design, Design), tr(es=f"my_design devuelve un Design; ha devuelto {_design!r}.", en=f"my_design returns a Design; it returned {_design!r}.")
-_part, _why = _recovered(_design, my_functions(), [101])
-assert _part >= 0.3, tr(es=f"En el primer escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the first practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+_t_practice = tr(es="En los escenarios de práctica", en="In the practice scenarios")
+_t_recovered(60, PRACTICE, TEACHER_LOSES, _t_practice)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_part, _why = _recovered(_design, my_functions(), [201, 202, 203, 204, 205])
-assert _part >= 0.6, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 60 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 60% is asked for. {_why}")
+from mlprod.systems.company import functions as _t_course
+
+assert not any(getattr(my_functions(), name) is getattr(_t_course, name) for name in ("update", "fallback", "promote")), checks.borrowed()
+_t_hidden = (202, 204, 206, 208, 242)
+_t_recovered(60, _t_hidden, loses(Design(head=35, ttl_s=2.5, timeout_s=1.3), Functions(), _t_hidden), tr(es="En los escenarios ocultos", en="In the hidden scenarios"))
 ### END HIDDEN TESTS
 
 # %% test="design/most" points=2 row="40" objective="8.6"
-_part, _why = _recovered(my_design(), my_functions(), [102])
-assert _part >= 0.3, tr(es=f"En el segundo escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the second practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+_t_recovered(85, PRACTICE, TEACHER_LOSES, _t_practice)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_part, _why = _recovered(my_design(), my_functions(), [201, 202, 203, 204, 205])
-assert _part >= 0.85, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 85 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 85% is asked for. {_why}")
+from mlprod.systems.company import functions as _t_course
+
+assert not any(getattr(my_functions(), name) is getattr(_t_course, name) for name in ("update", "fallback", "promote")), checks.borrowed()
+_t_hidden = (202, 204, 206, 208, 242)
+_t_recovered(85, _t_hidden, loses(Design(head=35, ttl_s=2.5, timeout_s=1.3), Functions(), _t_hidden), tr(es="En los escenarios ocultos", en="In the hidden scenarios"))
 ### END HIDDEN TESTS
 
 # %% test="design/near" points=2 row="40" objective="8.6"
-_part, _why = _recovered(my_design(), my_functions(), [103])
-assert _part >= 0.3, tr(es=f"En el tercer escenario de práctica recuperas el {100 * _part:.0f} % de lo que se pierde hoy. {_why}", en=f"In the third practice scenario you recover {100 * _part:.0f}% of what is lost today. {_why}")
+_t_recovered(93, PRACTICE, TEACHER_LOSES, _t_practice)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_part, _why = _recovered(my_design(), my_functions(), [201, 202, 203, 204, 205])
-assert _part >= 0.93, tr(es=f"En los escenarios ocultos recuperas el {100 * _part:.0f} % de lo que se pierde hoy; aquí se pide el 93 %. {_why}", en=f"In the hidden scenarios you recover {100 * _part:.0f}% of what is lost today; here 93% is asked for. {_why}")
+from mlprod.systems.company import functions as _t_course
+
+assert not any(getattr(my_functions(), name) is getattr(_t_course, name) for name in ("update", "fallback", "promote")), checks.borrowed()
+_t_hidden = (202, 204, 206, 208, 242)
+_t_recovered(93, _t_hidden, loses(Design(head=35, ttl_s=2.5, timeout_s=1.3), Functions(), _t_hidden), tr(es="En los escenarios ocultos", en="In the hidden scenarios"))
 ### END HIDDEN TESTS
 
 # %% test="design/books" points=2 row="40" objective="8.6"
-def _books(seeds):
+def _t_books(seeds):
     counters = {}
     for seed in seeds:
-        for name, n in _run(my_design(), my_functions(), seed).counters.items():
+        for name, n in run_once(my_design(), my_functions(), seed).counters.items():
             counters[name] = counters.get(name, 0) + n
     about = tr(es=f"Cuentas de {len(seeds)} escenarios: {counters}.", en=f"The books of {len(seeds)} scenarios: {counters}.")
     for name, most, what in (
@@ -1551,11 +1723,20 @@ def _books(seeds):
         assert counters[name] <= most, tr(es=f"Hay {counters[name]} {what}, y puede haber {most:.0f}. {about}", en=f"There are {counters[name]} {what}, and there may be {most:.0f}. {about}")
 
 
-_books([101])
+_t_books(PRACTICE)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_books([201, 202, 203, 204, 205])
+from mlprod.systems.company import functions as _t_course
+
+assert not any(getattr(my_functions(), name) is getattr(_t_course, name) for name in ("update", "fallback", "promote")), checks.borrowed()
+_t_books((202, 204, 206, 208, 242))
 ### END HIDDEN TESTS
+
+# %% wrong="design" score=2 says_es="85 %" says_en="85%"
+# es: Lo único que cambia es la red: basta con más paciencia.
+# en: Only the network changes: more patience is enough.
+def my_design():
+    return Design(timeout_s=1.3)
 
 # %% wrong="design" score=0 says_es="sin precio" says_en="without a price"
 # es: Todo en línea, con el modelo grande, preguntando cada segundo y con paciencia: ya contestará.
@@ -1564,7 +1745,7 @@ def my_design():
     return Design(features="batch", refresh_s=1, prediction="online", model="large", timeout_s=5, rollout="all")
 
 # %% wrong="design" score=4 says_es="offline" says_en="offline"
-# es: Sin depender de la red: todo en el teléfono.
+# es: Sin depender de la red: todo en el móvil.
 # en: Without depending on the network: everything on the phone.
 def my_design():
     return Design(placement="edge")
@@ -1579,40 +1760,40 @@ def my_design():
 # es: Se confirma antes de procesar, para que nada se procese dos veces.
 # en: Offsets are committed before processing, so that nothing is processed twice.
 def my_design():
-    return Design(timeout_s=1.2, commit="before")
+    return Design(timeout_s=1.3, head=35, ttl_s=2.5, fraction=0.1, commit="before")
 
 # %% wrong="design" score=2 says_es="stale" says_en="stale"
 # es: Con un trabajo cada cinco segundos basta: la ciudad no cambia tan deprisa.
 # en: A job every five seconds is enough: the city does not change that fast.
 def my_design():
-    return Design(features="batch", refresh_s=5, timeout_s=1.2)
+    return Design(features="batch", refresh_s=5, timeout_s=1.3, head=35, ttl_s=2.5)
 
 # %% wrong="design" score=2 says_es="version" says_en="version"
 # es: Si la versión nueva es mejor en las pruebas, se pone para todos.
 # en: If the new version is better in the tests, everybody gets it.
 def my_design():
-    return Design(timeout_s=1.2, rollout="all")
+    return Design(timeout_s=1.3, head=35, ttl_s=2.5, rollout="all")
 
 # %% wrong="design" score=4 says_es="85 %" says_en="85%"
 # es: El diseño que iba bien en la ciudad, con 4G, va bien en todas partes.
 # en: The design that did well in the city, on 4G, does well everywhere.
 def my_design():
-    return NAMED["reference"]
+    return Design()
 
 # %% right="design"
-# es: sin tabla, con el canario más pequeño
-# en: without a table, with a smaller canary
+# es: con una tabla mayor que dura más, y el canario más pequeño
+# en: with a larger table that lasts longer, and a smaller canary
 def my_design():
-    return Design(prediction="online", timeout_s=1.0, fraction=0.1)
+    return Design(head=40, ttl_s=3.0, timeout_s=1.35, fraction=0.1)
 
 # %% right="design"
-# es: el modelo grande, con más tabla
-# en: the large model, with a larger table
+# es: todos los argumentos por su nombre
+# en: all arguments by name
 def my_design():
-    return Design("stream", prediction="hybrid", head=20, ttl_s=0.4, placement="cloud_with_fallback", timeout_s=1.2, model="large", rollout="canary", fraction=0.2, commit="after")
+    return Design("stream", prediction="hybrid", head=36, ttl_s=2.2, placement="cloud_with_fallback", timeout_s=1.3, model="small", rollout="canary", fraction=0.15, commit="after")
 
 # %% [markdown] essay="ambulances" points=4 row="40" lang="es"
-# ## 7. Redacción: ambulancias
+# ## 7. Redacción: ambulancias (4 puntos)
 #
 # Con las mismas piezas, un servicio de emergencias quiere elegir qué ambulancia mandar a cada aviso. Hay eventos (posiciones, estado de cada ambulancia, avisos), un modelo que estima cuánto tardará cada una y un coordinador con una tableta en cada comarca. El modelo grande se equivoca en 50 s de media; el pequeño, en 65 s.
 # La tableta se queda sin red un rato casi todos los días. Un aviso que se pierde no se recupera. Cada dos semanas llega una versión nueva del modelo.
@@ -1624,7 +1805,7 @@ def my_design():
 # 3. con qué medida decidirías si la versión nueva se queda, cuántos datos hacen falta y por qué un canario al azar puede no ser aceptable aquí; qué harías en su lugar;
 # 4. qué tres medidas pondrías en el panel, y qué combinación de ellas te diría que se ha roto cada cosa.
 #
-# Apóyate en al menos **tres números medidos por ti** en esta unidad, con su unidad, y di cuál no valdría aquí y por qué.
+# Apóyate en al menos **tres números medidos por ti** en la lección o en estos ejercicios, con su unidad, y di cuál no valdría aquí y por qué.
 #
 # Los 4 puntos: uno por el diseño y los hechos, otro por la tableta sin red, otro por la versión nueva y otro por las medidas y los números.
 # ### BEGIN SOLUTION
@@ -1636,7 +1817,7 @@ def my_design():
 # - **1 punto**: tres medidas con la combinación que señala cada fallo (antigüedad de los datos alta con latencia normal: características; tabletas sin respuesta en una comarca tras esperar: red; rechazos en todas: servicio; error de la nueva frente a la de siempre: versión) y tres números propios con unidad, uno matizado (otra red, otro coste por error, pocos avisos).
 # ### END SOLUTION
 # %% [markdown] essay="ambulances" points=4 row="40" lang="en"
-# ## 7. Essay: ambulances
+# ## 7. Essay: ambulances (4 points)
 #
 # With the same parts, an emergency service wants to choose which ambulance to send to each call. There are events (positions, the state of each ambulance, calls), a model that estimates how long each one will take, and a coordinator with a tablet in each district. The large model is wrong by 50 s on average; the small one, by 65 s.
 # The tablet is without a network for a while nearly every day. A call that is lost cannot be recovered. Every two weeks a new version of the model arrives.
@@ -1645,10 +1826,10 @@ def my_design():
 #
 # 1. what you choose in each of the six fields (features, prediction, placement, model, rollout, commit of offsets) and which fact rules out the alternative;
 # 2. what the tablet does without a network: what it shows, from which data, when it stops trusting them, and what happens to the calls that are made meanwhile;
-# 3. by which metric you would decide whether the new version stays, how many data that takes, and why a random canary may not be acceptable here; what you would do instead;
+# 3. by which metric you would decide whether the new version stays, how much data it takes, and why a random canary may not be acceptable here; what you would do instead;
 # 4. which three metrics you would put on the dashboard, and which combination of them would tell you that each thing has broken.
 #
-# Base your argument on at least **three numbers measured by you** in this unit, with their unit, and say which one would not hold here and why.
+# Base your argument on at least **three numbers measured by you** in the lesson or in these exercises, with their unit, and say which one would not hold here and why.
 #
 # The 4 points: one for the design and the facts, one for the tablet without a network, one for the new version and one for the metrics and the numbers.
 # ### BEGIN SOLUTION

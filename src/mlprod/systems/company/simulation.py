@@ -24,8 +24,6 @@ from mlprod.systems.company.scenario import Scenario
 
 TICK_S = 1.0  # `promote` is asked so often
 
-_checked = checked_offer  # the live phones check offers, too
-
 __all__ = ["TICK_S", "USUAL", "Score", "simulate"]
 
 
