@@ -22,7 +22,7 @@
 # | 6. El diseño | 8 | 50 |
 # | 7. Redacción: ambulancias | 4 | 40 |
 #
-# **Cómo se trabaja.** Debajo de cada enunciado hay una celda a medias: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
+# **Cómo se trabaja.** Debajo de cada enunciado hay una celda sin terminar: sustituye cada `raise NotImplementedError` por tu código, sin cambiar
 # los nombres ni los argumentos. Las celdas siguientes, en orden, comprueban parte de lo que se pide y, si algo falla, dicen qué esperaban y qué
 # han recibido. Al corregir se añaden **comprobaciones ocultas**: otros escenarios, otros datos, casos raros. Nunca miden cuánto tarda tu
 # código: cuentan eventos, precios y euros. Las celdas de comprobación no hace falta leerlas: basta con ejecutarlas.
@@ -475,7 +475,7 @@ def update(state, event):
 # - si los datos fueran de ahora mismo, el mejor precio sería `best_price(waiting, drivers, most)`, que ya está hecha: lo llamaremos precio **fresco**;
 # - `cached` es `None`, y `age_s` es `math.inf`, si el móvil no ha sabido nunca nada de la zona.
 #
-# El precio va del fresco al usual según envejecen los datos: con `age_s == 0` es el fresco; con 30 s o más, el usual (con una diferencia de un 1 % de `most` como mucho); entre medias está siempre entre los dos y, con los mismos datos, a más edad nunca está más lejos del usual. La forma de la curva la eliges tú.
+# El precio va del fresco al usual según envejecen los datos: con `age_s == 0` es el fresco; con 30 s o más, el usual (con una diferencia de, como mucho, un 1 % de `most`); entre medias está siempre entre los dos y, con los mismos datos, a más edad nunca está más lejos del usual. La forma de la curva la eliges tú.
 #
 # Un precio en firme con datos de **más** de `FIRM_S` segundos se acaba pagando: la empresa devuelve dinero. Uno estimado da desconfianza, y se vende algo menos. Así que es estimado cuando los datos tienen más de `FIRM_S` segundos, y solo entonces (con `FIRM_S` justos, es en firme).
 # No contestar no es una opción: es el viaje que se lleva la competencia.
@@ -525,6 +525,12 @@ def _t_offer(cached, age_s, most=24.0, usual=0.65):
     assert type(got[1]) is bool, about + tr(es=f"\n  estimate es True o False, y es {got[1]!r}.", en=f"\n  estimate is True or False, and it is {got[1]!r}.")
     return checks.number(got[0], about), got[1]
 
+
+### BEGIN HIDDEN TESTS
+from mlprod.systems.company import functions as _t_course
+
+checks.own_work(_t_course.fallback)
+### END HIDDEN TESTS
 
 _t_busy, _t_quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
 checks.same(_t_offer(_t_busy, 0.0)[0], 18.0, tr(es="Datos de ahora mismo, con pocos conductores: el precio fresco.", en="Data of this very moment, with few drivers: the fresh price."))
@@ -646,7 +652,7 @@ def fallback(cached, age_s, most, usual):
     fresh = best_price(cached.waiting, cached.drivers, most)
     return Offer(trust * fresh + (1 - trust) * usual * most, True)
 
-# %% wrong="fallback" score=3 says_es="no está entre el fresco" says_en="does not lie between the fresh one"
+# %% wrong="fallback" score=2 says_es="se aleja alguna vez del usual" says_en="sometimes moves away from the usual one"
 # es: Cuanto más viejos los datos, más riesgo: el precio crece con la edad hasta un tope y luego es el usual.
 # en: The older the data, the more risk: the price grows with age up to a limit, and then it is the usual one.
 def fallback(cached, age_s, most, usual):
@@ -776,6 +782,12 @@ def _t_verdict(canary, stable):
     assert got in ("promote", "rollback", "wait"), tr(es=f"promote{tuple(groups)} ha devuelto {got!r}.", en=f"promote{tuple(groups)} returned {got!r}.")
     return got
 
+
+### BEGIN HIDDEN TESTS
+from mlprod.systems.company import functions as _t_course
+
+checks.own_work(_t_course.promote)
+### END HIDDEN TESTS
 
 checks.same(_t_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))
 checks.same(_t_verdict((29, 9.0, 2.0), (400, 5.0, 2.0)), "wait", tr(es="29 peticiones, y muy buenas: son pocas para saber nada.", en="29 requests, and very good ones: too few to know anything."))
@@ -1282,12 +1294,12 @@ _t_found(_t_usual, _t_old, {"features"}, tr(es="La nube contesta a tiempo, con d
 _t_found(_t_usual, _t_seen(outages=(Outage(1, 8, 18),)), {"network"}, tr(es="En una zona contestan los móviles, tras esperar.", en="In one zone the phones answer, after waiting."))
 _t_found(_t_usual, _t_bad, {"version"}, tr(es="La versión nueva gana bastante menos que la de siempre en los mismos segundos.", en="The new version earns quite a lot less than the usual one in the same seconds."))
 _t_found(_t_usual, _t_down, {"prices"}, tr(es="En todas las zonas contestan los móviles, y sin esperar.", en="In all zones the phones answer, and without waiting."))
-_t_found(_t_usual, _t_busy, {"load"}, tr(es="Siete veces más peticiones, y la nube tarda más: algunos móviles, en todas las zonas, se cansan de esperar.", en="Seven times as many requests, and the cloud is slower: some phones, in all zones, get tired of waiting."))
+_t_found(_t_usual, _t_busy, {"load"}, tr(es="Siete veces las peticiones de siempre, y la nube tarda más: algunos móviles, en todas las zonas, se cansan de esperar.", en="Seven times the usual requests, and the cloud is slower: some phones, in all zones, get tired of waiting."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _t_found(_t_usual, _t_seen(outages=tuple(Outage(zone, 8, 18) for zone in range(4))), {"network"}, tr(es="En todas las zonas contestan los móviles, tras esperar: nadie les rechaza la petición.", en="In all zones the phones answer, after waiting: nobody refuses their request."))
 _t_other = replace(QUIET, seed=3)
-_t_found(metrics(_t_other, 2, 8), metrics(replace(_t_other, bursts=((8, 18, 7.0),)), 9, 17), {"load"}, tr(es="Otro día con siete veces más peticiones, y la nube tarda más.", en="Another day with seven times as many requests, and the cloud is slower."))
+_t_found(metrics(_t_other, 2, 8), metrics(replace(_t_other, bursts=((8, 18, 7.0),)), 9, 17), {"load"}, tr(es="Otro día con siete veces las peticiones de siempre, y la nube tarda más.", en="Another day with seven times the usual requests, and the cloud is slower."))
 ### END HIDDEN TESTS
 
 # %% test="diagnose/none" points=1 row="40" objective="8.5"
@@ -1432,7 +1444,7 @@ def diagnose(usual, now):
 #
 # La empresa abre en una comarca de montaña. El mercado es el mismo: unos 60 precios pedidos por segundo entre las cuatro zonas, y destinos tan desiguales como los de la tarea 4. Lo que cambia: los móviles van por **3G** (300 ms de ida y vuelta, y otros 60 de media por encima, con una cola larga), el servidor es viejo, la nube es cara y la gente se fía poco de una estimación.
 #
-# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que es el que iba bien en la ciudad y aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas con cuatro veces más peticiones, y versiones nuevas, buenas o malas.
+# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que es el que iba bien en la ciudad y aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas que multiplican por cuatro las peticiones, y versiones nuevas, buenas o malas.
 #
 # | campo | valores | qué se elige |
 # |---|---|---|
@@ -1480,7 +1492,7 @@ def diagnose(usual, now):
 #
 # The company opens in a mountain district. The market is the same: some 60 prices asked for per second in the four zones, and destinations as unequal as those of task 4. What changes: phones are on **3G** (a round trip of 300 ms, and another 60 on average on top, with a long tail), the server is old, the cloud is dear, and people trust an estimate little.
 #
-# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which did well in the city and is bad here in **at least three fields**. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know, similar to those for practice: late and repeated events, network outages, services that die, bursts of four times as many requests, and new versions, good or bad.
+# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which did well in the city and is bad here in **at least three fields**. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know, similar to those for practice: late and repeated events, network outages, services that die, bursts that multiply requests by four, and new versions, good or bad.
 #
 # | field | values | what is chosen |
 # |---|---|---|
@@ -1732,7 +1744,7 @@ assert not any(getattr(my_functions(), name) is getattr(_t_course, name) for nam
 _t_books((202, 204, 206, 208, 242))
 ### END HIDDEN TESTS
 
-# %% wrong="design" score=2 says_es="85 %" says_en="85%"
+# %% wrong="design" score=4 says_es="85 %" says_en="85%"
 # es: Lo único que cambia es la red: basta con más paciencia.
 # en: Only the network changes: more patience is enough.
 def my_design():
@@ -1750,7 +1762,7 @@ def my_design():
 def my_design():
     return Design(placement="edge")
 
-# %% wrong="design" score=2 says_es="unanswered" says_en="unanswered"
+# %% wrong="design" score=0 says_es="unanswered" says_en="unanswered"
 # es: La nube, con todo fresco y comprimido, no falla.
 # en: The cloud, with everything fresh and compressed, does not fail.
 def my_design():
@@ -1774,7 +1786,7 @@ def my_design():
 def my_design():
     return Design(timeout_s=1.3, head=35, ttl_s=2.5, rollout="all")
 
-# %% wrong="design" score=4 says_es="85 %" says_en="85%"
+# %% wrong="design" score=2 says_es="85 %" says_en="85%"
 # es: El diseño que iba bien en la ciudad, con 4G, va bien en todas partes.
 # en: The design that did well in the city, on 4G, does well everywhere.
 def my_design():
