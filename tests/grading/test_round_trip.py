@@ -20,10 +20,15 @@ from mlprod.grading.student_view import bare, hidden_lines
 REPOSITORY = Path(__file__).parents[2]
 
 
+def spoilt(source):
+    """The task that some get wrong: the last one, on which no other builds."""
+    return [*source.tasks.values()][-1]
+
+
 def round_trip(root, path, nbgrader, submit):
     """Release in both languages, hand in, grade, give feedback; returns the source and the grades by student."""
     source = load(path)
-    task = next(iter(source.tasks.values()))
+    task = spoilt(source)
     for lang in ("es", "en"):
         before = notebook("exercises", source.name, lang, root).read_text()
         nbgrader(root, "generate_assignment", source.name, "--force", lang=lang)
@@ -44,7 +49,7 @@ def round_trip(root, path, nbgrader, submit):
 
 
 def check(root, source, grades):
-    task = next(iter(source.tasks.values()))
+    task = spoilt(source)
     full = sum(task.points for task in source.tasks.values())
     assert grades == {
         "es_right": full,
@@ -77,7 +82,7 @@ def check_feedback(root, source):
         assert "BEGINHIDDENTESTS" not in text
         mailed = path.with_name("summary.txt").read_text()
         assert student in mailed and not [secret for secret in secrets if bare(secret) in bare(mailed)]
-    word = next(iter(source.tasks.values())).wrongs[0].says["en"]
+    word = spoilt(source).wrongs[0].says["en"]
     assert word.casefold() in pages["en_partial"].read_text().casefold()
 
 
@@ -86,7 +91,7 @@ def test_toy_unit(new_course, nbgrader, submit):
     root = new_course()
     source, grades = round_trip(root, root / "solutions" / "90_toy.py", nbgrader, submit)
     check(root, source, grades)
-    assert grades["en_partial"] == 4
+    assert grades["en_partial"] == 3
     with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
         submissions = {student: gradebook.find_submission_notebook("90_toy", "90_toy", student) for student in grades}
         essays = [(s, g) for s, submission in sorted(submissions.items()) for g in submission.grades if g.name == "why"]
