@@ -21,8 +21,9 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def spoilt(source):
-    """The task that some get wrong: the last one, on which no other builds."""
-    return [*source.tasks.values()][-1]
+    """The task that some get wrong: the first one on which no other builds."""
+    first = {"08_capstone": "diagnose"}.get(source.name)
+    return source.tasks[first] if first else next(iter(source.tasks.values()))
 
 
 def round_trip(root, path, nbgrader, submit):
@@ -91,7 +92,7 @@ def test_toy_unit(new_course, nbgrader, submit):
     root = new_course()
     source, grades = round_trip(root, root / "solutions" / "90_toy.py", nbgrader, submit)
     check(root, source, grades)
-    assert grades["en_partial"] == 3
+    assert grades["en_partial"] == 4
     with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
         submissions = {student: gradebook.find_submission_notebook("90_toy", "90_toy", student) for student in grades}
         essays = [(s, g) for s, submission in sorted(submissions.items()) for g in submission.grades if g.name == "why"]
