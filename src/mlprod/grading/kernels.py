@@ -240,7 +240,7 @@ def _write_kernelspec(runtime: Path, name: str, environment: dict[str, str], san
     folder.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv.append("--HistoryManager.hist_file=:memory:")
-    if sandboxed:  # tracebacks as Python writes them: IPython's own take ten times longer than the cell that failed
+    if sandboxed:  # tracebacks as Python writes them: IPython's own take longer than the cell that failed
         argv.append("--InteractiveShell.xmode=Plain")
     spec = {
         "argv": argv,

@@ -17,7 +17,7 @@ LIBRARIES = {
     "pandas": ("pandas",),
     "sklearn": ("sklearn", "sklearn.linear_model"),
     "matplotlib": ("matplotlib.pyplot",),
-    "torch": ("torch", "torch._dynamo"),  # the first optimiser of a process imports it: a second
+    "torch": ("torch", "torch._dynamo"),  # the first optimiser of a process imports it
     "pyspark": ("pandas", "pyarrow", "pyspark.sql", "pyspark.sql.functions"),
 }
 IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\(?([\w, \t]+))?", re.MULTILINE)
