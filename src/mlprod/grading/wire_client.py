@@ -143,7 +143,7 @@ class WireKernelManager(AsyncKernelManager):
     shutdown_kernel = _async_shutdown_kernel
 
     async def _async_wait(self, pollinterval: float = 0.002) -> None:
-        """Until it has ended; jupyter_client looks ten times a second, longer than a light notebook takes."""
+        """Until it has ended; jupyter_client looks ten times a second, and light cells take less."""
         await super()._async_wait(pollinterval)
 
     async def _ask_to_end(self) -> None:
