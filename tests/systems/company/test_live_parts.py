@@ -4,6 +4,7 @@ import pickle
 import time
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 
 from mlprod.errors import CourseError
@@ -195,6 +196,8 @@ def test_the_picture_says_in_words_what_it_shows(monkeypatch):
     assert Picture(wrong).image(seen[:1], [Downtime("prices", 1.1, 1.9)], score).html != shown.html
     # each panel has something in it, whatever the others show
     monkeypatch.setattr("mlprod.plots.image", lambda fig, alt: fig)
-    panels = Picture(wrong).image(seen, [], score).axes
+    figure = Picture(wrong).image(seen, [], score)
+    plt.close(figure)
+    panels = figure.axes
     assert len(panels) == 5 and all(ax.lines or ax.patches for ax in panels)
     assert sum(bar.get_height() for bar in panels[4].patches) >= sum(lost for _, lost in seen)
