@@ -67,29 +67,29 @@ def slowdown(before, after):
 # %% test="slowdown" points=2 objective="0.4"
 from mlprod import checks, tr
 
-before, after = [2.0, 1.0, 3.0], [9.0, 4.0, 6.0]
-got = checks.number(slowdown(before, after), f"slowdown({before}, {after})")
-assert abs(got - 1 / 3) > 1e-9, tr(
+_t_before, _t_after = [2.0, 1.0, 3.0], [9.0, 4.0, 6.0]
+_t_got = checks.number(slowdown(_t_before, _t_after), f"slowdown({_t_before}, {_t_after})")
+assert abs(_t_got - 1 / 3) > 1e-9, tr(
     es="El cociente está al revés: si `after` tarda más que `before`, el resultado es mayor que 1.",
     en="The ratio is upside down: if `after` takes longer than `before`, the result is greater than 1.",
 )
-assert abs(got - 4.0) > 1e-9, tr(
+assert abs(_t_got - 4.0) > 1e-9, tr(
     es="Has devuelto la diferencia, en unidades de tiempo, y se pide un cociente: cuántas veces.",
     en="You returned the difference, in units of time, and what is asked for is a ratio: how many times as long.",
 )
-checks.same(got, 3.0, f"slowdown({before}, {after})")
-before, after = [4.0, 1.0, 3.0, 2.0], [24.0, 5.0, 28.0, 6.0]
+checks.same(_t_got, 3.0, f"slowdown({_t_before}, {_t_after})")
+_t_before, _t_after = [4.0, 1.0, 3.0, 2.0], [24.0, 5.0, 28.0, 6.0]
 checks.same(
-    slowdown(list(before), list(after)),
+    slowdown(list(_t_before), list(_t_after)),
     6.0,
     tr(
-        es=f"slowdown({before}, {after}), con un número par de medidas:",
-        en=f"slowdown({before}, {after}), with an even number of measurements:",
+        es=f"slowdown({_t_before}, {_t_after}), con un número par de medidas:",
+        en=f"slowdown({_t_before}, {_t_after}), with an even number of measurements:",
     ),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for before, after, expected, about in [
+for _t_before, _t_after, _t_expected, _t_about in [
     ([8.0, 2.0, 4.0], [1.0, 3.0, 2.0], 0.5, tr(es="si ahora tarda la mitad", en="if it now takes half as long")),
     ([5.0], [5.0], 1.0, tr(es="con una sola medida", en="with a single measurement")),
     (
@@ -111,37 +111,37 @@ for before, after, expected, about in [
         tr(es="con un número par de medidas en `after`", en="with an even number of measurements in `after`"),
     ),
 ]:
-    checks.same(slowdown(list(before), list(after)), expected, f"slowdown({before}, {after}), {about}:")
+    checks.same(slowdown(list(_t_before), list(_t_after)), _t_expected, f"slowdown({_t_before}, {_t_after}), {_t_about}:")
 ### END HIDDEN TESTS
 
 # %% test="slowdown/outlier" points=1 objective="0.4"
-before, after = [1.0, 1.1, 0.9, 1.0, 1.0], [2.0, 2.1, 1.9, 2.0, 500.0]
-got = checks.number(slowdown(before, after), f"slowdown({before}, {after})")
-assert got < 100, tr(
+_t_before, _t_after = [1.0, 1.1, 0.9, 1.0, 1.0], [2.0, 2.1, 1.9, 2.0, 500.0]
+_t_got = checks.number(slowdown(_t_before, _t_after), f"slowdown({_t_before}, {_t_after})")
+assert _t_got < 100, tr(
     es="Una sola medida de 500 ha cambiado la conclusión: la media se deja arrastrar por ella, y no es lo que se pide.",
     en="A single measurement of 500 has changed the conclusion: the mean is dragged along by it, and is not what is asked for.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-before, after = [900.0, 3.0, 3.0, 3.0, 3.0], [6.0, 6.0, 6.0, 6.0, 0.001]
+_t_before, _t_after = [900.0, 3.0, 3.0, 3.0, 3.0], [6.0, 6.0, 6.0, 6.0, 0.001]
 checks.same(
-    slowdown(before, after),
+    slowdown(_t_before, _t_after),
     2.0,
     tr(
-        es=f"slowdown({before}, {after}), con un valor atípico en cada lista, que arrastra la media y el mínimo:",
-        en=f"slowdown({before}, {after}), with an outlier in each list, which drags the mean and the minimum:",
+        es=f"slowdown({_t_before}, {_t_after}), con un valor atípico en cada lista, que arrastra la media y el mínimo:",
+        en=f"slowdown({_t_before}, {_t_after}), with an outlier in each list, which drags the mean and the minimum:",
     ),
 )
-checks.same(got, 2.0, tr(es="Con la medida de 500 entre las demás:", en="With the measurement of 500 among the others:"))
+checks.same(_t_got, 2.0, tr(es="Con la medida de 500 entre las demás:", en="With the measurement of 500 among the others:"))
 ### END HIDDEN TESTS
 
 # %% test="slowdown/inputs" points=1 objective="0.4"
-before, after = [3.0, 1.0, 2.0], [9.0, 3.0, 6.0]
-slowdown(before, after)
-unchanged = before == [3.0, 1.0, 2.0] and after == [9.0, 3.0, 6.0]
-assert unchanged, tr(
-    es=f"Las listas han cambiado: eran [3.0, 1.0, 2.0] y [9.0, 3.0, 6.0], y ahora son {before} y {after}.",
-    en=f"The lists have changed: they were [3.0, 1.0, 2.0] and [9.0, 3.0, 6.0], and now they are {before} and {after}.",
+_t_before, _t_after = [3.0, 1.0, 2.0], [9.0, 3.0, 6.0]
+slowdown(_t_before, _t_after)
+_t_unchanged = _t_before == [3.0, 1.0, 2.0] and _t_after == [9.0, 3.0, 6.0]
+assert _t_unchanged, tr(
+    es=f"Las listas han cambiado: eran [3.0, 1.0, 2.0] y [9.0, 3.0, 6.0], y ahora son {_t_before} y {_t_after}.",
+    en=f"The lists have changed: they were [3.0, 1.0, 2.0] and [9.0, 3.0, 6.0], and now they are {_t_before} and {_t_after}.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS

@@ -60,14 +60,10 @@
 # units, which are part of the name: `_ms` is milliseconds and `_s`, seconds.
 
 # %%
-import contextlib
-import itertools
 import json
 import math
 import random
 import sqlite3
-import statistics
-import tempfile
 import time
 import uuid
 
@@ -157,31 +153,31 @@ def who_goes_stale(needs, publishes, stopped):
 # %% test="who_needs_what/matrix" points=1 row="1" objective="1.1"
 from mlprod import checks
 
-_needs = checks.plain(who_needs_what())
-assert isinstance(_needs, dict), tr(es="who_needs_what() devuelve un diccionario.", en="who_needs_what() returns a dict.")
-checks.same(set(_needs), set(PUBLISHES), tr(es="Las claves son los tres servicios.", en="The keys are the three services."))
-for _service, _feeds in _needs.items():
-    assert isinstance(_feeds, (set, list)), tr(
-        es=f"{_service}: se espera un conjunto de datos, como {{'demand'}}, y has puesto {_feeds!r}.",
-        en=f"{_service}: a set of feeds is expected, such as {{'demand'}}, and you wrote {_feeds!r}.",
+_t_needs = checks.plain(who_needs_what())
+assert isinstance(_t_needs, dict), tr(es="who_needs_what() devuelve un diccionario.", en="who_needs_what() returns a dict.")
+checks.same(set(_t_needs), set(PUBLISHES), tr(es="Las claves son los tres servicios.", en="The keys are the three services."))
+for _t_service, _t_feeds in _t_needs.items():
+    assert isinstance(_t_feeds, (set, list)), tr(
+        es=f"{_t_service}: se espera un conjunto de datos, como {{'demand'}}, y has puesto {_t_feeds!r}.",
+        en=f"{_t_service}: a set of feeds is expected, such as {{'demand'}}, and you wrote {_t_feeds!r}.",
     )
-    assert _feeds and set(_feeds) <= {"availability", "demand", "price"}, tr(
-        es=f"{_service}: los datos son tres, availability, demand y price, y alguno hace falta; has puesto {_feeds}.",
-        en=f"{_service}: there are three feeds, availability, demand and price, and at least one is needed; you wrote {_feeds}.",
+    assert _t_feeds and set(_t_feeds) <= {"availability", "demand", "price"}, tr(
+        es=f"{_t_service}: los datos son tres, availability, demand y price, y alguno hace falta; has puesto {_t_feeds}.",
+        en=f"{_t_service}: there are three feeds, availability, demand and price, and at least one is needed; you wrote {_t_feeds}.",
     )
-for _service, _own in {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}.items():
-    assert _own not in _needs[_service], tr(
-        es=f"{_service} ya conoce {_own}, porque es lo que publica: no tiene que leerlo de nadie.",
-        en=f"{_service} already knows {_own}, since that is what it publishes: it need not read it from any other service.",
+for _t_service, _t_own in {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}.items():
+    assert _t_own not in _t_needs[_t_service], tr(
+        es=f"{_t_service} ya conoce {_t_own}, porque es lo que publica: no tiene que leerlo de nadie.",
+        en=f"{_t_service} already knows {_t_own}, since that is what it publishes: it need not read it from any other service.",
     )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-assert len(_needs["price_optimisation"]) > 1, tr(
-    es=f"price_optimisation lee solo {set(_needs['price_optimisation'])}. ¿Debe costar lo mismo el viaje con 50 viajeros esperando y 5 coches que con 50 y 500?",
-    en=f"price_optimisation reads {set(_needs['price_optimisation'])} alone. Should the ride cost the same with 50 riders waiting and 5 cars as with 50 and 500?",
+assert len(_t_needs["price_optimisation"]) > 1, tr(
+    es=f"price_optimisation lee solo {set(_t_needs['price_optimisation'])}. ¿Debe costar lo mismo el viaje con 50 viajeros esperando y 5 coches que con 50 y 500?",
+    en=f"price_optimisation reads {set(_t_needs['price_optimisation'])} alone. Should the ride cost the same with 50 riders waiting and 5 cars as with 50 and 500?",
 )
 checks.same(
-    _needs,
+    _t_needs,
     {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}},
     tr(
         es="La matriz no es la de la empresa: repasa qué hace cada servicio y qué datos necesita para hacerlo.",
@@ -194,7 +190,7 @@ checks.same(
 from mlprod import checks
 
 
-def _stale_of(needs, publishes, stopped, want, about):
+def _t_stale_of(needs, publishes, stopped, want, about):
     endless = tr(
         es=f"Tu función no acaba, y aquí hay un ciclo: se para {stopped} en {needs}, que publica {publishes}.",
         en=f"Your function does not end, and there is a cycle here: {stopped} stops in {needs}, which publishes {publishes}.",
@@ -210,35 +206,35 @@ def _stale_of(needs, publishes, stopped, want, about):
     checks.same({kind: set(services) for kind, services in got.items()}, want, about)
 
 
-_chain = {"routes": {"streets"}, "alerts": {"eta"}, "screens": {"warnings"}, "billing": {"payments"}}
-_chain_publishes = {"map": "streets", "routes": "eta", "alerts": "warnings", "bank": "payments"}
-_stale_of(
-    _chain, _chain_publishes, "warnings", {"direct": {"screens"}, "indirect": set()},
+_t_chain = {"routes": {"streets"}, "alerts": {"eta"}, "screens": {"warnings"}, "billing": {"payments"}}
+_t_chain_publishes = {"map": "streets", "routes": "eta", "alerts": "warnings", "bank": "payments"}
+_t_stale_of(
+    _t_chain, _t_chain_publishes, "warnings", {"direct": {"screens"}, "indirect": set()},
     tr(es="Que se pare warnings solo afecta a quien lo lee.", en="When warnings stops, only the service that reads it is affected."),
 )
-_stale_of(
-    _chain, _chain_publishes, "eta", {"direct": {"alerts"}, "indirect": {"screens"}},
+_t_stale_of(
+    _t_chain, _t_chain_publishes, "eta", {"direct": {"alerts"}, "indirect": {"screens"}},
     tr(
         es="alerts sigue publicando, pero con datos viejos, y screens lo lee: efecto indirecto.",
         en="alerts goes on publishing, but from old data, and screens reads it: an indirect effect.",
     ),
 )
-_stale_of(
-    _chain, _chain_publishes, "streets", {"direct": {"routes"}, "indirect": {"alerts", "screens"}},
+_t_stale_of(
+    _t_chain, _t_chain_publishes, "streets", {"direct": {"routes"}, "indirect": {"alerts", "screens"}},
     tr(es="El efecto indirecto llega a cualquier distancia, no solo al siguiente.", en="The indirect effect reaches any distance, not just the next service."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_company = {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
-_company_publishes = {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}
-_stale_of(
-    _company, _company_publishes, "demand", {"direct": {"driver_management", "price_optimisation"}, "indirect": {"ride_management"}},
+_t_company = {"driver_management": {"demand", "price"}, "ride_management": {"availability", "price"}, "price_optimisation": {"demand", "availability"}}
+_t_company_publishes = {"driver_management": "availability", "ride_management": "demand", "price_optimisation": "price"}
+_t_stale_of(
+    _t_company, _t_company_publishes, "demand", {"direct": {"driver_management", "price_optimisation"}, "indirect": {"ride_management"}},
     tr(es="También quien publica el dato parado puede acabar afectado de forma indirecta.", en="Even the service that publishes the stopped feed can end up affected, indirectly."),
 )
-_stale_of(_company, _company_publishes, "weather", {"direct": set(), "indirect": set()}, tr(es="Nadie lee ese dato.", en="No service reads that feed."))
+_t_stale_of(_t_company, _t_company_publishes, "weather", {"direct": set(), "indirect": set()}, tr(es="Nadie lee ese dato.", en="No service reads that feed."))
 
 
-def _random_company(seed, size=12):
+def _t_random_company(seed, size=12):
     import random
 
     chance = random.Random(seed)
@@ -247,7 +243,7 @@ def _random_company(seed, size=12):
     return {service: {feed for feed in publishes.values() if chance.random() < 1.3 / size} for service in services}, publishes
 
 
-def _reachable(needs, publishes, stopped):
+def _t_reachable(needs, publishes, stopped):
     frontier, seen = [stopped], {stopped}
     direct, stale = {s for s in needs if stopped in needs[s]}, set()
     while frontier:
@@ -261,10 +257,10 @@ def _reachable(needs, publishes, stopped):
     return {"direct": direct, "indirect": stale - direct}
 
 
-for _seed in range(60):
-    _n, _p = _random_company(_seed)
-    _stopped = f"d{_seed % 12}"
-    _stale_of(_n, _p, _stopped, _reachable(_n, _p, _stopped), tr(es=f"Se para {_stopped} en la empresa {_n}, que publica {_p}: efectos directos e indirectos.", en=f"{_stopped} stops in the company {_n}, which publishes {_p}: direct and indirect effects."))
+for _t_seed in range(60):
+    _t_n, _t_p = _t_random_company(_t_seed)
+    _t_stopped = f"d{_t_seed % 12}"
+    _t_stale_of(_t_n, _t_p, _t_stopped, _t_reachable(_t_n, _t_p, _t_stopped), tr(es=f"Se para {_t_stopped} en la empresa {_t_n}, que publica {_t_p}: efectos directos e indirectos.", en=f"{_t_stopped} stops in the company {_t_n}, which publishes {_t_p}: direct and indirect effects."))
 ### END HIDDEN TESTS
 
 # %% wrong="who_needs_what" score=2 says_es="viajeros esperando" says_en="riders waiting"
@@ -436,47 +432,47 @@ def query_count(period_ms, horizon_ms):
     ### END SOLUTION
 
 # %% test="staleness/age" points=2 row="2" objective="1.2"
-import math
-import time
+import math as _t_math
+import time as _t_time
 
 from mlprod import checks
 
 
-def _compare_ages(period_ms, query_ms, arrivals_ms, mean, worst):
+def _t_compare_ages(period_ms, query_ms, arrivals_ms, mean, worst):
     got = checks.plain(staleness(period_ms, query_ms, arrivals_ms))
     assert isinstance(got, list) and len(got) == 2, tr(es="staleness devuelve dos números: (mean, maximum).", en="staleness returns two numbers: (mean, maximum).")
     got_mean, got_worst = (checks.number(each, f"staleness({period_ms}, {query_ms}, …)") for each in got)
     shut_out = [period_ms - arrival % period_ms + query_ms for arrival in arrivals_ms]  # a change at the very start of a query misses it
     why = tr(es="No coincide con la simulación.", en="It does not agree with the simulation.")
-    if query_ms and math.isclose(got_mean, mean - query_ms):
+    if query_ms and _t_math.isclose(got_mean, mean - query_ms):
         why = tr(es="Falta lo que tarda la consulta: hasta que acaba, el lector no tiene nada.", en="The duration of the query is missing: until it ends, the reader has nothing.")
-    elif math.isclose(got_mean, mean):
+    elif _t_math.isclose(got_mean, mean):
         why = tr(es="La media coincide con la simulación y la máxima no.", en="The mean agrees with the simulation and the maximum does not.")
-    elif math.isclose(got_mean, sum(shut_out) / len(shut_out)):
+    elif _t_math.isclose(got_mean, sum(shut_out) / len(shut_out)):
         why = tr(es="Solo falla el borde: un cambio en el mismo instante en que empieza una consulta entra en ella.", en="Only the edge is wrong: a change at the very moment a query begins is part of it.")
-    elif math.isclose(got_mean, period_ms) or math.isclose(got_mean, period_ms + query_ms):
+    elif _t_math.isclose(got_mean, period_ms) or _t_math.isclose(got_mean, period_ms + query_ms):
         why = tr(es="Un periodo entero es el peor caso, no la media.", en="A whole period is the worst case, not the mean.")
-    elif math.isclose(got_mean, period_ms / 2 + query_ms) or math.isclose(got_mean, period_ms / 2):
+    elif _t_math.isclose(got_mean, period_ms / 2 + query_ms) or _t_math.isclose(got_mean, period_ms / 2):
         why = tr(es="Eso es lo que se espera si los cambios llegan repartidos por igual; estos llegan cuando llegan.", en="That is what to expect when changes arrive evenly spread; these arrive when they arrive.")
     changes = f"arrivals_ms={arrivals_ms}" if len(arrivals_ms) < 6 else tr(es=f"{len(arrivals_ms)} cambios", en=f"{len(arrivals_ms)} changes")
     case = tr(es=f"T={period_ms} ms, consultas de {query_ms} ms, {changes}.", en=f"T={period_ms} ms, queries of {query_ms} ms, {changes}.")
     checks.same(got, (mean, worst), f"{case} {why}")
 
 
-_first = checks.plain(staleness(100, 4, [10, 0, 99, 100, 101]))
-time.sleep(0.002)
-assert checks.plain(staleness(100, 4, [10, 0, 99, 100, 101])) == _first, tr(
+_t_first = checks.plain(staleness(100, 4, [10, 0, 99, 100, 101]))
+_t_time.sleep(0.002)
+assert checks.plain(staleness(100, 4, [10, 0, 99, 100, 101])) == _t_first, tr(
     es="Con los mismos datos sale otra cosa la segunda vez: tu función mira el reloj de verdad, y aquí el tiempo llega en los argumentos.",
     en="The same data give something else the second time: your function looks at the real clock, and here time comes in the arguments.",
 )
-_compare_ages(100, 4, [10], 94, 94)
-_compare_ages(100, 4, [10, 0, 99, 100, 101], 42, 103)
+_t_compare_ages(100, 4, [10], 94, 94)
+_t_compare_ages(100, 4, [10, 0, 99, 100, 101], 42, 103)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import random
+import random as _t_random
 
 
-def _simulated(period_ms, query_ms, arrivals_ms):
+def _t_simulated(period_ms, query_ms, arrivals_ms):
     waiting, ages, begins = sorted(arrivals_ms), [], 0
     while waiting:
         while waiting and waiting[0] <= begins:
@@ -485,16 +481,16 @@ def _simulated(period_ms, query_ms, arrivals_ms):
     return sum(ages) / len(ages), max(ages)
 
 
-_chance = random.Random(11)
-for _period, _query, _arrivals in [
-    (1000, 30, [_chance.randrange(60_000) for _ in range(300)]),
-    (50, 5, [_chance.randrange(60_000) for _ in range(300)]),
-    (200, 8, [200 * k + 1 + _chance.randrange(9) for k in range(100)]),
-    (200, 8, [200 * k + 190 + _chance.randrange(10) for k in range(100)]),
+_t_chance = _t_random.Random(11)
+for _t_period, _t_query, _t_arrivals in [
+    (1000, 30, [_t_chance.randrange(60_000) for _ in range(300)]),
+    (50, 5, [_t_chance.randrange(60_000) for _ in range(300)]),
+    (200, 8, [200 * k + 1 + _t_chance.randrange(9) for k in range(100)]),
+    (200, 8, [200 * k + 190 + _t_chance.randrange(10) for k in range(100)]),
     (7, 0, list(range(50))),
     (5000, 40, [12_345]),
 ]:
-    _compare_ages(_period, _query, _arrivals, *_simulated(_period, _query, _arrivals))
+    _t_compare_ages(_t_period, _t_query, _t_arrivals, *_t_simulated(_t_period, _t_query, _t_arrivals))
 ### END HIDDEN TESTS
 
 # %% test="staleness/queries" points=1 row="2" objective="1.2"
@@ -504,13 +500,13 @@ checks.same(query_count(1000, 60_000), 60, tr(es="query_count(1000, 60_000): una
 checks.same(query_count(1000, 1500), 2, tr(es="query_count(1000, 1500): el intervalo no es un múltiplo de T.", en="query_count(1000, 1500): the interval is not a multiple of T."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_day_ms = 24 * 3600 * 1000
-for _period, _horizon, _want in [(100, 60_000, 600), (10, 60_000, 6000), (5000, _day_ms, 17_280), (7, 100, 15), (1000, 999, 1), (1000, 1001, 2), (50, 0, 0)]:
+_t_day_ms = 24 * 3600 * 1000
+for _t_period, _t_horizon, _t_want in [(100, 60_000, 600), (10, 60_000, 6000), (5000, _t_day_ms, 17_280), (7, 100, 15), (1000, 999, 1), (1000, 1001, 2), (50, 0, 0)]:
     checks.same(
-        query_count(_period, _horizon), _want,
+        query_count(_t_period, _t_horizon), _t_want,
         tr(
-            es=f"Consultas en {_horizon} ms con T={_period} ms. Sondear más deprisa no es gratis: con T diez veces menor, la base de datos atiende diez veces más consultas.",
-            en=f"Queries in {_horizon} ms with T={_period} ms. Polling faster is not free: with T ten times smaller, the database serves ten times as many queries.",
+            es=f"Consultas en {_t_horizon} ms con T={_t_period} ms. Sondear más deprisa no es gratis: con T diez veces menor, la base de datos atiende diez veces más consultas.",
+            en=f"Queries in {_t_horizon} ms with T={_t_period} ms. Polling faster is not free: with T ten times smaller, the database serves ten times as many queries.",
         ),
     )
 ### END HIDDEN TESTS
@@ -688,11 +684,11 @@ class RateLimited(PartnerError):
 
 
 PARTNER_FILE = workspace() / "partner_fleet.sqlite"
-with sqlite3.connect(PARTNER_FILE) as _partner:
-    _partner.execute("DROP TABLE IF EXISTS fleet")
-    _partner.execute("CREATE TABLE fleet (zone TEXT, drivers INTEGER)")
-    _partner.execute("INSERT INTO fleet VALUES ('centre', 999)")
-_partner.close()
+with sqlite3.connect(PARTNER_FILE) as _t_partner:
+    _t_partner.execute("DROP TABLE IF EXISTS fleet")
+    _t_partner.execute("CREATE TABLE fleet (zone TEXT, drivers INTEGER)")
+    _t_partner.execute("INSERT INTO fleet VALUES ('centre', 999)")
+_t_partner.close()
 
 # %% answer="partner_availability"
 class PartnerDrivers:
@@ -723,11 +719,11 @@ class PartnerDrivers:
 from mlprod import checks
 
 
-class TooManyCalls(BaseException):
+class _t_TooManyCalls(BaseException):
     """Ends a loop of calls; not an Exception, so that no `except Exception` hides it."""
 
 
-class FakePartner:
+class _t_FakePartner:
     """The partner's API on a clock that the test moves."""
 
     def __init__(self, **fleet):
@@ -736,13 +732,13 @@ class FakePartner:
     def availability(self, zone):
         self.calls += 1
         if self.calls > 50:
-            raise TooManyCalls(tr(es="Más de 50 llamadas seguidas a la API del socio.", en="More than 50 calls in a row to the partner's API."))
+            raise _t_TooManyCalls(tr(es="Más de 50 llamadas seguidas a la API del socio.", en="More than 50 calls in a row to the partner's API."))
         if self.refusal:
             raise self.refusal
         return {"zone": zone, "drivers": self.fleet[zone], "as_of_s": self.as_of_s}
 
 
-def _free(drivers, zone, now_s):
+def _t_free(drivers, zone, now_s):
     """What the student's free() returns; an exception of the API must not come out of it."""
     try:
         return drivers.free(zone, now_s)
@@ -756,105 +752,105 @@ def _free(drivers, zone, now_s):
         ) from None
 
 
-_api = FakePartner(centre=4, airport=0)
-_drivers = PartnerDrivers(_api, max_age_s=60)
-checks.same(_free(_drivers, "centre", 0.0), 4, tr(es="La API dice que hay 4 conductores libres en el centro.", en="The API says that 4 drivers are free in the centre."))
-checks.same(_free(_drivers, "airport", 0.0), 0, tr(es="En el aeropuerto hay 0: se sabe que no hay ninguno, que no es lo mismo que no saberlo.", en="At the airport there are 0: it is known that there is none, which is not the same as not knowing."))
-_api.fleet["centre"] = 7
-checks.same(_free(_drivers, "centre", 30.0), 4, tr(es="La respuesta de hace 30 s aún vale (max_age_s=60).", en="The answer of 30 s ago is still good (max_age_s=60)."))
-checks.same(_api.calls, 2, tr(es="Llamadas hechas a la API: una por zona, y ninguna mientras la respuesta vale.", en="Calls made to the API: one per zone, and none while the answer is good."))
-_api.as_of_s = 100.0
-checks.same(_free(_drivers, "centre", 100.0), 7, tr(es="A los 100 s la respuesta de t=0 ha caducado: si no se renueva, se sirve un dato viejo para siempre.", en="At 100 s the answer of t=0 has expired: unless it is renewed, old data are served for ever."))
+_t_api = _t_FakePartner(centre=4, airport=0)
+_t_drivers = PartnerDrivers(_t_api, max_age_s=60)
+checks.same(_t_free(_t_drivers, "centre", 0.0), 4, tr(es="La API dice que hay 4 conductores libres en el centro.", en="The API says that 4 drivers are free in the centre."))
+checks.same(_t_free(_t_drivers, "airport", 0.0), 0, tr(es="En el aeropuerto hay 0: se sabe que no hay ninguno, que no es lo mismo que no saberlo.", en="At the airport there are 0: it is known that there is none, which is not the same as not knowing."))
+_t_api.fleet["centre"] = 7
+checks.same(_t_free(_t_drivers, "centre", 30.0), 4, tr(es="La respuesta de hace 30 s aún vale (max_age_s=60).", en="The answer of 30 s ago is still good (max_age_s=60)."))
+checks.same(_t_api.calls, 2, tr(es="Llamadas hechas a la API: una por zona, y ninguna mientras la respuesta vale.", en="Calls made to the API: one per zone, and none while the answer is good."))
+_t_api.as_of_s = 100.0
+checks.same(_t_free(_t_drivers, "centre", 100.0), 7, tr(es="A los 100 s la respuesta de t=0 ha caducado: si no se renueva, se sirve un dato viejo para siempre.", en="At 100 s the answer of t=0 has expired: unless it is renewed, old data are served for ever."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(_api.calls, 3, tr(es="Llamadas a la API tras caducar una respuesta.", en="Calls to the API after one answer expired."))
-checks.same(_free(_drivers, "centre", 160.0), 7, tr(es="Con justo max_age_s de antigüedad todavía vale.", en="At exactly max_age_s of age it is still good."))
-checks.same(_api.calls, 3, tr(es="Con justo max_age_s de antigüedad no hay que llamar.", en="At exactly max_age_s of age there is no need to call."))
+checks.same(_t_api.calls, 3, tr(es="Llamadas a la API tras caducar una respuesta.", en="Calls to the API after one answer expired."))
+checks.same(_t_free(_t_drivers, "centre", 160.0), 7, tr(es="Con justo max_age_s de antigüedad todavía vale.", en="At exactly max_age_s of age it is still good."))
+checks.same(_t_api.calls, 3, tr(es="Con justo max_age_s de antigüedad no hay que llamar.", en="At exactly max_age_s of age there is no need to call."))
 
-_api = FakePartner(centre=4)
-_drivers = PartnerDrivers(_api, max_age_s=60)
-_api.as_of_s = 0.0
-checks.same(_free(_drivers, "centre", 50.0), 4, tr(es="Respuesta de hace 50 s: vale.", en="An answer 50 s old: good."))
-_api.fleet["centre"], _api.as_of_s = 2, 70.0
-checks.same(_free(_drivers, "centre", 70.0), 2, tr(es="El dato es de t=0 aunque lo pidieras en t=50: su antigüedad cuenta desde as_of_s.", en="The data are of t=0 although you asked at t=50: their age counts from as_of_s."))
-checks.same(_free(_drivers, "centre", 200.0), None, tr(es="El socio contesta con un dato de hace 130 s: demasiado viejo.", en="The partner answers with data 130 s old: too old."))
-checks.same(_api.calls, 3, tr(es="Llamadas a la API: una por pregunta, también cuando la respuesta ya llega vieja.", en="Calls to the API: one per question, even when the answer is old already."))
-_other = PartnerDrivers(FakePartner(centre=1), max_age_s=60)
-checks.same(_free(_other, "centre", 0.0), 1, tr(es="Dos objetos PartnerDrivers no comparten memoria.", en="Two PartnerDrivers objects do not share their memory."))
+_t_api = _t_FakePartner(centre=4)
+_t_drivers = PartnerDrivers(_t_api, max_age_s=60)
+_t_api.as_of_s = 0.0
+checks.same(_t_free(_t_drivers, "centre", 50.0), 4, tr(es="Respuesta de hace 50 s: vale.", en="An answer 50 s old: good."))
+_t_api.fleet["centre"], _t_api.as_of_s = 2, 70.0
+checks.same(_t_free(_t_drivers, "centre", 70.0), 2, tr(es="El dato es de t=0 aunque lo pidieras en t=50: su antigüedad cuenta desde as_of_s.", en="The data are of t=0 although you asked at t=50: their age counts from as_of_s."))
+checks.same(_t_free(_t_drivers, "centre", 200.0), None, tr(es="El socio contesta con un dato de hace 130 s: demasiado viejo.", en="The partner answers with data 130 s old: too old."))
+checks.same(_t_api.calls, 3, tr(es="Llamadas a la API: una por pregunta, también cuando la respuesta ya llega vieja.", en="Calls to the API: one per question, even when the answer is old already."))
+_t_other = PartnerDrivers(_t_FakePartner(centre=1), max_age_s=60)
+checks.same(_t_free(_t_other, "centre", 0.0), 1, tr(es="Dos objetos PartnerDrivers no comparten memoria.", en="Two PartnerDrivers objects do not share their memory."))
 ### END HIDDEN TESTS
 
 # %% test="partner_availability/refusals" points=2 row="3" objective="1.3"
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-import os
-import sys
+import os as _t_os
+import sys as _t_sys
 
-if "_opened" not in globals():
-    _opened, _watching = [], []
+if "_t_opened" not in globals():
+    _t_opened, _t_watching = [], []
 
-    def _watch_the_disk(event, args):
-        if _watching and event not in ("compile", "exec", "import") and not event.startswith("object."):
-            words = [os.fspath(arg) if isinstance(arg, os.PathLike) else arg for arg in args]
+    def _t_watch_the_disk(event, args):
+        if _t_watching and event not in ("compile", "exec", "import") and not event.startswith("object."):
+            words = [_t_os.fspath(arg) if isinstance(arg, _t_os.PathLike) else arg for arg in args]
             if any(isinstance(word, (str, bytes, list, tuple)) and "partner_fleet" in repr(word) for word in words):
-                _opened.append(event)
+                _t_opened.append(event)
 
-    sys.addaudithook(_watch_the_disk)
+    _t_sys.addaudithook(_t_watch_the_disk)
 
 
-def _scenes():
+def _t_scenes():
     results = {}
-    api = FakePartner(centre=4, airport=9)
+    api = _t_FakePartner(centre=4, airport=9)
     drivers = PartnerDrivers(api, max_age_s=60)
-    results["known"] = _free(drivers, "centre", 0.0)
+    results["known"] = _t_free(drivers, "centre", 0.0)
     api.refusal = RateLimited(30)
-    results["still fresh"] = _free(drivers, "centre", 40.0)
-    results["limited"] = _free(drivers, "centre", 100.0)
+    results["still fresh"] = _t_free(drivers, "centre", 40.0)
+    results["limited"] = _t_free(drivers, "centre", 100.0)
     calls = api.calls
-    results["quiet"] = [_free(drivers, "centre", 101.0), _free(drivers, "airport", 115.0), _free(drivers, "centre", 129.0)]
+    results["quiet"] = [_t_free(drivers, "centre", 101.0), _t_free(drivers, "airport", 115.0), _t_free(drivers, "centre", 129.0)]
     results["calls while quiet"] = api.calls - calls
     api.refusal, api.as_of_s = None, 131.0
-    results["after"] = _free(drivers, "centre", 131.0)
+    results["after"] = _t_free(drivers, "centre", 131.0)
     for name, refusal in {"not allowed": NotAllowed("403"), "down": PartnerError("503")}.items():
-        api = FakePartner(centre=4)
+        api = _t_FakePartner(centre=4)
         drivers = PartnerDrivers(api, max_age_s=60)
-        _free(drivers, "centre", 0.0)
+        _t_free(drivers, "centre", 0.0)
         api.refusal = refusal
-        results[name], results[f"{name}, calls"] = _free(drivers, "centre", 100.0), api.calls
+        results[name], results[f"{name}, calls"] = _t_free(drivers, "centre", 100.0), api.calls
     return results
 
 
-_opened.clear()
-_watching.append(True)
+_t_opened.clear()
+_t_watching.append(True)
 try:
-    _seen = _scenes()
+    _t_seen = _t_scenes()
 finally:
-    _watching.clear()
-assert not _opened, tr(
-    es=f"Tu código ha tocado el fichero del socio ({', '.join(sorted(set(_opened)))}). Que esté en tu disco no lo hace tuyo, y que la API falle no da permiso.",
-    en=f"Your code has touched the partner's file ({', '.join(sorted(set(_opened)))}). Being on your disk does not make it yours, and a failing API gives no permission.",
+    _t_watching.clear()
+assert not _t_opened, tr(
+    es=f"Tu código ha tocado el fichero del socio ({', '.join(sorted(set(_t_opened)))}). Que esté en tu disco no lo hace tuyo, y que la API falle no da permiso.",
+    en=f"Your code has touched the partner's file ({', '.join(sorted(set(_t_opened)))}). Being on your disk does not make it yours, and a failing API gives no permission.",
 )
 ### END HIDDEN TESTS
-_api = FakePartner(centre=4)
-_api.refusal = NotAllowed("403")
-checks.same(_free(PartnerDrivers(_api, max_age_s=60), "centre", 0.0), None, tr(es="El socio ha dicho que no: no se sabe.", en="The partner has said no: it is not known."))
-_api = FakePartner(centre=4, airport=9)
-_patient = PartnerDrivers(_api, max_age_s=60)
-_api.refusal = RateLimited(30)
-checks.same([_free(_patient, "centre", 0.0), _free(_patient, "airport", 20.0)], [None, None], tr(es="RateLimited(30) en t=0: ni entonces ni en t=20 se sabe.", en="RateLimited(30) at t=0: it is not known then, nor at t=20."))
-checks.same(_api.calls, 1, tr(es="Llamadas a la API entre t=0 y t=20, con RateLimited(30) en t=0: el silencio vale para todas las zonas.", en="Calls to the API from t=0 to t=20, with RateLimited(30) at t=0: the silence applies to all zones."))
+_t_api = _t_FakePartner(centre=4)
+_t_api.refusal = NotAllowed("403")
+checks.same(_t_free(PartnerDrivers(_t_api, max_age_s=60), "centre", 0.0), None, tr(es="El socio ha dicho que no: no se sabe.", en="The partner has said no: it is not known."))
+_t_api = _t_FakePartner(centre=4, airport=9)
+_t_patient = PartnerDrivers(_t_api, max_age_s=60)
+_t_api.refusal = RateLimited(30)
+checks.same([_t_free(_t_patient, "centre", 0.0), _t_free(_t_patient, "airport", 20.0)], [None, None], tr(es="RateLimited(30) en t=0: ni entonces ni en t=20 se sabe.", en="RateLimited(30) at t=0: it is not known then, nor at t=20."))
+checks.same(_t_api.calls, 1, tr(es="Llamadas a la API entre t=0 y t=20, con RateLimited(30) en t=0: el silencio vale para todas las zonas.", en="Calls to the API from t=0 to t=20, with RateLimited(30) at t=0: the silence applies to all zones."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(_seen["known"], 4, tr(es="Antes del fallo la API dijo 4.", en="Before the failure the API said 4."))
-checks.same(_seen["still fresh"], 4, tr(es="La respuesta de hace 40 s vale aunque la API ya no conteste: ni siquiera hay que llamarla.", en="The answer of 40 s ago is still good although the API no longer answers: there is no need to call it."))
+checks.same(_t_seen["known"], 4, tr(es="Antes del fallo la API dijo 4.", en="Before the failure the API said 4."))
+checks.same(_t_seen["still fresh"], 4, tr(es="La respuesta de hace 40 s vale aunque la API ya no conteste: ni siquiera hay que llamarla.", en="The answer of 40 s ago is still good although the API no longer answers: there is no need to call it."))
 checks.same(
-    [_seen["limited"], _seen["not allowed"], _seen["down"]], [None, None, None],
+    [_t_seen["limited"], _t_seen["not allowed"], _t_seen["down"]], [None, None, None],
     tr(es="La API falla y lo que había ha caducado: no se sabe. Ni una respuesta caducada ni un 0 valen.", en="The API fails and what there was has expired: it is not known. Neither an expired answer nor a 0 will do."),
 )
-checks.same([_seen["not allowed, calls"], _seen["down, calls"]], [2, 2], tr(es="Llamadas a la API: insistir en el acto no cambia una negativa.", en="Calls to the API: asking again at once does not change a refusal."))
-checks.same(_seen["calls while quiet"], 0, tr(es="Llamadas durante el silencio que pidió el socio (retry_after_s), de cualquier zona.", en="Calls during the silence that the partner asked for (retry_after_s), for any zone."))
-checks.same(_seen["quiet"], [None, None, None], tr(es="Mientras dura el silencio no se sabe.", en="While the silence lasts it is not known."))
-checks.same(_seen["after"], 4, tr(es="Pasado el silencio se vuelve a preguntar.", en="After the silence the API is asked again."))
+checks.same([_t_seen["not allowed, calls"], _t_seen["down, calls"]], [2, 2], tr(es="Llamadas a la API: insistir en el acto no cambia una negativa.", en="Calls to the API: asking again at once does not change a refusal."))
+checks.same(_t_seen["calls while quiet"], 0, tr(es="Llamadas durante el silencio que pidió el socio (retry_after_s), de cualquier zona.", en="Calls during the silence that the partner asked for (retry_after_s), for any zone."))
+checks.same(_t_seen["quiet"], [None, None, None], tr(es="Mientras dura el silencio no se sabe.", en="While the silence lasts it is not known."))
+checks.same(_t_seen["after"], 4, tr(es="Pasado el silencio se vuelve a preguntar.", en="After the silence the API is asked again."))
 ### END HIDDEN TESTS
 
 # %% wrong="partner_availability" score=0 says_es="tocado el fichero" says_en="touched the partner's file"
@@ -1067,22 +1063,22 @@ def slowest(parts):
     ### END SOLUTION
 
 # %% test="where_time_goes/parts" points=2 row="4" objective="1.4"
-import statistics
+import statistics as _t_statistics
 
 from mlprod import checks
 
 
-def _diagnosis(got, measured_ms):
+def _t_diagnosis(got, measured_ms):
     """What the student seems to have done with the five versions, in their language."""
-    mean = {version: statistics.fmean(times) for version, times in measured_ms.items()}
+    mean = {version: _t_statistics.fmean(times) for version, times in measured_ms.items()}
     if abs(got["lock"] - max(0.0, mean["contended"] - mean["durable"])) < 1e-9:
         return tr(es="Un valor atípico ha movido una parte: eso es la media.", en="An outlier has moved a part: that is the mean.")
-    if abs(got["lock"] - statistics.median(measured_ms["contended"])) < 1e-9:
+    if abs(got["lock"] - _t_statistics.median(measured_ms["contended"])) < 1e-9:
         return tr(es="Hay tiempo contado dos veces: cada versión incluye la anterior.", en="Some time is counted twice: each version includes the previous one.")
     return ""
 
 
-def _compare_parts(measured_ms, poll_ms, want):
+def _t_compare_parts(measured_ms, poll_ms, want):
     got = checks.plain(where_time_goes(measured_ms, poll_ms), "where_time_goes(…)")
     assert isinstance(got, dict), tr(es="where_time_goes devuelve un diccionario.", en="where_time_goes returns a dict.")
     checks.same(set(got), set(want), tr(es="Las partes son seis.", en="There are six parts."))
@@ -1095,28 +1091,28 @@ def _compare_parts(measured_ms, poll_ms, want):
     )
     total, asked = sum(got.values()), sum(want.values())
     assert abs(total - asked) <= 1e-6 * asked, tr(
-        es=f"De la escritura a la lectura pasan {asked:.4g} ms y tus partes suman {total:.4g}: {shown}. {_diagnosis(got, measured_ms)}",
-        en=f"From the write to the read it takes {asked:.4g} ms and your parts add up to {total:.4g}: {shown}. {_diagnosis(got, measured_ms)}",
+        es=f"De la escritura a la lectura pasan {asked:.4g} ms y tus partes suman {total:.4g}: {shown}. {_t_diagnosis(got, measured_ms)}",
+        en=f"From the write to the read it takes {asked:.4g} ms and your parts add up to {total:.4g}: {shown}. {_t_diagnosis(got, measured_ms)}",
     ).rstrip()
     for part in want:
         checks.same(got[part], want[part], tr(es=f"Parte {part}, en ms, con sondeos cada {poll_ms} ms. Has devuelto: {shown}.", en=f"Part {part}, in ms, polling every {poll_ms} ms. You returned: {shown}."), tolerance=1e-6)
 
 
-_example = {
+_t_example = {
     "parse": [0.005, 0.004, 0.006],
     "memory": [0.02, 0.02, 0.9],
     "unsynced": [0.05, 0.05, 0.04],
     "durable": [3.05, 2.9, 9.0],
     "contended": [5.05, 4.0, 30.0],
 }
-_compare_parts(_example, 50, {"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 2.0, "poll": 25.0})
+_t_compare_parts(_t_example, 50, {"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 2.0, "poll": 25.0})
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import random
+import random as _t_random
 
 
-def _measurements(seed):
-    chance = random.Random(seed)
+def _t_measurements(seed):
+    chance = _t_random.Random(seed)
     level, measured = 0.0, {}
     for version, extra in [("parse", 0.01), ("memory", 0.03), ("unsynced", 0.1), ("durable", 4.0), ("contended", 6.0)]:
         level += extra * chance.uniform(0.5, 1.5)
@@ -1125,20 +1121,20 @@ def _measurements(seed):
     return measured, chance.choice([1, 10, 40, 250])
 
 
-def _want_parts(measured, poll_ms):
-    parse, memory, unsynced, durable, contended = (statistics.median(measured[version]) for version in ("parse", "memory", "unsynced", "durable", "contended"))
+def _t_want_parts(measured, poll_ms):
+    parse, memory, unsynced, durable, contended = (_t_statistics.median(measured[version]) for version in ("parse", "memory", "unsynced", "durable", "contended"))
     added = {"engine": memory - parse, "file": unsynced - memory, "fsync": durable - unsynced, "lock": contended - durable}
     return {"sql": parse, **added, "poll": poll_ms / 2}
 
 
-for _seed in range(12):
-    _measured, _poll = _measurements(_seed)
-    _compare_parts(_measured, _poll, _want_parts(_measured, _poll))
-_noisy = {**_example, "unsynced": [0.018, 0.017, 0.4]}
-_got = checks.plain(where_time_goes(_noisy, 50), "where_time_goes(…)")
-_about = tr(es="El ruido hace que unsynced salga más rápida que memory (medianas de 0.018 y 0.02 ms).", en="Noise makes unsynced faster than memory (medians of 0.018 and 0.02 ms).")
-checks.same({part: _got.get(part) for part in ("sql", "engine", "file", "lock", "poll")}, {"sql": 0.005, "engine": 0.015, "file": 0.0, "lock": 2.0, "poll": 25.0}, _about)
-assert 3.03 - 1e-6 <= checks.number(_got.get("fsync"), _about) <= 3.032 + 1e-6, tr(es=f"{_about} A fsync le das {_got['fsync']:.4g} ms.", en=f"{_about} You give {_got['fsync']:.4g} ms to fsync.")
+for _t_seed in range(12):
+    _t_measured, _t_poll = _t_measurements(_t_seed)
+    _t_compare_parts(_t_measured, _t_poll, _t_want_parts(_t_measured, _t_poll))
+_t_noisy = {**_t_example, "unsynced": [0.018, 0.017, 0.4]}
+_t_got = checks.plain(where_time_goes(_t_noisy, 50), "where_time_goes(…)")
+_t_about = tr(es="El ruido hace que unsynced salga más rápida que memory (medianas de 0.018 y 0.02 ms).", en="Noise makes unsynced faster than memory (medians of 0.018 and 0.02 ms).")
+checks.same({part: _t_got.get(part) for part in ("sql", "engine", "file", "lock", "poll")}, {"sql": 0.005, "engine": 0.015, "file": 0.0, "lock": 2.0, "poll": 25.0}, _t_about)
+assert 3.03 - 1e-6 <= checks.number(_t_got.get("fsync"), _t_about) <= 3.032 + 1e-6, tr(es=f"{_t_about} A fsync le das {_t_got['fsync']:.4g} ms.", en=f"{_t_about} You give {_t_got['fsync']:.4g} ms to fsync.")
 ### END HIDDEN TESTS
 
 # %% test="where_time_goes/slowest" points=1 row="4" objective="1.4"
@@ -1148,9 +1144,9 @@ checks.same(slowest({"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, 
 checks.same(slowest({"sql": 0.005, "engine": 0.015, "file": 0.03, "fsync": 3.0, "lock": 0.0, "poll": 0.5}), "fsync", tr(es="Con sondeos cada milisegundo pesa más el disco.", en="Polling every millisecond, the disk weighs most."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _slow in ("fsync", "lock", "poll", "file"):
-    _parts = {"sql": 0.01, "engine": 0.02, "file": 0.1, "fsync": 4.0, "lock": 0.0, "poll": 0.5} | {_slow: 9.0}
-    checks.same(slowest(_parts), _slow, tr(es=f"La parte que más pesa depende de los números: {_parts}.", en=f"Which part weighs most depends on the numbers: {_parts}."))
+for _t_slow in ("fsync", "lock", "poll", "file"):
+    _t_parts = {"sql": 0.01, "engine": 0.02, "file": 0.1, "fsync": 4.0, "lock": 0.0, "poll": 0.5} | {_t_slow: 9.0}
+    checks.same(slowest(_t_parts), _t_slow, tr(es=f"La parte que más pesa depende de los números: {_t_parts}.", en=f"Which part weighs most depends on the numbers: {_t_parts}."))
 ### END HIDDEN TESTS
 
 # %% wrong="where_time_goes" score=1 says_es="no es lo lento" says_en="not what is slow"
@@ -1382,19 +1378,19 @@ def requeue_expired(db, now_s):
     ### END SOLUTION
 
 # %% test="work_queue/lease" points=1 row="2" objective="1.4"
-import contextlib
-import sqlite3
-import tempfile
+import contextlib as _t_contextlib
+import sqlite3 as _t_sqlite3
+import tempfile as _t_tempfile
 
 from mlprod import checks
-from mlprod.systems.workspace import workspace
+from mlprod.systems.workspace import workspace as _t_workspace
 
 
-class StillWaiting(BaseException):
+class _t_StillWaiting(BaseException):
     """Ends a wait for a lock that will not be released meanwhile; not an Exception, so that no `except Exception` hides it."""
 
 
-class Stepped(sqlite3.Connection):
+class _t_Stepped(_t_sqlite3.Connection):
     """A connection that calls `before_step(sql)` ahead of each statement, so that things can happen in between."""
 
     before_step = staticmethod(lambda sql: None)
@@ -1405,7 +1401,7 @@ class Stepped(sqlite3.Connection):
         self.before_step(sql)
 
     def cursor(self, factory=None):
-        return super().cursor(factory or SteppedCursor)
+        return super().cursor(factory or _t_SteppedCursor)
 
     def execute(self, sql, *args):
         return self.cursor().execute(sql, *args)
@@ -1426,7 +1422,7 @@ class Stepped(sqlite3.Connection):
         return super().__exit__(*raised)
 
 
-class SteppedCursor(sqlite3.Cursor):
+class _t_SteppedCursor(_t_sqlite3.Cursor):
     def execute(self, sql, *args):
         self.connection.step(sql)
         return super().execute(sql, *args)
@@ -1436,29 +1432,29 @@ class SteppedCursor(sqlite3.Cursor):
         return super().executemany(sql, *args)
 
 
-def _connect(path, wait_s=0.2):
-    db = sqlite3.connect(path, isolation_level=None, timeout=wait_s, factory=Stepped)
-    sqlite3.Connection.execute(db, "PRAGMA synchronous=OFF")
+def _t_connect(path, wait_s=0.2):
+    db = _t_sqlite3.connect(path, isolation_level=None, timeout=wait_s, factory=_t_Stepped)
+    _t_sqlite3.Connection.execute(db, "PRAGMA synchronous=OFF")
     return db
 
 
-def _did(operation, db, *arguments):
+def _t_did(operation, db, *arguments):
     """What that operation of the student's returns; a database error or a transaction left open is a failure that says where."""
     call = f"{operation.__name__}({', '.join(['db', *map(repr, arguments)])})"
     try:
         result = operation(db, *arguments)
-    except sqlite3.OperationalError as problem:
+    except _t_sqlite3.OperationalError as problem:
         raise AssertionError(tr(es=f"{call} ha fallado: «{problem}», en la sentencia «{db.last_sql}».", en=f"{call} failed: \"{problem}\", in the statement \"{db.last_sql}\".")) from None
     assert not db.in_transaction, tr(es=f"{call} deja una transacción abierta: nadie más podrá escribir.", en=f"{call} leaves a transaction open: nobody else will be able to write.")
     return result
 
 
-@contextlib.contextmanager
-def _queue_of(jobs):
+@_t_contextlib.contextmanager
+def _t_queue_of(jobs):
     """The path of a new queue with that many jobs: ids 1, 2, 3… and payloads zone-1, zone-2, zone-3…"""
-    with tempfile.TemporaryDirectory(dir=workspace()) as folder:
+    with _t_tempfile.TemporaryDirectory(dir=_t_workspace()) as folder:
         path = f"{folder}/queue.sqlite"
-        db = sqlite3.connect(path, isolation_level=None)
+        db = _t_sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(SCHEMA)
         db.executemany("INSERT INTO jobs (payload) VALUES (?)", [(f"zone-{i}",) for i in range(1, jobs + 1)])
@@ -1466,33 +1462,33 @@ def _queue_of(jobs):
         yield path
 
 
-with _queue_of(2) as _path, contextlib.closing(_connect(_path)) as _db:
-    checks.same(_did(claim, _db, "ana", 0, 30), (1, "zone-1"), tr(es="El primer trabajo que se reclama.", en="The first job claimed."))
-    checks.same(_did(claim, _db, "berta", 0, 30), (2, "zone-2"), tr(es="El segundo trabajo que se reclama.", en="The second job claimed."))
-    checks.same(_did(claim, _db, "carla", 0, 30), None, tr(es="No queda ninguno por reclamar.", en="None is left to claim."))
-    checks.same(_did(requeue_expired, _db, 29), 0, tr(es="Plazos vencidos en el segundo 29, con préstamos de 30 s: el préstamo aún vale.", en="Leases that have run out by second 29, with leases of 30 s: the lease still holds."))
-    checks.same(_did(ack, _db, 1, "ana"), True, tr(es="ana acusa recibo de lo suyo.", en="ana acknowledges her own job."))
-    checks.same(_did(requeue_expired, _db, 31), 1, tr(es="Plazos vencidos en el segundo 31: solo el trabajo 2, que nadie ha terminado.", en="Leases that have run out by second 31: only that of job 2, which nobody has finished."))
-    checks.same(_did(claim, _db, "carla", 31, 30), (2, "zone-2"), tr(es="El trabajo 2 vuelve a estar libre, con su contenido.", en="Job 2 is free again, with its payload."))
-    checks.same(_did(claim, _db, "berta", 31, 30), None, tr(es="El trabajo 1 ya está hecho: no vuelve.", en="Job 1 is done: it does not come back."))
+with _t_queue_of(2) as _t_path, _t_contextlib.closing(_t_connect(_t_path)) as _t_db:
+    checks.same(_t_did(claim, _t_db, "ana", 0, 30), (1, "zone-1"), tr(es="El primer trabajo que se reclama.", en="The first job claimed."))
+    checks.same(_t_did(claim, _t_db, "berta", 0, 30), (2, "zone-2"), tr(es="El segundo trabajo que se reclama.", en="The second job claimed."))
+    checks.same(_t_did(claim, _t_db, "carla", 0, 30), None, tr(es="No queda ninguno por reclamar.", en="None is left to claim."))
+    checks.same(_t_did(requeue_expired, _t_db, 29), 0, tr(es="Plazos vencidos en el segundo 29, con préstamos de 30 s: el préstamo aún vale.", en="Leases that have run out by second 29, with leases of 30 s: the lease still holds."))
+    checks.same(_t_did(ack, _t_db, 1, "ana"), True, tr(es="ana acusa recibo de lo suyo.", en="ana acknowledges her own job."))
+    checks.same(_t_did(requeue_expired, _t_db, 31), 1, tr(es="Plazos vencidos en el segundo 31: solo el trabajo 2, que nadie ha terminado.", en="Leases that have run out by second 31: only that of job 2, which nobody has finished."))
+    checks.same(_t_did(claim, _t_db, "carla", 31, 30), (2, "zone-2"), tr(es="El trabajo 2 vuelve a estar libre, con su contenido.", en="Job 2 is free again, with its payload."))
+    checks.same(_t_did(claim, _t_db, "berta", 31, 30), None, tr(es="El trabajo 1 ya está hecho: no vuelve.", en="Job 1 is done: it does not come back."))
     checks.passed()
 ### BEGIN HIDDEN TESTS
-    checks.same(_did(ack, _db, 2, "berta"), False, tr(es="berta llega tarde: su préstamo venció y ahora el trabajo es de carla. Ese acuse no vale.", en="berta is late: her lease ran out and the job is carla's now. That acknowledgement is void."))
-    checks.same(_did(ack, _db, 1, "ana"), False, tr(es="El trabajo 1 ya se había terminado: el segundo acuse no vale.", en="Job 1 was finished already: the second acknowledgement is void."))
-    checks.same(_did(ack, _db, 99, "ana"), False, tr(es="El trabajo 99 no existe.", en="Job 99 does not exist."))
-    checks.same(_did(ack, _db, 2, "carla"), True, tr(es="carla sí tiene el trabajo 2: el acuse tardío de berta no debía quitárselo.", en="carla does hold job 2: berta's late acknowledgement must not take it from her."))
-    checks.same(_did(requeue_expired, _db, 10_000), 0, tr(es="Lo terminado no vuelve a la cola.", en="What is done does not return to the queue."))
-with _queue_of(2) as _path, contextlib.closing(_connect(_path)) as _db:
-    _did(claim, _db, "ana", 0, 10), _did(claim, _db, "berta", 0, 100)
-    checks.same(_did(requeue_expired, _db, 50), 1, tr(es="Cada préstamo tiene su propio plazo.", en="Each lease has its own end."))
-    checks.same(_did(claim, _db, "carla", 50, 10), (1, "zone-1"), tr(es="Solo ha vuelto el trabajo cuyo préstamo venció.", en="Only the job whose lease ran out has come back."))
+    checks.same(_t_did(ack, _t_db, 2, "berta"), False, tr(es="berta llega tarde: su préstamo venció y ahora el trabajo es de carla. Ese acuse no vale.", en="berta is late: her lease ran out and the job is carla's now. That acknowledgement is void."))
+    checks.same(_t_did(ack, _t_db, 1, "ana"), False, tr(es="El trabajo 1 ya se había terminado: el segundo acuse no vale.", en="Job 1 was finished already: the second acknowledgement is void."))
+    checks.same(_t_did(ack, _t_db, 99, "ana"), False, tr(es="El trabajo 99 no existe.", en="Job 99 does not exist."))
+    checks.same(_t_did(ack, _t_db, 2, "carla"), True, tr(es="carla sí tiene el trabajo 2: el acuse tardío de berta no debía quitárselo.", en="carla does hold job 2: berta's late acknowledgement must not take it from her."))
+    checks.same(_t_did(requeue_expired, _t_db, 10_000), 0, tr(es="Lo terminado no vuelve a la cola.", en="What is done does not return to the queue."))
+with _t_queue_of(2) as _t_path, _t_contextlib.closing(_t_connect(_t_path)) as _t_db:
+    _t_did(claim, _t_db, "ana", 0, 10), _t_did(claim, _t_db, "berta", 0, 100)
+    checks.same(_t_did(requeue_expired, _t_db, 50), 1, tr(es="Cada préstamo tiene su propio plazo.", en="Each lease has its own end."))
+    checks.same(_t_did(claim, _t_db, "carla", 50, 10), (1, "zone-1"), tr(es="Solo ha vuelto el trabajo cuyo préstamo venció.", en="Only the job whose lease ran out has come back."))
 ### END HIDDEN TESTS
 
 # %% test="work_queue/race" points=2 row="2 4" objective="1.4"
 from mlprod import checks
 
 
-def _interleaved(path, mine, theirs, step):
+def _t_interleaved(path, mine, theirs, step):
     """Run `mine(db)`, and `theirs(other)` just before its statement number `step`: (my result, theirs, whether it came to that)."""
     results, count, tries = {}, 0, 0
 
@@ -1500,22 +1496,22 @@ def _interleaved(path, mine, theirs, step):
         nonlocal tries
         tries += 1
         if tries > 100:
-            raise StillWaiting
+            raise _t_StillWaiting
 
     def before_step(sql):
         nonlocal count
         count += 1
         if count == step:
-            with contextlib.closing(_connect(path, wait_s=0)) as other:
+            with _t_contextlib.closing(_t_connect(path, wait_s=0)) as other:
                 other.before_step = give_up
-                with contextlib.suppress(sqlite3.OperationalError, StillWaiting):  # locked: it waits until we have finished
+                with _t_contextlib.suppress(_t_sqlite3.OperationalError, _t_StillWaiting):  # locked: it waits until we have finished
                     results["theirs"] = theirs(other)
 
-    with contextlib.closing(_connect(path)) as db:
+    with _t_contextlib.closing(_t_connect(path)) as db:
         db.before_step = before_step
         try:
             results["mine"] = mine(db)
-        except sqlite3.OperationalError as problem:
+        except _t_sqlite3.OperationalError as problem:
             raise AssertionError(
                 tr(
                     es=f"Otro trabajador ha usado la cola entre dos de tus sentencias y tu operación ha fallado: «{problem}», en la sentencia «{db.last_sql}».",
@@ -1525,75 +1521,75 @@ def _interleaved(path, mine, theirs, step):
         db.before_step = lambda sql: None
         assert not db.in_transaction, tr(es="Tu operación deja una transacción abierta: nadie más podrá escribir.", en="Your operation leaves a transaction open: nobody else will be able to write.")
     if "theirs" not in results:
-        with contextlib.closing(_connect(path)) as other:
+        with _t_contextlib.closing(_t_connect(path)) as other:
             results["theirs"] = theirs(other)
     return results["mine"], results["theirs"], count >= step
 
 
-_step, _going_on = 1, True
-while _going_on and _step < 40:
-    with _queue_of(2) as _path:
-        _mine, _theirs, _going_on = _interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
-    assert _mine is not None and _theirs is not None, tr(
-        es=f"Hay dos trabajos y dos trabajadores, y uno se ha ido de vacío: ana {_mine}, berta {_theirs}.",
-        en=f"There are two jobs and two workers, and one left with nothing: ana {_mine}, berta {_theirs}.",
+_t_step, _t_going_on = 1, True
+while _t_going_on and _t_step < 40:
+    with _t_queue_of(2) as _t_path:
+        _t_mine, _t_theirs, _t_going_on = _t_interleaved(_t_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _t_step)
+    assert _t_mine is not None and _t_theirs is not None, tr(
+        es=f"Hay dos trabajos y dos trabajadores, y uno se ha ido de vacío: ana {_t_mine}, berta {_t_theirs}.",
+        en=f"There are two jobs and two workers, and one left with nothing: ana {_t_mine}, berta {_t_theirs}.",
     )
-    assert checks.plain(_mine)[0] != checks.plain(_theirs)[0], tr(
-        es=f"berta ha reclamado justo antes de la sentencia {_step} de ana, y las dos tienen el mismo trabajo: {_mine} y {_theirs}.",
-        en=f"berta claimed just before ana's statement {_step}, and both have the same job: {_mine} and {_theirs}.",
+    assert checks.plain(_t_mine)[0] != checks.plain(_t_theirs)[0], tr(
+        es=f"berta ha reclamado justo antes de la sentencia {_t_step} de ana, y las dos tienen el mismo trabajo: {_t_mine} y {_t_theirs}.",
+        en=f"berta claimed just before ana's statement {_t_step}, and both have the same job: {_t_mine} and {_t_theirs}.",
     )
-    _step += 1
+    _t_step += 1
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_step, _going_on = 1, True
-while _going_on and _step < 40:
-    with _queue_of(1) as _path:
-        _mine, _theirs, _going_on = _interleaved(_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _step)
-    assert (_mine is None) != (_theirs is None), tr(es=f"Un trabajo para dos trabajadores: ana {_mine}, berta {_theirs}.", en=f"One job for two workers: ana {_mine}, berta {_theirs}.")
-    _step += 1
+_t_step, _t_going_on = 1, True
+while _t_going_on and _t_step < 40:
+    with _t_queue_of(1) as _t_path:
+        _t_mine, _t_theirs, _t_going_on = _t_interleaved(_t_path, lambda db: claim(db, "ana", 0, 30), lambda db: claim(db, "berta", 0, 30), _t_step)
+    assert (_t_mine is None) != (_t_theirs is None), tr(es=f"Un trabajo para dos trabajadores: ana {_t_mine}, berta {_t_theirs}.", en=f"One job for two workers: ana {_t_mine}, berta {_t_theirs}.")
+    _t_step += 1
 
 
-def _take_over(db):
+def _t_take_over(db):
     requeue_expired(db, 100)
     return claim(db, "berta", 100, 30)
 
 
-_step, _going_on = 1, True
-while _going_on and _step < 40:
-    with _queue_of(1) as _path:
-        with contextlib.closing(_connect(_path)) as _db:
-            claim(_db, "ana", 0, 30)
-        _mine, _theirs, _going_on = _interleaved(_path, lambda db: ack(db, 1, "ana"), _take_over, _step)
-    assert (checks.plain(_mine) is True) == (_theirs is None), tr(
-        es=f"El préstamo de ana ha vencido y berta reclama mientras ana acusa recibo: ack de ana {_mine}, reclamado por berta {_theirs}. O lo uno o lo otro.",
-        en=f"ana's lease has run out and berta claims while ana acknowledges: ana's ack {_mine}, claimed by berta {_theirs}. Either one or the other.",
+_t_step, _t_going_on = 1, True
+while _t_going_on and _t_step < 40:
+    with _t_queue_of(1) as _t_path:
+        with _t_contextlib.closing(_t_connect(_t_path)) as _t_db:
+            claim(_t_db, "ana", 0, 30)
+        _t_mine, _t_theirs, _t_going_on = _t_interleaved(_t_path, lambda db: ack(db, 1, "ana"), _t_take_over, _t_step)
+    assert (checks.plain(_t_mine) is True) == (_t_theirs is None), tr(
+        es=f"El préstamo de ana ha vencido y berta reclama mientras ana acusa recibo: ack de ana {_t_mine}, reclamado por berta {_t_theirs}. O lo uno o lo otro.",
+        en=f"ana's lease has run out and berta claims while ana acknowledges: ana's ack {_t_mine}, claimed by berta {_t_theirs}. Either one or the other.",
     )
-    _step += 1
+    _t_step += 1
 
-_step, _going_on = 1, True
-while _going_on and _step < 40:
-    with _queue_of(1) as _path:
-        with contextlib.closing(_connect(_path)) as _db:
-            claim(_db, "ana", 0, 30)
-        _mine, _theirs, _going_on = _interleaved(_path, lambda db: requeue_expired(db, 100), lambda db: ack(db, 1, "ana"), _step)
-        with contextlib.closing(_connect(_path)) as _db:
-            _again = claim(_db, "carla", 101, 30)
-    assert (checks.plain(_theirs) is True) == (_again is None), tr(
-        es=f"ana acusa recibo mientras se devuelven a la cola los vencidos: su ack {_theirs}, y después carla reclama {_again}. Un trabajo hecho no vuelve; si vuelve, es que no se aceptó el acuse.",
-        en=f"ana acknowledges while the expired ones are put back: her ack {_theirs}, and carla claims {_again} afterwards. A job that is done does not come back; one that comes back was not accepted.",
+_t_step, _t_going_on = 1, True
+while _t_going_on and _t_step < 40:
+    with _t_queue_of(1) as _t_path:
+        with _t_contextlib.closing(_t_connect(_t_path)) as _t_db:
+            claim(_t_db, "ana", 0, 30)
+        _t_mine, _t_theirs, _t_going_on = _t_interleaved(_t_path, lambda db: requeue_expired(db, 100), lambda db: ack(db, 1, "ana"), _t_step)
+        with _t_contextlib.closing(_t_connect(_t_path)) as _t_db:
+            _t_again = claim(_t_db, "carla", 101, 30)
+    assert (checks.plain(_t_theirs) is True) == (_t_again is None), tr(
+        es=f"ana acusa recibo mientras se devuelven a la cola los vencidos: su ack {_t_theirs}, y después carla reclama {_t_again}. Un trabajo hecho no vuelve; si vuelve, es que no se aceptó el acuse.",
+        en=f"ana acknowledges while the expired ones are put back: her ack {_t_theirs}, and carla claims {_t_again} afterwards. A job that is done does not come back; one that comes back was not accepted.",
     )
-    _step += 1
+    _t_step += 1
 ### END HIDDEN TESTS
 
 # %% test="work_queue/crash" points=2 row="4" objective="1.4"
 from mlprod import checks
 
 
-class Killed(BaseException):
+class _t_Killed(BaseException):
     """kill -9, simulated: from here on this connection does nothing more, not even clean up."""
 
 
-def _shift(path, worker, now_s, done, dies_at=None):
+def _t_shift(path, worker, now_s, done, dies_at=None):
     """A worker's shift: all the jobs it can get; `dies_at` kills it before that step. Returns (the job in hand, whether it died)."""
     steps, hand = 0, None
 
@@ -1601,68 +1597,68 @@ def _shift(path, worker, now_s, done, dies_at=None):
         nonlocal steps
         steps += 1
         if dies_at is not None and steps >= dies_at:
-            raise Killed
+            raise _t_Killed
 
-    with contextlib.closing(_connect(path)) as db:
+    with _t_contextlib.closing(_t_connect(path)) as db:
         db.before_step = before_step
         try:
-            _did(requeue_expired, db, now_s)
-            while job := _did(claim, db, worker, now_s, 30):
+            _t_did(requeue_expired, db, now_s)
+            while job := _t_did(claim, db, worker, now_s, 30):
                 hand = checks.plain(job)[0]
                 assert len(done) < 50, tr(es="Los trabajos no se acaban nunca: los que están hechos vuelven a salir.", en="The jobs never end: jobs that are done come out again.")
                 before_step("working")
                 done.append(hand)
                 before_step("done")
-                _did(ack, db, hand, worker)
+                _t_did(ack, db, hand, worker)
                 hand = None
-        except Killed:
+        except _t_Killed:
             return hand, True
     return None, False
 
 
-_done = []
-with _queue_of(3) as _path:
-    _shift(_path, "ana", 0, _done)
-checks.same(_done, [1, 2, 3], tr(es="Sin que muera nadie: cada trabajo, una vez y en orden.", en="When nobody dies: each job once, in order."))
-_done = []
-with _queue_of(3) as _path:
-    _shift(_path, "ana", 0, _done, dies_at=6)
-    _shift(_path, "berta", 100, _done)
-assert set(_done) == {1, 2, 3}, tr(es=f"ana muere a medias y su préstamo vence: hay trabajos perdidos. Hechos: {_done}.", en=f"ana dies half-way and her lease runs out: jobs are lost. Done: {_done}.")
+_t_done = []
+with _t_queue_of(3) as _t_path:
+    _t_shift(_t_path, "ana", 0, _t_done)
+checks.same(_t_done, [1, 2, 3], tr(es="Sin que muera nadie: cada trabajo, una vez y en orden.", en="When nobody dies: each job once, in order."))
+_t_done = []
+with _t_queue_of(3) as _t_path:
+    _t_shift(_t_path, "ana", 0, _t_done, dies_at=6)
+    _t_shift(_t_path, "berta", 100, _t_done)
+assert set(_t_done) == {1, 2, 3}, tr(es=f"ana muere a medias y su préstamo vence: hay trabajos perdidos. Hechos: {_t_done}.", en=f"ana dies half-way and her lease runs out: jobs are lost. Done: {_t_done}.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_point, _died = 1, True
-while _died and _point < 80:
-    _done = []
-    with _queue_of(3) as _path:
-        _hand, _died = _shift(_path, "ana", 0, _done, dies_at=_point)
-        _before = len(_done)
-        _shift(_path, "berta", 10, _done)
-        _soon = _done[_before:]
-        _hand_later, _ = _shift(_path, "carla", 100, _done, dies_at=_point)
-        _shift(_path, "diana", 200, _done)
-    assert set(_done) == {1, 2, 3}, tr(
-        es=f"ana muere en el paso {_point} y carla después: se pierden los trabajos {sorted({1, 2, 3} - set(_done))}. Un trabajo que se quita de la cola antes de estar hecho se pierde con quien muere, y uno cuyo préstamo no vence no vuelve.",
-        en=f"ana dies at step {_point} and carla later: jobs {sorted({1, 2, 3} - set(_done))} are lost. A job that leaves the queue before it is done dies with its worker, and one whose lease never ends does not come back.",
+_t_point, _t_died = 1, True
+while _t_died and _t_point < 80:
+    _t_done = []
+    with _t_queue_of(3) as _t_path:
+        _t_hand, _t_died = _t_shift(_t_path, "ana", 0, _t_done, dies_at=_t_point)
+        _t_before = len(_t_done)
+        _t_shift(_t_path, "berta", 10, _t_done)
+        _t_soon = _t_done[_t_before:]
+        _t_hand_later, _ = _t_shift(_t_path, "carla", 100, _t_done, dies_at=_t_point)
+        _t_shift(_t_path, "diana", 200, _t_done)
+    assert set(_t_done) == {1, 2, 3}, tr(
+        es=f"ana muere en el paso {_t_point} y carla después: se pierden los trabajos {sorted({1, 2, 3} - set(_t_done))}. Un trabajo que se quita de la cola antes de estar hecho se pierde con quien muere, y uno cuyo préstamo no vence no vuelve.",
+        en=f"ana dies at step {_t_point} and carla later: jobs {sorted({1, 2, 3} - set(_t_done))} are lost. A job that leaves the queue before it is done dies with its worker, and one whose lease never ends does not come back.",
     )
-    assert _hand is None or _hand not in _soon, tr(
-        es=f"ana muere con el trabajo {_hand} prestado y berta lo hace antes de que venza el plazo: dos a la vez con el mismo trabajo.",
-        en=f"ana dies holding job {_hand} and berta does it before the lease runs out: two at once with the same job.",
+    assert _t_hand is None or _t_hand not in _t_soon, tr(
+        es=f"ana muere con el trabajo {_t_hand} prestado y berta lo hace antes de que venza el plazo: dos a la vez con el mismo trabajo.",
+        en=f"ana dies holding job {_t_hand} and berta does it before the lease runs out: two at once with the same job.",
     )
-    _repeated = {job for job in _done if _done.count(job) > 1}
-    assert _repeated <= {_hand, _hand_later} and len(_done) <= 5, tr(
-        es=f"Se repite más que lo que estaba a medias cuando murieron ana (trabajo {_hand}) y carla ({_hand_later}): {_done}.",
-        en=f"More is repeated than what was in progress when ana (job {_hand}) and carla ({_hand_later}) died: {_done}.",
+    _t_repeated = {job for job in _t_done if _t_done.count(job) > 1}
+    assert _t_repeated <= {_t_hand, _t_hand_later} and len(_t_done) <= 5, tr(
+        es=f"Se repite más que lo que estaba a medias cuando murieron ana (trabajo {_t_hand}) y carla ({_t_hand_later}): {_t_done}.",
+        en=f"More is repeated than what was in progress when ana (job {_t_hand}) and carla ({_t_hand_later}) died: {_t_done}.",
     )
-    _point += 1
+    _t_point += 1
 ### END HIDDEN TESTS
 
 # %% test="work_queue/processes" points=1 row="4" objective="1.4"
 from mlprod import checks
-from mlprod.systems import processes
+from mlprod.systems import processes as _t_processes
 
 
-def _real_worker(path, worker, now_s, diary, dies_after=None):
+def _t_real_worker(path, worker, now_s, diary, dies_after=None):
     """A worker in a process of its own: notes each job in `diary`; SIGKILLs itself after that many, before the acknowledgement."""
     import os
     import signal
@@ -1682,21 +1678,21 @@ def _real_worker(path, worker, now_s, diary, dies_after=None):
     return jobs
 
 
-with _queue_of(10) as _path, processes.group() as _group:
-    _diary = f"{_path}.diary"
-    _group.start(_real_worker, _path, "ana", 0, _diary, dies_after=4, name="ana").wait(timeout=20)
-    _group.start(_real_worker, _path, "berta", 100, _diary, name="berta").result(timeout=20)
-    with open(_diary) as _notes:
-        _lines = [_line.split() for _line in _notes]
-_jobs = [int(_job) for _, _job in _lines]
-assert set(_jobs) == set(range(1, 11)), tr(
-    es=f"Con procesos de verdad y un SIGKILL de verdad se pierden los trabajos {sorted(set(range(1, 11)) - set(_jobs))}.",
-    en=f"With real processes and a real SIGKILL, jobs {sorted(set(range(1, 11)) - set(_jobs))} are lost.",
+with _t_queue_of(10) as _t_path, _t_processes.group() as _t_group:
+    _t_diary = f"{_t_path}.diary"
+    _t_group.start(_t_real_worker, _t_path, "ana", 0, _t_diary, dies_after=4, name="ana").wait(timeout=20)
+    _t_group.start(_t_real_worker, _t_path, "berta", 100, _t_diary, name="berta").result(timeout=20)
+    with open(_t_diary) as _t_notes:
+        _t_lines = [_line.split() for _line in _t_notes]
+_t_jobs = [int(_job) for _, _job in _t_lines]
+assert set(_t_jobs) == set(range(1, 11)), tr(
+    es=f"Con procesos de verdad y un SIGKILL de verdad se pierden los trabajos {sorted(set(range(1, 11)) - set(_t_jobs))}.",
+    en=f"With real processes and a real SIGKILL, jobs {sorted(set(range(1, 11)) - set(_t_jobs))} are lost.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same([job for worker, job in _lines if worker == "ana"], ["1", "2", "3", "4"], tr(es="Lo que hizo ana antes de morir.", en="What ana did before she died."))
-checks.same(sorted(_jobs), sorted([*range(1, 11), 4]), tr(es="Cada trabajo una vez, salvo el 4, que estaba a medias.", en="Each job once, except 4, which was in progress."))
+checks.same([job for worker, job in _t_lines if worker == "ana"], ["1", "2", "3", "4"], tr(es="Lo que hizo ana antes de morir.", en="What ana did before she died."))
+checks.same(sorted(_t_jobs), sorted([*range(1, 11), 4]), tr(es="Cada trabajo una vez, salvo el 4, que estaba a medias.", en="Each job once, except 4, which was in progress."))
 ### END HIDDEN TESTS
 
 # %% wrong="work_queue" score=4 says_es="el mismo trabajo" says_en="the same job"
@@ -1972,67 +1968,67 @@ def book_ride(client, ride, *, timeout_s=1.0, attempts=5, base_s=0.1, cap_s=2.0,
     ### END SOLUTION
 
 # %% test="book_ride/once" points=3 row="5" objective="1.5"
-import itertools
-import json
-import random
+import itertools as _t_itertools
+import json as _t_json
+import random as _t_random
 
-import httpx
+import httpx as _t_httpx
 
 from mlprod import checks
 
 
-class StillTrying(BaseException):
+class _t_StillTrying(BaseException):
     """Ends an endless retry; not an Exception, so that no `except Exception` hides it."""
 
 
-class BookingServer:
+class _t_BookingServer:
     """Follows a script, one word a request, the last one repeated: ok, lost, refused or a status. `lost`: booked, but the answer never comes."""
 
     def __init__(self, *script):
         self.script, self.requests, self.bookings, self.answers, self.waits_s, self.sleeps_s = script, 0, [], {}, [], []
-        self.keys = (f"key-{n}" for n in itertools.count())
+        self.keys = (f"key-{n}" for n in _t_itertools.count())
         self.complaint = None
 
     def __call__(self, request):
         if self.requests >= 30:
-            raise StillTrying(tr(es="30 peticiones y sigue: los reintentos no tienen fin.", en="30 requests and counting: the retries have no end."))
+            raise _t_StillTrying(tr(es="30 peticiones y sigue: los reintentos no tienen fin.", en="30 requests and counting: the retries have no end."))
         word = str(self.script[min(self.requests, len(self.script) - 1)])
         self.requests += 1
         if (request.method, request.url.path) != ("POST", "/bookings"):
             self.complaint = tr(es=f"Has pedido {request.method} {request.url.path}, y el servidor solo tiene POST /bookings.", en=f"You asked for {request.method} {request.url.path}, and the server has only POST /bookings.")
-            return httpx.Response(404, json={"error": "there is only POST /bookings"})
+            return _t_httpx.Response(404, json={"error": "there is only POST /bookings"})
         try:
-            ride = json.loads(request.content)
+            ride = _t_json.loads(request.content)
         except ValueError:
             self.complaint = tr(es=f"El cuerpo de la petición no es JSON: {request.content[:60]!r}.", en=f"The body of the request is not JSON: {request.content[:60]!r}.")
-            return httpx.Response(400, json={"error": "the body is not JSON"})
+            return _t_httpx.Response(400, json={"error": "the body is not JSON"})
         if word == "refused":
-            raise httpx.ConnectError("refused", request=request)
+            raise _t_httpx.ConnectError("refused", request=request)
         if word.isdigit():
-            return httpx.Response(int(word), json={"error": word})
+            return _t_httpx.Response(int(word), json={"error": word})
         key = request.headers.get("Idempotency-Key")
         if key is None or key not in self.answers:
             self.bookings.append(ride)
             self.answers[key] = {"booking": len(self.bookings), **self.bookings[-1]}
         if word == "lost":
             self.waits_s.append(request.extensions["timeout"]["read"])
-            raise httpx.ReadTimeout("no answer", request=request)
-        return httpx.Response(201, json=self.answers[key])
+            raise _t_httpx.ReadTimeout("no answer", request=request)
+        return _t_httpx.Response(201, json=self.answers[key])
 
     def book(self, ride, **options):
         """Call the student's book_ride against this server."""
-        options = {"sleep": self.sleeps_s.append, "rng": random.Random(7), "new_key": lambda: next(self.keys), **options}
-        with httpx.Client(transport=httpx.MockTransport(self), base_url="http://bookings.test", timeout=None) as client:
+        options = {"sleep": self.sleeps_s.append, "rng": _t_random.Random(7), "new_key": lambda: next(self.keys), **options}
+        with _t_httpx.Client(transport=_t_httpx.MockTransport(self), base_url="http://bookings.test", timeout=None) as client:
             return book_ride(client, ride, **options)
 
 
-def _outcome(server, **options):
+def _t_outcome(server, **options):
     """What comes of one call: the booking, or the name of the exception that the task defines."""
     try:
         result = server.book({"rider": "ana", "zone": "centre"}, **options)
     except (BookingRejected, BookingFailed) as problem:
         result = type(problem).__name__
-    except httpx.HTTPError as problem:
+    except _t_httpx.HTTPError as problem:
         name, at = type(problem).__name__, server.requests
         raise AssertionError(
             tr(
@@ -2044,40 +2040,40 @@ def _outcome(server, **options):
     return result
 
 
-def _check_timeouts(server, timeout_s):
+def _t_check_timeouts(server, timeout_s):
     checks.same(
         [wait is not None and abs(wait - timeout_s) < 1e-9 for wait in server.waits_s], [True] * len(server.waits_s),
         tr(es=f"Cada petición lleva su tiempo límite, timeout_s={timeout_s}; los que han llegado (None es esperar para siempre): {server.waits_s}.", en=f"Each request has its timeout, timeout_s={timeout_s}; those that came (None is waiting for ever): {server.waits_s}."),
     )
 
 
-_server = BookingServer("ok")
-checks.same(_outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Sin fallos: la reserva con la que contesta el servidor.", en="No faults: the booking with which the server answers."))
-_server = BookingServer(500, "ok")
-checks.same(_outcome(_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Un 500 y después un 201: se reintenta.", en="A 500 and then a 201: try again."))
-_server = BookingServer("lost", "ok")
-_result = _outcome(_server, timeout_s=0.5)
-checks.same(len(_server.bookings), 1, tr(es="Se hizo y se perdió la respuesta; tras reintentar, ¿cuántas reservas hay?", en="It was done and the answer was lost; after retrying, how many bookings are there?"))
-checks.same(_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Se perdió la respuesta; al reintentar, la reserva es la misma.", en="The answer was lost; on trying again, the booking is the same."))
-_check_timeouts(_server, 0.5)
+_t_server = _t_BookingServer("ok")
+checks.same(_t_outcome(_t_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Sin fallos: la reserva con la que contesta el servidor.", en="No faults: the booking with which the server answers."))
+_t_server = _t_BookingServer(500, "ok")
+checks.same(_t_outcome(_t_server), {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Un 500 y después un 201: se reintenta.", en="A 500 and then a 201: try again."))
+_t_server = _t_BookingServer("lost", "ok")
+_t_result = _t_outcome(_t_server, timeout_s=0.5)
+checks.same(len(_t_server.bookings), 1, tr(es="Se hizo y se perdió la respuesta; tras reintentar, ¿cuántas reservas hay?", en="It was done and the answer was lost; after retrying, how many bookings are there?"))
+checks.same(_t_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es="Se perdió la respuesta; al reintentar, la reserva es la misma.", en="The answer was lost; on trying again, the booking is the same."))
+_t_check_timeouts(_t_server, 0.5)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _script in [("lost", "lost", "ok"), ("refused", "lost", 503, "lost", "ok"), (500, "lost", "refused", "ok")]:
-    _server = BookingServer(*_script)
-    _result = _outcome(_server, timeout_s=0.25)
+for _t_script in [("lost", "lost", "ok"), ("refused", "lost", 503, "lost", "ok"), (500, "lost", "refused", "ok")]:
+    _t_server = _t_BookingServer(*_t_script)
+    _t_result = _t_outcome(_t_server, timeout_s=0.25)
     checks.same(
-        len(_server.bookings), 1,
+        len(_t_server.bookings), 1,
         tr(
-            es=f"Guion {_script}: número de reservas de un solo viaje. Quien no recibe respuesta no sabe si se hizo, y al reintentar reserva dos veces, salvo que el servidor pueda reconocer la petición.",
-            en=f"Script {_script}: number of bookings of a single ride. A client that gets no answer does not know whether it was done, and retrying makes a double booking, unless the server can recognise the request.",
+            es=f"Guion {_t_script}: número de reservas de un solo viaje. Quien no recibe respuesta no sabe si se hizo, y al reintentar reserva dos veces, salvo que el servidor pueda reconocer la petición.",
+            en=f"Script {_t_script}: number of bookings of a single ride. A client that gets no answer does not know whether it was done, and retrying makes a double booking, unless the server can recognise the request.",
         ),
     )
-    checks.same(_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es=f"Guion {_script}: se acaba consiguiendo.", en=f"Script {_script}: it succeeds in the end."))
-    _check_timeouts(_server, 0.25)
-_server = BookingServer("lost", "ok", "ok")
-_bookings = [_outcome(_server), _outcome(_server)]
+    checks.same(_t_result, {"booking": 1, "rider": "ana", "zone": "centre"}, tr(es=f"Guion {_t_script}: se acaba consiguiendo.", en=f"Script {_t_script}: it succeeds in the end."))
+    _t_check_timeouts(_t_server, 0.25)
+_t_server = _t_BookingServer("lost", "ok", "ok")
+_t_bookings = [_t_outcome(_t_server), _t_outcome(_t_server)]
 checks.same(
-    len(_server.bookings), 2,
+    len(_t_server.bookings), 2,
     tr(es="Ana reserva dos veces lo mismo, a propósito: dos llamadas son dos reservas.", en="Ana books the same twice, on purpose: two calls are two bookings."),
 )
 ### END HIDDEN TESTS
@@ -2085,70 +2081,70 @@ checks.same(
 # %% test="book_ride/limits" points=2 row="5" objective="1.5"
 from mlprod import checks
 
-_server = BookingServer(400)
-checks.same(_outcome(_server), "BookingRejected", tr(es="El servidor contesta 400.", en="The server answers 400."))
-checks.same(_server.requests, 1, tr(es="Peticiones hechas ante un 400: estaba mal y seguirá mal.", en="Requests made for a 400: it was bad and will remain bad."))
-_server = BookingServer(503)
-checks.same(_outcome(_server, attempts=3), "BookingFailed", tr(es="Siempre 503: se acaban los intentos.", en="Always 503: the attempts run out."))
-checks.same(_server.requests, 3, tr(es="Peticiones con attempts=3 y siempre 503.", en="Requests with attempts=3 and always 503."))
+_t_server = _t_BookingServer(400)
+checks.same(_t_outcome(_t_server), "BookingRejected", tr(es="El servidor contesta 400.", en="The server answers 400."))
+checks.same(_t_server.requests, 1, tr(es="Peticiones hechas ante un 400: estaba mal y seguirá mal.", en="Requests made for a 400: it was bad and will remain bad."))
+_t_server = _t_BookingServer(503)
+checks.same(_t_outcome(_t_server, attempts=3), "BookingFailed", tr(es="Siempre 503: se acaban los intentos.", en="Always 503: the attempts run out."))
+checks.same(_t_server.requests, 3, tr(es="Peticiones con attempts=3 y siempre 503.", en="Requests with attempts=3 and always 503."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_server = BookingServer("lost", 409)
-checks.same(_outcome(_server), "BookingRejected", tr(es="Una respuesta perdida y después un 409.", en="A lost answer and then a 409."))
-for _status in (404, 409, 422):
-    _server = BookingServer(500, _status)
-    checks.same(_outcome(_server), "BookingRejected", tr(es=f"Un 500 y después {_status}.", en=f"A 500 and then {_status}."))
-    checks.same(_server.requests, 2, tr(es=f"Peticiones: un {_status} no se reintenta.", en=f"Requests: a {_status} is not retried."))
-for _word in (503, "refused", "lost"):
-    for _attempts in (1, 2, 6):
-        _server = BookingServer(_word)
-        checks.same(_outcome(_server, attempts=_attempts), "BookingFailed", tr(es=f"Siempre {_word}: se acaban los intentos.", en=f"Always {_word}: the attempts run out."))
-        checks.same(_server.requests, _attempts, tr(es=f"Peticiones con attempts={_attempts} y siempre {_word}: los reintentos tienen fin.", en=f"Requests with attempts={_attempts} and always {_word}: retries have an end."))
+_t_server = _t_BookingServer("lost", 409)
+checks.same(_t_outcome(_t_server), "BookingRejected", tr(es="Una respuesta perdida y después un 409.", en="A lost answer and then a 409."))
+for _t_status in (404, 409, 422):
+    _t_server = _t_BookingServer(500, _t_status)
+    checks.same(_t_outcome(_t_server), "BookingRejected", tr(es=f"Un 500 y después {_t_status}.", en=f"A 500 and then {_t_status}."))
+    checks.same(_t_server.requests, 2, tr(es=f"Peticiones: un {_t_status} no se reintenta.", en=f"Requests: a {_t_status} is not retried."))
+for _t_word in (503, "refused", "lost"):
+    for _t_attempts in (1, 2, 6):
+        _t_server = _t_BookingServer(_t_word)
+        checks.same(_t_outcome(_t_server, attempts=_t_attempts), "BookingFailed", tr(es=f"Siempre {_t_word}: se acaban los intentos.", en=f"Always {_t_word}: the attempts run out."))
+        checks.same(_t_server.requests, _t_attempts, tr(es=f"Peticiones con attempts={_t_attempts} y siempre {_t_word}: los reintentos tienen fin.", en=f"Requests with attempts={_t_attempts} and always {_t_word}: retries have an end."))
 ### END HIDDEN TESTS
 
 # %% test="book_ride/backoff" points=1 row="5" objective="1.5"
 from mlprod import checks
 
-_server = BookingServer(503, 503, 503, "ok")
-_outcome(_server, attempts=4)
-checks.same(len(_server.sleeps_s), 3, tr(es="Esperas con sleep: una entre cada petición y la siguiente.", en="Waits with sleep: one between each request and the next."))
-_two_clients = []
-for _seed in (1, 2):
-    _server = BookingServer(503, 503, 503, 503, "ok")
-    _outcome(_server, attempts=5, base_s=0.1, cap_s=0.25, rng=random.Random(_seed))
-    _two_clients.append([round(checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")), 9) for _pause in _server.sleeps_s])
-    assert len(_server.sleeps_s) == 4 and all(0 <= pause <= limit for pause, limit in zip(_two_clients[-1], [0.1, 0.2, 0.25, 0.25], strict=True)), tr(
-        es=f"base_s=0.1, cap_s=0.25, cuatro fallos y un acierto: las esperas son de como mucho 0.1, 0.2, 0.25 y 0.25 s, y han sido {_two_clients[-1]}. ¿Hay tope?",
-        en=f"base_s=0.1, cap_s=0.25, four failures and one success: the waits are of at most 0.1, 0.2, 0.25 and 0.25 s, and they were {_two_clients[-1]}. Is there a cap?",
+_t_server = _t_BookingServer(503, 503, 503, "ok")
+_t_outcome(_t_server, attempts=4)
+checks.same(len(_t_server.sleeps_s), 3, tr(es="Esperas con sleep: una entre cada petición y la siguiente.", en="Waits with sleep: one between each request and the next."))
+_t_two_clients = []
+for _t_seed in (1, 2):
+    _t_server = _t_BookingServer(503, 503, 503, 503, "ok")
+    _t_outcome(_t_server, attempts=5, base_s=0.1, cap_s=0.25, rng=_t_random.Random(_t_seed))
+    _t_two_clients.append([round(checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")), 9) for _pause in _t_server.sleeps_s])
+    assert len(_t_server.sleeps_s) == 4 and all(0 <= pause <= limit for pause, limit in zip(_t_two_clients[-1], [0.1, 0.2, 0.25, 0.25], strict=True)), tr(
+        es=f"base_s=0.1, cap_s=0.25, cuatro fallos y un acierto: las esperas son de como mucho 0.1, 0.2, 0.25 y 0.25 s, y han sido {_t_two_clients[-1]}. ¿Hay tope?",
+        en=f"base_s=0.1, cap_s=0.25, four failures and one success: the waits are of at most 0.1, 0.2, 0.25 and 0.25 s, and they were {_t_two_clients[-1]}. Is there a cap?",
     )
-assert _two_clients[0] != _two_clients[1], tr(
-    es=f"Dos clientes con azares distintos (rng) esperan lo mismo, {_two_clients[0]} s: volverán a la vez.",
-    en=f"Two clients with different randomness (rng) wait the same, {_two_clients[0]} s: they will come back at once.",
+assert _t_two_clients[0] != _t_two_clients[1], tr(
+    es=f"Dos clientes con azares distintos (rng) esperan lo mismo, {_t_two_clients[0]} s: volverán a la vez.",
+    en=f"Two clients with different randomness (rng) wait the same, {_t_two_clients[0]} s: they will come back at once.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(len(_server.sleeps_s), _server.requests - 1, tr(es="Esperas con sleep: ninguna después de la última petición.", en="Waits with sleep: none after the last request."))
-_limits = [0.1, 0.2, 0.4, 0.5, 0.5, 0.5]
-_clients = []
-for _seed in range(60):
-    _server = BookingServer(*[503] * 6, "ok")
-    _outcome(_server, attempts=7, base_s=0.1, cap_s=0.5, rng=random.Random(_seed))
-    _clients.append([checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")) for _pause in _server.sleeps_s])
-assert all(len(_pauses) == 6 for _pauses in _clients), tr(es="Seis fallos y un acierto: seis esperas.", en="Six failures and one success: six waits.")
-_by_retry = list(zip(_limits, zip(*_clients, strict=True), strict=True))
-for _retry, (_limit, _pauses) in enumerate(_by_retry, 1):
-    assert min(_pauses) >= 0 and max(_pauses) <= _limit + 1e-9, tr(
-        es=f"base_s=0.1, cap_s=0.5: la espera {_retry} es de como mucho {_limit} s y ha llegado a {max(_pauses):.3g}. ¿Hay tope?",
-        en=f"base_s=0.1, cap_s=0.5: wait {_retry} is at most {_limit} s and went up to {max(_pauses):.3g}. Is there a cap?",
+checks.same(len(_t_server.sleeps_s), _t_server.requests - 1, tr(es="Esperas con sleep: ninguna después de la última petición.", en="Waits with sleep: none after the last request."))
+_t_limits = [0.1, 0.2, 0.4, 0.5, 0.5, 0.5]
+_t_clients = []
+for _t_seed in range(60):
+    _t_server = _t_BookingServer(*[503] * 6, "ok")
+    _t_outcome(_t_server, attempts=7, base_s=0.1, cap_s=0.5, rng=_t_random.Random(_t_seed))
+    _t_clients.append([checks.number(_pause, tr(es="A sleep se le pasan segundos.", en="sleep gets seconds.")) for _pause in _t_server.sleeps_s])
+assert all(len(_pauses) == 6 for _pauses in _t_clients), tr(es="Seis fallos y un acierto: seis esperas.", en="Six failures and one success: six waits.")
+_t_by_retry = list(zip(_t_limits, zip(*_t_clients, strict=True), strict=True))
+for _t_retry, (_t_limit, _t_pauses) in enumerate(_t_by_retry, 1):
+    assert min(_t_pauses) >= 0 and max(_t_pauses) <= _t_limit + 1e-9, tr(
+        es=f"base_s=0.1, cap_s=0.5: la espera {_t_retry} es de como mucho {_t_limit} s y ha llegado a {max(_t_pauses):.3g}. ¿Hay tope?",
+        en=f"base_s=0.1, cap_s=0.5: wait {_t_retry} is at most {_t_limit} s and went up to {max(_t_pauses):.3g}. Is there a cap?",
     )
-for _retry, (_limit, _pauses) in enumerate(_by_retry, 1):
-    assert max(_pauses) > _limit / 2, tr(
-        es=f"base_s=0.1, cap_s=0.5: la espera {_retry} puede llegar a {_limit} s y de 60 clientes ninguno pasa de {max(_pauses):.3g}: no crece.",
-        en=f"base_s=0.1, cap_s=0.5: wait {_retry} may go up to {_limit} s and none of 60 clients exceeds {max(_pauses):.3g}: it does not grow.",
+for _t_retry, (_t_limit, _t_pauses) in enumerate(_t_by_retry, 1):
+    assert max(_t_pauses) > _t_limit / 2, tr(
+        es=f"base_s=0.1, cap_s=0.5: la espera {_t_retry} puede llegar a {_t_limit} s y de 60 clientes ninguno pasa de {max(_t_pauses):.3g}: no crece.",
+        en=f"base_s=0.1, cap_s=0.5: wait {_t_retry} may go up to {_t_limit} s and none of 60 clients exceeds {max(_t_pauses):.3g}: it does not grow.",
     )
-    assert len({round(pause, 6) for pause in _pauses}) > 30, tr(
-        es=f"De 60 clientes con azares distintos, muchos esperan lo mismo ({_pauses[0]:.3g} s): volverán todos a la vez.",
-        en=f"Of 60 clients with different randomness, many wait the same ({_pauses[0]:.3g} s): they will all come back at once.",
+    assert len({round(pause, 6) for pause in _t_pauses}) > 30, tr(
+        es=f"De 60 clientes con azares distintos, muchos esperan lo mismo ({_t_pauses[0]:.3g} s): volverán todos a la vez.",
+        en=f"Of 60 clients with different randomness, many wait the same ({_t_pauses[0]:.3g} s): they will all come back at once.",
     )
 ### END HIDDEN TESTS
 
@@ -2437,45 +2433,45 @@ checks.same(any_slow(0.01, 1), 0.01, tr(es="Con una sola llamada.", en="With a s
 checks.same(any_slow(0.5, 2), 0.75, tr(es="Dos llamadas, cada una lenta con probabilidad 0.5: las probabilidades no se suman sin más.", en="Two calls, each slow with probability 0.5: probabilities do not just add up."), tolerance=1e-6)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import itertools
+import itertools as _t_itertools
 
-import numpy as np
+import numpy as _t_np
 
-for _n in (3, 10, 30):
-    _pairs = sum(1 for _ in itertools.combinations(range(_n), 2))
-    checks.same(links(_n), _pairs, tr(es=f"Enlaces entre {_n} servicios: uno por pareja, en los dos sentidos.", en=f"Links between {_n} services: one per pair, for both directions."))
-    checks.same(links(_n, broker=True), _n, tr(es=f"Enlaces de {_n} servicios con un broker.", en=f"Links of {_n} services with a broker."))
-_rng = np.random.default_rng(6)
-for _p, _n in [(0.999, 30), (0.99, 5), (0.9, 12)]:
-    _trials = 200_000
-    _simulated = float((_rng.random((_trials, _n)) < _p).all(axis=1).mean())
-    _margin = 5 * (_simulated * (1 - _simulated) / _trials) ** 0.5
-    _got = checks.number(availability(_p, _n), tr(es="availability devuelve una probabilidad.", en="availability returns a probability."))
-    assert abs(_got - _simulated) <= _margin, tr(
-        es=f"availability({_p}, {_n}): en {_trials} peticiones simuladas sale bien una fracción de {_simulated:.4f} ± {_margin:.4f} y tu función da {_got:.4f}. {_n} servicios al {100 * _p:g} % no dan el {100 * _p:g} %.",
-        en=f"availability({_p}, {_n}): of {_trials} simulated requests a fraction of {_simulated:.4f} ± {_margin:.4f} succeeds and your function gives {_got:.4f}. {_n} services at {100 * _p:g} % do not give {100 * _p:g} %.",
+for _t_n in (3, 10, 30):
+    _t_pairs = sum(1 for _ in _t_itertools.combinations(range(_t_n), 2))
+    checks.same(links(_t_n), _t_pairs, tr(es=f"Enlaces entre {_t_n} servicios: uno por pareja, en los dos sentidos.", en=f"Links between {_t_n} services: one per pair, for both directions."))
+    checks.same(links(_t_n, broker=True), _t_n, tr(es=f"Enlaces de {_t_n} servicios con un broker.", en=f"Links of {_t_n} services with a broker."))
+_t_rng = _t_np.random.default_rng(6)
+for _t_p, _t_n in [(0.999, 30), (0.99, 5), (0.9, 12)]:
+    _t_trials = 200_000
+    _t_simulated = float((_t_rng.random((_t_trials, _t_n)) < _t_p).all(axis=1).mean())
+    _t_margin = 5 * (_t_simulated * (1 - _t_simulated) / _t_trials) ** 0.5
+    _t_got = checks.number(availability(_t_p, _t_n), tr(es="availability devuelve una probabilidad.", en="availability returns a probability."))
+    assert abs(_t_got - _t_simulated) <= _t_margin, tr(
+        es=f"availability({_t_p}, {_t_n}): en {_t_trials} peticiones simuladas sale bien una fracción de {_t_simulated:.4f} ± {_t_margin:.4f} y tu función da {_t_got:.4f}. {_t_n} servicios al {100 * _t_p:g} % no dan el {100 * _t_p:g} %.",
+        en=f"availability({_t_p}, {_t_n}): of {_t_trials} simulated requests a fraction of {_t_simulated:.4f} ± {_t_margin:.4f} succeeds and your function gives {_t_got:.4f}. {_t_n} services at {100 * _t_p:g} % do not give {100 * _t_p:g} %.",
     )
-for _q, _n in [(0.01, 100), (0.001, 30), (0.2, 8)]:
-    _trials = 100_000
-    _simulated = float((_rng.random((_trials, _n)) < _q).any(axis=1).mean())
-    _margin = 5 * (_simulated * (1 - _simulated) / _trials) ** 0.5
-    _got = checks.number(any_slow(_q, _n), tr(es="any_slow devuelve una probabilidad.", en="any_slow returns a probability."))
-    assert abs(_got - _simulated) <= _margin, tr(
-        es=f"any_slow({_q}, {_n}): en {_trials} peticiones simuladas es lenta una fracción de {_simulated:.4f} ± {_margin:.4f} y tu función da {_got:.4f}. Las probabilidades no se suman sin más.",
-        en=f"any_slow({_q}, {_n}): of {_trials} simulated requests a fraction of {_simulated:.4f} ± {_margin:.4f} is slow and your function gives {_got:.4f}. Probabilities do not just add up.",
+for _t_q, _t_n in [(0.01, 100), (0.001, 30), (0.2, 8)]:
+    _t_trials = 100_000
+    _t_simulated = float((_t_rng.random((_t_trials, _t_n)) < _t_q).any(axis=1).mean())
+    _t_margin = 5 * (_t_simulated * (1 - _t_simulated) / _t_trials) ** 0.5
+    _t_got = checks.number(any_slow(_t_q, _t_n), tr(es="any_slow devuelve una probabilidad.", en="any_slow returns a probability."))
+    assert abs(_t_got - _t_simulated) <= _t_margin, tr(
+        es=f"any_slow({_t_q}, {_t_n}): en {_t_trials} peticiones simuladas es lenta una fracción de {_t_simulated:.4f} ± {_t_margin:.4f} y tu función da {_t_got:.4f}. Las probabilidades no se suman sin más.",
+        en=f"any_slow({_t_q}, {_t_n}): of {_t_trials} simulated requests a fraction of {_t_simulated:.4f} ± {_t_margin:.4f} is slow and your function gives {_t_got:.4f}. Probabilities do not just add up.",
     )
 checks.same([availability(1.0, 50), availability(0.5, 1), any_slow(0.0, 50)], [1.0, 0.5, 0.0], tr(es="Casos extremos.", en="Extreme cases."))
 ### END HIDDEN TESTS
 
 # %% test="blow_up/latency" points=2 row="6" objective="1.6"
-import numpy as np
+import numpy as _t_np
 
 from mlprod import checks
 
 
-def _same_p99(samples_ms, parallel, total_ms):
+def _t_same_p99(samples_ms, parallel, total_ms):
     got = checks.number(p99_ms(samples_ms, parallel), tr(es="p99_ms devuelve milisegundos.", en="p99_ms returns milliseconds."))
-    low, high = np.percentile(total_ms, 98.8, method="lower"), np.percentile(total_ms, 99.2, method="higher")
+    low, high = _t_np.percentile(total_ms, 98.8, method="lower"), _t_np.percentile(total_ms, 99.2, method="higher")
     how = tr(es="en paralelo", en="in parallel") if parallel else tr(es="en serie", en="in sequence")
     wanted = f"{low:.4g}" if low == high else tr(es=f"entre {low:.4g} y {high:.4g}", en=f"between {low:.4g} and {high:.4g}")
     assert low - 1e-6 <= got <= high + 1e-6, tr(
@@ -2484,22 +2480,22 @@ def _same_p99(samples_ms, parallel, total_ms):
     )
 
 
-_waves = [[100 if i % 112 == 0 else 10, 100 if i % 112 == 50 else 10] for i in range(1000)]
-_same_p99(_waves, True, [max(row) for row in _waves])
-_same_p99(_waves, False, [sum(row) for row in _waves])
+_t_waves = [[100 if i % 112 == 0 else 10, 100 if i % 112 == 50 else 10] for i in range(1000)]
+_t_same_p99(_t_waves, True, [max(row) for row in _t_waves])
+_t_same_p99(_t_waves, False, [sum(row) for row in _t_waves])
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_rng = np.random.default_rng(99)
-for _n in (2, 10, 40):
-    _samples = _rng.lognormal(2.0, 0.6, size=(4000, _n)) + np.where(_rng.random((4000, _n)) < 0.01, 80.0, 0.0)
+_t_rng = _t_np.random.default_rng(99)
+for _t_n in (2, 10, 40):
+    _t_samples = _t_rng.lognormal(2.0, 0.6, size=(4000, _t_n)) + _t_np.where(_t_rng.random((4000, _t_n)) < 0.01, 80.0, 0.0)
     try:
-        _same_p99(_samples.tolist(), True, [max(row) for row in _samples])
-        _same_p99(_samples.tolist(), False, [sum(row) for row in _samples])
-    except AssertionError as _problem:
+        _t_same_p99(_t_samples.tolist(), True, [max(row) for row in _t_samples])
+        _t_same_p99(_t_samples.tolist(), False, [sum(row) for row in _t_samples])
+    except AssertionError as _t_problem:
         raise AssertionError(
             tr(
-                es=f"{_problem} ({_n} servicios). Quien espera a varios a la vez espera al más lento, y el percentil es de las peticiones enteras: no se puede calcular con los p99 ni con las medias de cada servicio.",
-                en=f"{_problem} ({_n} services). A request that waits for several at once waits for the slowest, and the percentile is of whole requests: it cannot be worked out from each service's p99 or mean.",
+                es=f"{_t_problem} ({_t_n} servicios). Quien espera a varios a la vez espera al más lento, y el percentil es de las peticiones enteras: no se puede calcular con los p99 ni con las medias de cada servicio.",
+                en=f"{_t_problem} ({_t_n} services). A request that waits for several at once waits for the slowest, and the percentile is of whole requests: it cannot be worked out from each service's p99 or mean.",
             )
         ) from None
 ### END HIDDEN TESTS
@@ -2711,11 +2707,11 @@ def price_handler(state, update):
 from mlprod import checks
 
 
-def _update(feed, zone, seq, count):
+def _t_update(feed, zone, seq, count):
     return {"feed": feed, "zone": zone, "seq": seq, "count": count}
 
 
-def _run(updates, state=None):
+def _t_run(updates, state=None):
     """The prices that the student's handler gives for those updates, one after another."""
     state, quotes = {} if state is None else state, []
     for each in updates:
@@ -2725,64 +2721,64 @@ def _run(updates, state=None):
 
 
 checks.same(
-    _run([_update("demand", "centre", 1, 40), _update("drivers", "centre", 1, 20), _update("drivers", "centre", 2, 80)]),
+    _t_run([_t_update("demand", "centre", 1, 40), _t_update("drivers", "centre", 1, 20), _t_update("drivers", "centre", 2, 80)]),
     [None, {"zone": "centre", "price": 16.0}, {"zone": "centre", "price": 8.0}],
     tr(es="Hacen falta los dos datos, y cada novedad cambia el precio.", en="Both feeds are needed, and each update changes the price."),
 )
-_empty = {}
-_one, _ = price_handler(_empty, _update("demand", "centre", 1, 40))
-_, _quote = price_handler(_one, _update("drivers", "centre", 1, 20))
-_, _quote_again = price_handler(_one, _update("drivers", "centre", 1, 20))
-_expected = {"zone": "centre", "price": 16.0}
+_t_empty = {}
+_t_one, _ = price_handler(_t_empty, _t_update("demand", "centre", 1, 40))
+_, _t_quote = price_handler(_t_one, _t_update("drivers", "centre", 1, 20))
+_, _t_quote_again = price_handler(_t_one, _t_update("drivers", "centre", 1, 20))
+_t_expected = {"zone": "centre", "price": 16.0}
 checks.same(
-    [_quote, _quote_again], [_expected, _expected],
+    [_t_quote, _t_quote_again], [_t_expected, _t_expected],
     tr(
         es="Dos veces el mismo estado y la misma novedad: si sale otra cosa, la función modifica lo que recibe o recuerda algo fuera de state.",
         en="Twice the same state and the same update: if something else comes out, the function modifies what it gets or remembers something outside state.",
     ),
 )
-assert len(_empty) == 0, tr(es="La función modifica el estado que recibe.", en="The function modifies the state that it gets.")
+assert len(_t_empty) == 0, tr(es="La función modifica el estado que recibe.", en="The function modifies the state that it gets.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same(_run([_update("drivers", "centre", 1, 20)]), [None], tr(es="Con un estado vacío no se sabe nada: hay memoria fuera de state.", en="With an empty state nothing is known: there is memory outside state."))
+checks.same(_t_run([_t_update("drivers", "centre", 1, 20)]), [None], tr(es="Con un estado vacío no se sabe nada: hay memoria fuera de state.", en="With an empty state nothing is known: there is memory outside state."))
 checks.same(
-    _run([_update("drivers", "centre", 1, 5), _update("demand", "airport", 1, 40), _update("demand", "centre", 1, 10), _update("drivers", "airport", 1, 0)]),
+    _t_run([_t_update("drivers", "centre", 1, 5), _t_update("demand", "airport", 1, 40), _t_update("demand", "centre", 1, 10), _t_update("drivers", "airport", 1, 0)]),
     [None, None, {"zone": "centre", "price": 16.0}, {"zone": "airport", "price": 24.0}],
     tr(es="Cada zona tiene su demanda y sus conductores; sin conductores el precio llega al máximo.", en="Each zone has its own demand and drivers; without drivers the price is at its maximum."),
 )
 checks.same(
-    _run([_update("demand", "centre", 1, 30), _update("drivers", "centre", 1, 30), _update("drivers", "centre", 2, 10), _update("demand", "centre", 2, 15)])[1:],
+    _t_run([_t_update("demand", "centre", 1, 30), _t_update("drivers", "centre", 1, 30), _t_update("drivers", "centre", 2, 10), _t_update("demand", "centre", 2, 15)])[1:],
     [{"zone": "centre", "price": 8.0}, {"zone": "centre", "price": 24.0}, {"zone": "centre", "price": 12.0}],
     tr(es="El precio sale de lo último que se sabe de los dos datos: ni solo de la demanda, ni de los conductores que había al principio.", en="The price comes from the latest of both feeds: neither from the demand alone, nor from the drivers there were at the start."),
 )
-_madrid, _lisbon = {}, {}
-for _seq in range(1, 6):
-    for _feed, _count in (("demand", 10 * _seq), ("drivers", 10)):
-        _madrid, _madrid_quote = price_handler(_madrid, _update(_feed, "centre", _seq, _count))
-    for _feed, _count in (("demand", 10), ("drivers", 10 * _seq)):
-        _lisbon, _lisbon_quote = price_handler(_lisbon, _update(_feed, "centre", _seq, _count))
-checks.same([_madrid_quote["price"], _lisbon_quote["price"]], [24.0, 8.0], tr(es="Dos ciudades a la vez, cada una con su estado, no se mezclan.", en="Two cities at once, each with its own state, do not mix."))
+_t_madrid, _t_lisbon = {}, {}
+for _t_seq in range(1, 6):
+    for _t_feed, _t_count in (("demand", 10 * _t_seq), ("drivers", 10)):
+        _t_madrid, _t_madrid_quote = price_handler(_t_madrid, _t_update(_t_feed, "centre", _t_seq, _t_count))
+    for _t_feed, _t_count in (("demand", 10), ("drivers", 10 * _t_seq)):
+        _t_lisbon, _t_lisbon_quote = price_handler(_t_lisbon, _t_update(_t_feed, "centre", _t_seq, _t_count))
+checks.same([_t_madrid_quote["price"], _t_lisbon_quote["price"]], [24.0, 8.0], tr(es="Dos ciudades a la vez, cada una con su estado, no se mezclan.", en="Two cities at once, each with its own state, do not mix."))
 
 
-def _names(code):
-    inner = [_names(constant) for constant in code.co_consts if hasattr(constant, "co_names")]
+def _t_names(code):
+    inner = [_t_names(constant) for constant in code.co_consts if hasattr(constant, "co_names")]
     return set(code.co_names).union(*inner)
 
 
-_transports = {"sqlite3", "httpx", "requests", "socket", "urllib", "confluent_kafka", "kafka", "grpc", "fastapi", "time", "publish"}
-_used = sorted(_names(price_handler.__code__) & _transports) if hasattr(price_handler, "__code__") else []
-assert not _used, tr(es=f"El cálculo usa {_used}: eso es del transporte.", en=f"The calculation uses {_used}: that belongs to the transport.")
+_t_transports = {"sqlite3", "httpx", "requests", "socket", "urllib", "confluent_kafka", "kafka", "grpc", "fastapi", "time", "publish"}
+_t_used = sorted(_t_names(price_handler.__code__) & _t_transports) if hasattr(price_handler, "__code__") else []
+assert not _t_used, tr(es=f"El cálculo usa {_t_used}: eso es del transporte.", en=f"The calculation uses {_t_used}: that belongs to the transport.")
 ### END HIDDEN TESTS
 
 # %% test="price_handler/broker" points=2 row="1 7" objective="1.7"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _day(seed, length=150):
+def _t_day(seed, length=150):
     """A day of updates of three zones, in the order in which they happened."""
-    chance, seqs, news = random.Random(seed), {}, []
+    chance, seqs, news = _t_random.Random(seed), {}, []
     for _ in range(length):
         feed, zone = chance.choice(["demand", "drivers"]), chance.choice(["centre", "airport", "port"])
         seqs[feed, zone] = seqs.get((feed, zone), 0) + 1
@@ -2790,7 +2786,7 @@ def _day(seed, length=150):
     return news
 
 
-def _prices(news, state=None):
+def _t_prices(news, state=None):
     """What the student's handler makes of those updates, one after another: (prices, state)."""
     state, quotes = {} if state is None else state, []
     for each in news:
@@ -2799,15 +2795,15 @@ def _prices(news, state=None):
     return quotes, state
 
 
-_first, _second = {"feed": "demand", "zone": "port", "seq": 1, "count": 10}, {"feed": "demand", "zone": "port", "seq": 2, "count": 20}
-_cars = {"feed": "drivers", "zone": "port", "seq": 1, "count": 10}
+_t_first, _t_second = {"feed": "demand", "zone": "port", "seq": 1, "count": 10}, {"feed": "demand", "zone": "port", "seq": 2, "count": 20}
+_t_cars = {"feed": "drivers", "zone": "port", "seq": 1, "count": 10}
 checks.same(
-    _prices([_cars, _second, _first, _second])[0], [{"zone": "port", "price": 16.0}],
+    _t_prices([_t_cars, _t_second, _t_first, _t_second])[0], [{"zone": "port", "price": 16.0}],
     tr(es="Un broker repite y desordena: lo que ya se sabía y lo que llega tarde no dan precio nuevo.", en="A broker repeats and reorders: what was known already and what comes late give no new price."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _oracle(news):
+def _t_oracle(news):
     latest, quotes = {}, []
     for each in news:
         key = each["feed"], each["zone"]
@@ -2820,8 +2816,8 @@ def _oracle(news):
     return quotes
 
 
-def _messy(news, seed):
-    chance = random.Random(seed)
+def _t_messy(news, seed):
+    chance = _t_random.Random(seed)
     late = sorted(range(len(news)), key=lambda i: i + chance.random() * 9)
     delivered = []
     for i in late:
@@ -2831,27 +2827,27 @@ def _messy(news, seed):
     return delivered
 
 
-def _last_prices(quotes):
+def _t_last_prices(quotes):
     return {quote["zone"]: quote["price"] for quote in quotes}
 
 
-for _seed in range(2, 8):
-    _news = _day(_seed)
-    _truth = _oracle(_news)
-    checks.same(_prices(_news)[0], _truth, tr(es="Un día entero, por orden: tus precios frente a los correctos. Cada pareja (feed, zone) tiene su propia numeración.", en="A whole day, in order: your prices against the correct ones. Each pair (feed, zone) has its own numbering."))
-    _delivered = _messy(_news, _seed)
-    _quotes, _state = _prices(_delivered)
-    _mine, _best = _last_prices(_quotes), _last_prices(_truth)
-    _error = sum(abs(_mine.get(zone, 0.0) - price) for zone, price in _best.items()) / len(_best)
-    assert _error < 0.005, tr(
-        es=f"El broker repite y desordena, y al final del día tus precios se quedan a {_error:.2f} € de media de los correctos: alguna novedad vieja ha pasado por nueva, o al revés.",
-        en=f"The broker repeats and reorders, and at the end of the day your prices are {_error:.2f} € off from the correct ones on average: an old update passed for a new one, or the other way round.",
+for _t_seed in range(2, 8):
+    _t_news = _t_day(_t_seed)
+    _t_truth = _t_oracle(_t_news)
+    checks.same(_t_prices(_t_news)[0], _t_truth, tr(es="Un día entero, por orden: tus precios frente a los correctos. Cada pareja (feed, zone) tiene su propia numeración.", en="A whole day, in order: your prices against the correct ones. Each pair (feed, zone) has its own numbering."))
+    _t_delivered = _t_messy(_t_news, _t_seed)
+    _t_quotes, _t_state = _t_prices(_t_delivered)
+    _t_mine, _t_best = _t_last_prices(_t_quotes), _t_last_prices(_t_truth)
+    _t_error = sum(abs(_t_mine.get(zone, 0.0) - price) for zone, price in _t_best.items()) / len(_t_best)
+    assert _t_error < 0.005, tr(
+        es=f"El broker repite y desordena, y al final del día tus precios se quedan a {_t_error:.2f} € de media de los correctos: alguna novedad vieja ha pasado por nueva, o al revés.",
+        en=f"The broker repeats and reorders, and at the end of the day your prices are {_t_error:.2f} € off from the correct ones on average: an old update passed for a new one, or the other way round.",
     )
-    checks.same(_quotes, _oracle(_delivered), tr(es="Los precios que se dan por el camino con un broker que repite y desordena.", en="The prices given along the way with a broker that repeats and reorders."))
-    checks.same(_prices(_delivered, _state)[0], [], tr(es="Tras un reinicio que conserva el estado se relee todo el topic: nada es nuevo.", en="After a restart that keeps the state the whole topic is read again: nothing is new."))
-    _half, _ = _prices(_delivered[:70])
-    _again, _ = _prices(_delivered)
-    checks.same(_last_prices(_half + _again), _best, tr(es="El servicio muere a mitad del día, pierde el estado y relee el topic desde el principio: no se pierde nada.", en="The service dies half-way through the day, loses its state and reads the topic from the start: nothing is lost."))
+    checks.same(_t_quotes, _t_oracle(_t_delivered), tr(es="Los precios que se dan por el camino con un broker que repite y desordena.", en="The prices given along the way with a broker that repeats and reorders."))
+    checks.same(_t_prices(_t_delivered, _t_state)[0], [], tr(es="Tras un reinicio que conserva el estado se relee todo el topic: nada es nuevo.", en="After a restart that keeps the state the whole topic is read again: nothing is new."))
+    _t_half, _ = _t_prices(_t_delivered[:70])
+    _t_again, _ = _t_prices(_t_delivered)
+    checks.same(_t_last_prices(_t_half + _t_again), _t_best, tr(es="El servicio muere a mitad del día, pierde el estado y relee el topic desde el principio: no se pierde nada.", en="The service dies half-way through the day, loses its state and reads the topic from the start: nothing is lost."))
 ### END HIDDEN TESTS
 
 # %% wrong="price_handler" score=2 says_es="repite y desordena" says_en="repeats and reorders"
@@ -2990,14 +2986,14 @@ def from_message(message, state, handler, publish):
     ### END SOLUTION
 
 # %% test="adapters/translate" points=1 row="7" objective="1.7"
-import contextlib
-import json
-import sqlite3
+import contextlib as _t_contextlib
+import json as _t_json
+import sqlite3 as _t_sqlite3
 
 from mlprod import checks
 
 
-class Spy:
+class _t_Spy:
     """Stands in for the handler: notes what it is given and returns odd prices, to show which part calculates."""
 
     def __init__(self):
@@ -3013,11 +3009,11 @@ class Spy:
         return state + 1, (None if update["count"] == 0 else {"zone": update["zone"], "price": 1000.25 + update["count"]})
 
 
-class StillPublishing(BaseException):
+class _t_StillPublishing(BaseException):
     """Ends an endless wait; not an Exception, so that no `except Exception` hides it."""
 
 
-class Outbox:
+class _t_Outbox:
     """Stands in for the broker: keeps what is published and, like it, answers nothing."""
 
     def __init__(self):
@@ -3026,72 +3022,72 @@ class Outbox:
     def __call__(self, topic, key, value):
         assert isinstance(value, bytes), tr(es=f"publish espera bytes y ha recibido {type(value).__name__}.", en=f"publish expects bytes and got {type(value).__name__}.")
         try:
-            self.sent.append((topic, key, json.loads(value)))
+            self.sent.append((topic, key, _t_json.loads(value)))
         except ValueError:
             raise AssertionError(tr(es=f"publish espera JSON y ha recibido {value[:60]!r}.", en=f"publish expects JSON and got {value[:60]!r}.")) from None
         if len(self.sent) > 500:
-            raise StillPublishing(tr(es="El mismo precio publicado sin parar: publish no devuelve respuesta, y no hay nadie a quien esperar.", en="The same price published over and over: publish returns no answer, and there is nothing to wait for."))
+            raise _t_StillPublishing(tr(es="El mismo precio publicado sin parar: publish no devuelve respuesta, y no hay nadie a quien esperar.", en="The same price published over and over: publish returns no answer, and there is nothing to wait for."))
 
 
-def _database_of(updates):
-    db = sqlite3.connect(":memory:")
+def _t_database_of(updates):
+    db = _t_sqlite3.connect(":memory:")
     db.execute("CREATE TABLE updates (id INTEGER PRIMARY KEY, feed TEXT, zone TEXT, seq INTEGER, count INTEGER)")
     db.executemany("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", updates)
-    return contextlib.closing(db)
+    return _t_contextlib.closing(db)
 
 
-_two = [{"feed": "demand", "zone": "centre", "seq": 1, "count": 3}, {"feed": "drivers", "zone": "centre", "seq": 1, "count": 0}]
-_spy = Spy()
-with _database_of(_two) as _db:
-    _result = from_database(_db, 0, 0, _spy)
-checks.same(_spy.seen, _two, tr(es="Lo que from_database ha pasado al cálculo: todas las filas nuevas, por orden.", en="What from_database passed to the calculation: all the new rows, in order."))
-checks.same(_result, (2, 2, [{"zone": "centre", "price": 1003.25}]), tr(es="from_database con un cálculo de pega: (last_id, state, quotes).", en="from_database with a dummy calculation: (last_id, state, quotes)."))
-_outbox = Outbox()
-checks.same(from_message(json.dumps(_two[0]).encode(), 5, Spy(), _outbox), 6, tr(es="from_message devuelve el estado nuevo.", en="from_message returns the new state."))
-checks.same(_outbox.sent, [("prices", "centre", {"zone": "centre", "price": 1003.25})], tr(es="Lo que from_message ha publicado, con un cálculo de pega: lo que devuelve handler, tal cual.", en="What from_message published, with a dummy calculation: what the handler returns, as it is."))
+_t_two = [{"feed": "demand", "zone": "centre", "seq": 1, "count": 3}, {"feed": "drivers", "zone": "centre", "seq": 1, "count": 0}]
+_t_spy = _t_Spy()
+with _t_database_of(_t_two) as _t_db:
+    _t_result = from_database(_t_db, 0, 0, _t_spy)
+checks.same(_t_spy.seen, _t_two, tr(es="Lo que from_database ha pasado al cálculo: todas las filas nuevas, por orden.", en="What from_database passed to the calculation: all the new rows, in order."))
+checks.same(_t_result, (2, 2, [{"zone": "centre", "price": 1003.25}]), tr(es="from_database con un cálculo de pega: (last_id, state, quotes).", en="from_database with a dummy calculation: (last_id, state, quotes)."))
+_t_outbox = _t_Outbox()
+checks.same(from_message(_t_json.dumps(_t_two[0]).encode(), 5, _t_Spy(), _t_outbox), 6, tr(es="from_message devuelve el estado nuevo.", en="from_message returns the new state."))
+checks.same(_t_outbox.sent, [("prices", "centre", {"zone": "centre", "price": 1003.25})], tr(es="Lo que from_message ha publicado, con un cálculo de pega: lo que devuelve handler, tal cual.", en="What from_message published, with a dummy calculation: what the handler returns, as it is."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_many = [{"feed": ("demand", "drivers")[i % 2], "zone": f"zone-{i % 3}", "seq": i, "count": i % 4} for i in range(1, 41)]
-_spy = Spy()
-_odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay lógica de negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business logic in the transport.")
-with _database_of(_many) as _db:
-    checks.same(from_database(_db, 0, 0, _spy), (40, 40, [{"zone": each["zone"], "price": 1000.25 + each["count"]} for each in _many if each["count"]]), _odd)
-    checks.same(from_database(_db, 40, 40, _spy), (40, 40, []), tr(es="Sin filas nuevas: ni precios, ni cambios.", en="No new rows: neither prices nor changes."))
-    _db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (90, 'demand', 'zone-0', 41, 2)")
-    _db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (50, 'drivers', 'zone-1', 42, 3)")
-    checks.same(from_database(_db, 40, 40, _spy), (90, 42, [{"zone": "zone-1", "price": 1003.25}, {"zone": "zone-0", "price": 1002.25}]), tr(es="Solo las filas nuevas, por orden de id, aunque haya huecos.", en="Only the new rows, in the order of id, even with gaps."))
-checks.same(len(_spy.seen), 42, tr(es="Novedades que han llegado al cálculo: cada fila, una vez.", en="Updates that reached the calculation: each row once."))
-_spy, _outbox, _state = Spy(), Outbox(), 0
-for _each in _many:
-    _state = from_message(json.dumps(_each).encode(), _state, _spy, _outbox)
-checks.same(_outbox.sent, [("prices", each["zone"], {"zone": each["zone"], "price": 1000.25 + each["count"]}) for each in _many if each["count"]], _odd)
-checks.same((_spy.seen, _state), (_many, 40), tr(es="from_message: cada mensaje, una vez al cálculo, con el estado que toca.", en="from_message: each message, once to the calculation, with the right state."))
+_t_many = [{"feed": ("demand", "drivers")[i % 2], "zone": f"zone-{i % 3}", "seq": i, "count": i % 4} for i in range(1, 41)]
+_t_spy = _t_Spy()
+_t_odd = tr(es="El cálculo es de handler: si el adaptador pone o cambia precios, hay lógica de negocio en el transporte.", en="The calculation is the handler's: if the adapter makes or changes prices, there is business logic in the transport.")
+with _t_database_of(_t_many) as _t_db:
+    checks.same(from_database(_t_db, 0, 0, _t_spy), (40, 40, [{"zone": each["zone"], "price": 1000.25 + each["count"]} for each in _t_many if each["count"]]), _t_odd)
+    checks.same(from_database(_t_db, 40, 40, _t_spy), (40, 40, []), tr(es="Sin filas nuevas: ni precios, ni cambios.", en="No new rows: neither prices nor changes."))
+    _t_db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (90, 'demand', 'zone-0', 41, 2)")
+    _t_db.execute("INSERT INTO updates (id, feed, zone, seq, count) VALUES (50, 'drivers', 'zone-1', 42, 3)")
+    checks.same(from_database(_t_db, 40, 40, _t_spy), (90, 42, [{"zone": "zone-1", "price": 1003.25}, {"zone": "zone-0", "price": 1002.25}]), tr(es="Solo las filas nuevas, por orden de id, aunque haya huecos.", en="Only the new rows, in the order of id, even with gaps."))
+checks.same(len(_t_spy.seen), 42, tr(es="Novedades que han llegado al cálculo: cada fila, una vez.", en="Updates that reached the calculation: each row once."))
+_t_spy, _t_outbox, _t_state = _t_Spy(), _t_Outbox(), 0
+for _t_each in _t_many:
+    _t_state = from_message(_t_json.dumps(_t_each).encode(), _t_state, _t_spy, _t_outbox)
+checks.same(_t_outbox.sent, [("prices", each["zone"], {"zone": each["zone"], "price": 1000.25 + each["count"]}) for each in _t_many if each["count"]], _t_odd)
+checks.same((_t_spy.seen, _t_state), (_t_many, 40), tr(es="from_message: cada mensaje, una vez al cálculo, con el estado que toca.", en="from_message: each message, once to the calculation, with the right state."))
 ### END HIDDEN TESTS
 
 # %% test="adapters/same_day" points=1 row="1 7" objective="1.7"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _plain_handler(state, update):
+def _t_plain_handler(state, update):
     """A careless handler: a price for each update, from the latest of its zone."""
     state = {**state, (update["feed"], update["zone"]): update["count"]}
     demand, drivers = (state.get((feed, update["zone"]), 0) for feed in ("demand", "drivers"))
     return state, ({"zone": update["zone"], "price": fare(demand, drivers)} if demand else None)
 
 
-def _on_three_transports(news, handler):
+def _t_on_three_transports(news, handler):
     """The prices of the same updates through the database (polled now and then), by request and through the broker."""
     by_request, state = [], {}
     for each in news:
-        state, answer = from_request(json.dumps(each), state, handler)
-        by_request.append(json.loads(answer))
-    outbox, state = Outbox(), {}
+        state, answer = from_request(_t_json.dumps(each), state, handler)
+        by_request.append(_t_json.loads(answer))
+    outbox, state = _t_Outbox(), {}
     for each in news:
-        state = from_message(json.dumps(each).encode(), state, handler, outbox)
+        state = from_message(_t_json.dumps(each).encode(), state, handler, outbox)
     polled, last_id, state = [], 0, {}
-    with _database_of([]) as db:
+    with _t_database_of([]) as db:
         for each in news:
             db.execute("INSERT INTO updates (feed, zone, seq, count) VALUES (:feed, :zone, :seq, :count)", each)
             if each["count"] % 5 == 0 or each is news[-1]:
@@ -3100,20 +3096,20 @@ def _on_three_transports(news, handler):
     return polled, [quote for quote in by_request if quote is not None], [quote for _, _, quote in outbox.sent]
 
 
-_chance = random.Random(3)
-_news = [{"feed": _chance.choice(["demand", "drivers"]), "zone": _chance.choice(["centre", "port"]), "seq": _n, "count": _chance.randrange(60)} for _n in range(1, 121)]
-_polled, _requested, _published = _on_three_transports(_news, _plain_handler)
-checks.same(_polled, _requested, tr(es="El mismo día por la base de datos y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the database and by requests: the same prices, in the same order."))
-checks.same(_published, _requested, tr(es="El mismo día por el broker y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the broker and by requests: the same prices, in the same order."))
+_t_chance = _t_random.Random(3)
+_t_news = [{"feed": _t_chance.choice(["demand", "drivers"]), "zone": _t_chance.choice(["centre", "port"]), "seq": _n, "count": _t_chance.randrange(60)} for _n in range(1, 121)]
+_t_polled, _t_requested, _t_published = _t_on_three_transports(_t_news, _t_plain_handler)
+checks.same(_t_polled, _t_requested, tr(es="El mismo día por la base de datos y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the database and by requests: the same prices, in the same order."))
+checks.same(_t_published, _t_requested, tr(es="El mismo día por el broker y por peticiones: los mismos precios, en el mismo orden.", en="The same day through the broker and by requests: the same prices, in the same order."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_other = [{**each, "zone": each["zone"] * 2, "count": (each["count"] * 7 + 3) % 50} for each in _news]
-_expected, _state = [], {}
-for _each in _other:
-    _state, _quote = _plain_handler(_state, _each)
-    _expected += [_quote] if _quote else []
-for _way, _quotes in zip(("database", "request", "broker"), _on_three_transports(_other, _plain_handler), strict=True):
-    checks.same(_quotes, _expected, tr(es=f"Otro día, por {_way}: los precios que da el cálculo.", en=f"Another day, through {_way}: the prices that the calculation gives."))
+_t_other = [{**each, "zone": each["zone"] * 2, "count": (each["count"] * 7 + 3) % 50} for each in _t_news]
+_t_expected, _t_state = [], {}
+for _t_each in _t_other:
+    _t_state, _t_quote = _t_plain_handler(_t_state, _t_each)
+    _t_expected += [_t_quote] if _t_quote else []
+for _t_way, _t_quotes in zip(("database", "request", "broker"), _t_on_three_transports(_t_other, _t_plain_handler), strict=True):
+    checks.same(_t_quotes, _t_expected, tr(es=f"Otro día, por {_t_way}: los precios que da el cálculo.", en=f"Another day, through {_t_way}: the prices that the calculation gives."))
 ### END HIDDEN TESTS
 
 # %% wrong="adapters" score=0 says_es="tal cual" says_en="as it is"
@@ -3295,54 +3291,54 @@ class Topic:
 # %% test="fan_out/readers" points=2 row="8" objective="1.8"
 from mlprod import checks
 
-_topic = Topic()
-checks.same([_topic.publish(f"ride {n}") for n in range(3)], [0, 1, 2], tr(es="publish devuelve el offset de cada mensaje.", en="publish returns each message's offset."))
-_three = [(0, "ride 0"), (1, "ride 1"), (2, "ride 2")]
-checks.same(_topic.poll("pricing"), _three, tr(es="pricing lee los tres mensajes.", en="pricing reads the three messages."))
-checks.same(_topic.poll("drivers"), _three, tr(es="drivers también lee los tres: que pricing los haya leído no los borra ni mueve su offset.", en="drivers reads the three as well: pricing having read them neither removes them nor moves its offset."))
-checks.same(_topic.poll("pricing"), [], tr(es="pricing ya lo había leído todo.", en="pricing had read everything already."))
+_t_topic = Topic()
+checks.same([_t_topic.publish(f"ride {n}") for n in range(3)], [0, 1, 2], tr(es="publish devuelve el offset de cada mensaje.", en="publish returns each message's offset."))
+_t_three = [(0, "ride 0"), (1, "ride 1"), (2, "ride 2")]
+checks.same(_t_topic.poll("pricing"), _t_three, tr(es="pricing lee los tres mensajes.", en="pricing reads the three messages."))
+checks.same(_t_topic.poll("drivers"), _t_three, tr(es="drivers también lee los tres: que pricing los haya leído no los borra ni mueve su offset.", en="drivers reads the three as well: pricing having read them neither removes them nor moves its offset."))
+checks.same(_t_topic.poll("pricing"), [], tr(es="pricing ya lo había leído todo.", en="pricing had read everything already."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import random
+import random as _t_random
 
-_other = Topic()
-checks.same([_other.poll("drivers"), _other.publish("x"), _other.poll("drivers")], [[], 0, [(0, "x")]], tr(es="Dos topics distintos no comparten mensajes ni offsets.", en="Another topic is a different one: they share neither messages nor offsets."))
-_chance, _topic, _published = random.Random(4), Topic(), []
-_read = {name: [] for name in ("pricing", "drivers", "rides")}
-for _turn in range(400):
-    if _chance.random() < 0.4:
-        _value = _chance.choice(["same", _turn, None, {"zone": "centre"}])
-        checks.same(_topic.publish(_value), len(_published), tr(es="Offset del mensaje publicado: cuántos había antes, los hayan leído o no.", en="Offset of the message published: how many there were before, read or not."))
-        _published.append(_value)
+_t_other = Topic()
+checks.same([_t_other.poll("drivers"), _t_other.publish("x"), _t_other.poll("drivers")], [[], 0, [(0, "x")]], tr(es="Dos topics distintos no comparten mensajes ni offsets.", en="Another topic is a different one: they share neither messages nor offsets."))
+_t_chance, _t_topic, _t_published = _t_random.Random(4), Topic(), []
+_t_read = {name: [] for name in ("pricing", "drivers", "rides")}
+for _t_turn in range(400):
+    if _t_chance.random() < 0.4:
+        _t_value = _t_chance.choice(["same", _t_turn, None, {"zone": "centre"}])
+        checks.same(_t_topic.publish(_t_value), len(_t_published), tr(es="Offset del mensaje publicado: cuántos había antes, los hayan leído o no.", en="Offset of the message published: how many there were before, read or not."))
+        _t_published.append(_t_value)
     else:
-        _name, _limit = _chance.choice(["pricing", "pricing", "drivers"]), _chance.randrange(1, 6)
-        _batch = list(_topic.poll(_name, limit=_limit))
-        assert len(_batch) <= _limit, tr(es=f"poll(limit={_limit}) ha devuelto {len(_batch)} mensajes.", en=f"poll(limit={_limit}) returned {len(_batch)} messages.")
-        _read[_name] += _batch
-while _batch := list(_topic.poll("drivers", 3)):
-    _read["drivers"] += _batch
-    assert len(_read["drivers"]) <= len(_published), tr(es="drivers lee más mensajes de los que hay: alguno se repite.", en="drivers reads more messages than there are: some are repeated.")
-_all = list(enumerate(_published))
-checks.same(_read["drivers"], _all, tr(es="Lo que ha leído drivers, a trozos y con otros leyendo: todo, una vez y por orden.", en="What drivers has read, in pieces and with others reading: everything, once, in order."))
-checks.same(_read["pricing"], _all[: len(_read["pricing"])], tr(es="Lo que ha leído pricing: sin huecos ni repeticiones.", en="What pricing has read: neither gaps nor repetitions."))
+        _t_name, _t_limit = _t_chance.choice(["pricing", "pricing", "drivers"]), _t_chance.randrange(1, 6)
+        _t_batch = list(_t_topic.poll(_t_name, limit=_t_limit))
+        assert len(_t_batch) <= _t_limit, tr(es=f"poll(limit={_t_limit}) ha devuelto {len(_t_batch)} mensajes.", en=f"poll(limit={_t_limit}) returned {len(_t_batch)} messages.")
+        _t_read[_t_name] += _t_batch
+while _t_batch := list(_t_topic.poll("drivers", 3)):
+    _t_read["drivers"] += _t_batch
+    assert len(_t_read["drivers"]) <= len(_t_published), tr(es="drivers lee más mensajes de los que hay: alguno se repite.", en="drivers reads more messages than there are: some are repeated.")
+_t_all = list(enumerate(_t_published))
+checks.same(_t_read["drivers"], _t_all, tr(es="Lo que ha leído drivers, a trozos y con otros leyendo: todo, una vez y por orden.", en="What drivers has read, in pieces and with others reading: everything, once, in order."))
+checks.same(_t_read["pricing"], _t_all[: len(_t_read["pricing"])], tr(es="Lo que ha leído pricing: sin huecos ni repeticiones.", en="What pricing has read: neither gaps nor repetitions."))
 ### END HIDDEN TESTS
 
 # %% test="fan_out/newcomer" points=1 row="7 8" objective="1.8"
 from mlprod import checks
 
-_topic = Topic()
-for _n in range(5):
-    _topic.publish(_n)
-    _topic.poll("pricing"), _topic.poll("drivers"), _topic.poll("rides")
-checks.same(_topic.poll("fraud"), list(enumerate(range(5))), tr(es="fraud llega el último y lee la historia desde el principio.", en="fraud comes last and reads the history from the start."))
+_t_topic = Topic()
+for _t_n in range(5):
+    _t_topic.publish(_t_n)
+    _t_topic.poll("pricing"), _t_topic.poll("drivers"), _t_topic.poll("rides")
+checks.same(_t_topic.poll("fraud"), list(enumerate(range(5))), tr(es="fraud llega el último y lee la historia desde el principio.", en="fraud comes last and reads the history from the start."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-checks.same([_topic.poll(name) for name in ("pricing", "drivers", "rides")], [[], [], []], tr(es="Que llegue fraud no hace releer a los demás.", en="The arrival of fraud makes no other subscriber read again."))
-_topic = Topic()
-checks.same([_topic.publish(n) for n in range(250)], list(range(250)), tr(es="Con todos los lectores parados, publicar no espera a nadie ni pierde nada.", en="With all the readers stopped, publishing waits for nobody and loses nothing."))
-checks.same(_topic.poll("pricing"), [(n, n) for n in range(100)], tr(es="Al volver, pricing encuentra lo publicado en su ausencia (limit=100 por defecto).", en="When it comes back, pricing finds what was published in its absence (limit=100 by default)."))
-checks.same(_topic.publish("late"), 250, tr(es="El productor sigue igual, lea alguien o no.", en="The producer goes on as before, whether anyone reads or not."))
-checks.same([len(_topic.poll("pricing", 1000)), len(_topic.poll("fraud", 1000))], [151, 251], tr(es="Cada uno sigue desde su propio offset.", en="Each one goes on from its own offset."))
+checks.same([_t_topic.poll(name) for name in ("pricing", "drivers", "rides")], [[], [], []], tr(es="Que llegue fraud no hace releer a los demás.", en="The arrival of fraud makes no other subscriber read again."))
+_t_topic = Topic()
+checks.same([_t_topic.publish(n) for n in range(250)], list(range(250)), tr(es="Con todos los lectores parados, publicar no espera a nadie ni pierde nada.", en="With all the readers stopped, publishing waits for nobody and loses nothing."))
+checks.same(_t_topic.poll("pricing"), [(n, n) for n in range(100)], tr(es="Al volver, pricing encuentra lo publicado en su ausencia (limit=100 por defecto).", en="When it comes back, pricing finds what was published in its absence (limit=100 by default)."))
+checks.same(_t_topic.publish("late"), 250, tr(es="El productor sigue igual, lea alguien o no.", en="The producer goes on as before, whether anyone reads or not."))
+checks.same([len(_t_topic.poll("pricing", 1000)), len(_t_topic.poll("fraud", 1000))], [151, 251], tr(es="Cada uno sigue desde su propio offset.", en="Each one goes on from its own offset."))
 ### END HIDDEN TESTS
 
 # %% wrong="fan_out" score=0 says_es="no los borra" says_en="neither removes them"

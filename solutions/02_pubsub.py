@@ -59,7 +59,6 @@
 import json
 import math
 import os
-import random
 import sqlite3
 import zlib
 
@@ -148,35 +147,35 @@ def publish(config, topic, predictions):
     ### END SOLUTION
 
 # %% test="publish/arrive" points=2 row="9" objective="2.1"
-import secrets
-import time
+import secrets as _t_secrets
+import time as _t_time
 
 from mlprod import checks
-from mlprod.systems import processes
+from mlprod.systems import processes as _t_processes
 
-_ZONES = ["Chamberí", "Atocha", "Cañaveral", "Barajas"]
+_t_ZONES = ["Chamberí", "Atocha", "Cañaveral", "Barajas"]
 
 
-def _predictions(count):
+def _t_predictions(count):
     return [
-        {"example_id": f"r{n}", "price_eur": 8 + n / 4, "zone": _ZONES[n % 4], "surge": n % 3 == 0, "promo": None}
+        {"example_id": f"r{n}", "price_eur": 8 + n / 4, "zone": _t_ZONES[n % 4], "surge": n % 3 == 0, "promo": None}
         for n in range(count)
     ]
 
 
-def _new_topic():
-    return cluster.create_topic(f"prediction-{secrets.token_hex(4)}", partitions=2)
+def _t_new_topic():
+    return cluster.create_topic(f"prediction-{_t_secrets.token_hex(4)}", partitions=2)
 
 
-def _messages_in(topic, partitions=2):
+def _t_messages_in(topic, partitions=2):
     """(partition, key, value) of each message of `topic`, partition by partition."""
     reader = Consumer(cluster.config(group_id="reader", enable_auto_commit=False))
     try:
         places = [TopicPartition(topic, number, 0) for number in range(partitions)]
         expected = sum(reader.get_watermark_offsets(place, timeout=10)[1] for place in places)
         reader.assign(places)
-        found, deadline = [], time.monotonic() + 15
-        while len(found) < expected and time.monotonic() < deadline:
+        found, deadline = [], _t_time.monotonic() + 15
+        while len(found) < expected and _t_time.monotonic() < deadline:
             message = reader.poll(0.2)
             if message is not None and message.error() is None:
                 found.append((message.partition(), message.key(), message.value()))
@@ -185,7 +184,7 @@ def _messages_in(topic, partitions=2):
         reader.close()
 
 
-def _example_id(key, value):
+def _t_example_id(key, value):
     """Whose message it is: by its key, or else by its content."""
     import re
 
@@ -193,7 +192,7 @@ def _example_id(key, value):
     return found.group() if found else None
 
 
-def _undelivered(got):
+def _t_undelivered(got):
     got = checks.plain(got)
     assert isinstance(got, (list, set)) and all(isinstance(one, str) for one in got), tr(
         es=f"publish devuelve una lista con los example_id que no han llegado; ha devuelto {got!r}.",
@@ -202,8 +201,8 @@ def _undelivered(got):
     return set(got)
 
 
-def _check_topic(topic, predictions):
-    messages = _messages_in(topic)
+def _t_check_topic(topic, predictions):
+    messages = _t_messages_in(topic)
     assert len(messages) >= len(predictions), tr(
         es=f"Al volver publish hay {len(messages)} mensajes de {len(predictions)} en el topic. Que produce() haya vuelto no quiere decir que el mensaje haya salido.",
         en=f"When publish returns there are {len(messages)} messages of {len(predictions)} in the topic. That produce() returned does not mean that the message has left.",
@@ -236,51 +235,51 @@ def _check_topic(topic, predictions):
     return messages
 
 
-_topic = _new_topic()
-_got = publish(cluster.config(linger_ms=100), _topic, _predictions(40))
-_check_topic(_topic, _predictions(40))
-checks.same(_undelivered(_got), set(), tr(es="Han llegado todas: la lista va vacía.", en="All of them arrived: the list is empty."))
+_t_topic = _t_new_topic()
+_t_got = publish(cluster.config(linger_ms=100), _t_topic, _t_predictions(40))
+_t_check_topic(_t_topic, _t_predictions(40))
+checks.same(_t_undelivered(_t_got), set(), tr(es="Han llegado todas: la lista va vacía.", en="All of them arrived: the list is empty."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_topic = _new_topic()
-_twice = [{**prediction, "price_eur": prediction["price_eur"] + step} for step in (0, 100) for prediction in _predictions(30)]
-_got = publish(cluster.config(linger_ms=100), _topic, (prediction for prediction in _twice))
-_where = {}
-for _partition, _key, _value in _check_topic(_topic, _twice):
-    _where.setdefault(_key, []).append((_partition, json.loads(_value)["price_eur"]))
-for _key, _places in _where.items():
-    assert len({partition for partition, _ in _places}) == 1, tr(
-        es=f"Las dos predicciones de {_key!r} están en particiones distintas: {_places}.", en=f"The two predictions of {_key!r} are in different partitions: {_places}."
+_t_topic = _t_new_topic()
+_t_twice = [{**prediction, "price_eur": prediction["price_eur"] + step} for step in (0, 100) for prediction in _t_predictions(30)]
+_t_got = publish(cluster.config(linger_ms=100), _t_topic, (prediction for prediction in _t_twice))
+_t_where = {}
+for _t_partition, _t_key, _t_value in _t_check_topic(_t_topic, _t_twice):
+    _t_where.setdefault(_t_key, []).append((_t_partition, json.loads(_t_value)["price_eur"]))
+for _t_key, _t_places in _t_where.items():
+    assert len({partition for partition, _ in _t_places}) == 1, tr(
+        es=f"Las dos predicciones de {_t_key!r} están en particiones distintas: {_t_places}.", en=f"The two predictions of {_t_key!r} are in different partitions: {_t_places}."
     )
-    assert _places == sorted(_places), tr(es=f"Las dos predicciones de {_key!r} se leen al revés.", en=f"The two predictions of {_key!r} are read the wrong way round.")
-assert len({_places[0][0] for _places in _where.values()}) == 2, tr(es="Todos los mensajes están en una sola partición.", en="All messages are in a single partition.")
+    assert _t_places == sorted(_t_places), tr(es=f"Las dos predicciones de {_t_key!r} se leen al revés.", en=f"The two predictions of {_t_key!r} are read the wrong way round.")
+assert len({_places[0][0] for _places in _t_where.values()}) == 2, tr(es="Todos los mensajes están en una sola partición.", en="All messages are in a single partition.")
 
-_topic = _new_topic()
-with processes.group() as _group:
-    _got = _group.start(publish, cluster.config(linger_ms=100), _topic, _predictions(25), name="publisher").result(30)
-_check_topic(_topic, _predictions(25))
-checks.same(_undelivered(_got), set(), tr(es="Publicado desde un proceso que termina al volver publish.", en="Published from a process that ends when publish returns."))
-checks.same(_undelivered(publish(cluster.config(), _topic, [])), set(), tr(es="No había nada que publicar.", en="There was nothing to publish."))
+_t_topic = _t_new_topic()
+with _t_processes.group() as _t_group:
+    _t_got = _t_group.start(publish, cluster.config(linger_ms=100), _t_topic, _t_predictions(25), name="publisher").result(30)
+_t_check_topic(_t_topic, _t_predictions(25))
+checks.same(_t_undelivered(_t_got), set(), tr(es="Publicado desde un proceso que termina al volver publish.", en="Published from a process that ends when publish returns."))
+checks.same(_t_undelivered(publish(cluster.config(), _t_topic, [])), set(), tr(es="No había nada que publicar.", en="There was nothing to publish."))
 ### END HIDDEN TESTS
 
 # %% test="publish/failures" points=2 row="9" objective="2.1"
-_topic = _new_topic()
+_t_topic = _t_new_topic()
 cluster.broker_down(1)
 try:
-    _got = publish(cluster.config(message_timeout_ms=1500), _topic, _predictions(20))
+    _t_got = publish(cluster.config(message_timeout_ms=1500), _t_topic, _t_predictions(20))
 finally:
     cluster.broker_up(1)
-_there = {_example_id(key, value) for _, key, value in _messages_in(_topic)}
-_silent = {prediction["example_id"] for prediction in _predictions(20)} - _there - _undelivered(_got)
-assert not _silent, tr(
-    es=f"El broker no contestaba y {len(_silent)} predicciones de 20 ni están en el topic ni en la lista que has devuelto: se han perdido sin que nadie lo sepa. "
+_t_there = {_t_example_id(key, value) for _, key, value in _t_messages_in(_t_topic)}
+_t_silent = {prediction["example_id"] for prediction in _t_predictions(20)} - _t_there - _t_undelivered(_t_got)
+assert not _t_silent, tr(
+    es=f"El broker no contestaba y {len(_t_silent)} predicciones de 20 ni están en el topic ni en la lista que has devuelto: se han perdido sin que nadie lo sepa. "
     "De cada mensaje hay un acuse, y puede ser malo.",
-    en=f"The broker did not answer, and {len(_silent)} predictions of 20 are neither in the topic nor in the list you returned: they were lost and nobody knows. "
+    en=f"The broker did not answer, and {len(_t_silent)} predictions of 20 are neither in the topic nor in the list you returned: they were lost and nobody knows. "
     "There is an acknowledgement of each message, and it may be a bad one.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-class _TwentyTimesFaster(Producer):
+class _t_TwentyTimesFaster(Producer):
     """A producer to which 12 s are 0.6: a flush or a poll with too short a timeout ends before the messages do."""
 
     def __init__(self, config):
@@ -294,61 +293,61 @@ class _TwentyTimesFaster(Producer):
         return super().poll(timeout / 20 if timeout > 0 else timeout)
 
 
-_topic, _Producer = _new_topic(), Producer
+_t_topic, _t_usual_producer = _t_new_topic(), Producer
 cluster.broker_down(1)
 try:
-    Producer = _TwentyTimesFaster
-    _got = publish(cluster.config(message_timeout_ms=12_000), _topic, _predictions(20))
+    globals()["Producer"] = _t_TwentyTimesFaster  # what publish finds under that name, for this call only
+    _t_got = publish(cluster.config(message_timeout_ms=12_000), _t_topic, _t_predictions(20))
 finally:
-    Producer = _Producer
+    globals()["Producer"] = _t_usual_producer
     cluster.broker_up(1)
-_silent = {prediction["example_id"] for prediction in _predictions(20)} - {_example_id(key, value) for _, key, value in _messages_in(_topic)} - _undelivered(_got)
-assert not _silent, tr(
-    es=f"El broker no contestaba, message.timeout.ms eran 12 s, y {len(_silent)} predicciones de 20 se han perdido sin que nadie lo sepa. ¿Qué devuelve flush(segundos) si se acaba ese tiempo y quedan mensajes sin acuse?",
-    en=f"The broker did not answer, message.timeout.ms was 12 s, and {len(_silent)} predictions of 20 were lost and nobody knows. What does flush(seconds) return if that time is over and messages are left without an acknowledgement?",
+_t_silent = {prediction["example_id"] for prediction in _t_predictions(20)} - {_t_example_id(key, value) for _, key, value in _t_messages_in(_t_topic)} - _t_undelivered(_t_got)
+assert not _t_silent, tr(
+    es=f"El broker no contestaba, message.timeout.ms eran 12 s, y {len(_t_silent)} predicciones de 20 se han perdido sin que nadie lo sepa. ¿Qué devuelve flush(segundos) si se acaba ese tiempo y quedan mensajes sin acuse?",
+    en=f"The broker did not answer, message.timeout.ms was 12 s, and {len(_t_silent)} predictions of 20 were lost and nobody knows. What does flush(seconds) return if that time is over and messages are left without an acknowledgement?",
 )
 
 
-def _cut_halfway(topic, predictions):
+def _t_cut_halfway(topic, predictions):
     watcher = Consumer(cluster.config(group_id="watcher"))
     places = [TopicPartition(topic, number) for number in range(2)]
     try:
         for number, prediction in enumerate(predictions):
             if number == len(predictions) // 2:
-                deadline = time.monotonic() + 2
-                while time.monotonic() < deadline and sum(watcher.get_watermark_offsets(place, timeout=5)[1] for place in places) < number:
-                    time.sleep(0.02)
-                time.sleep(0.3)
+                deadline = _t_time.monotonic() + 2
+                while _t_time.monotonic() < deadline and sum(watcher.get_watermark_offsets(place, timeout=5)[1] for place in places) < number:
+                    _t_time.sleep(0.02)
+                _t_time.sleep(0.3)
                 cluster.broker_down(1)
             yield prediction
     finally:
         watcher.close()
 
 
-_topic = _new_topic()
-_all = _predictions(30)
+_t_topic = _t_new_topic()
+_t_all = _t_predictions(30)
 try:
-    _got = publish(cluster.config(message_timeout_ms=400), _topic, _cut_halfway(_topic, _all))
+    _t_got = publish(cluster.config(message_timeout_ms=400), _t_topic, _t_cut_halfway(_t_topic, _t_all))
 finally:
     cluster.broker_up(1)
-_got, _ids = _undelivered(_got), {prediction["example_id"] for prediction in _all}
-_there = {_example_id(key, value) for _, key, value in _messages_in(_topic)}
-assert _got <= _ids, tr(es=f"Devuelves identificadores que nadie publicó: {sorted(_got - _ids)}.", en=f"You return identifiers that nobody published: {sorted(_got - _ids)}.")
-_silent = _ids - _there - _got
-assert not _silent, tr(
-    es=f"El broker se cayó a media publicación: {len(_silent)} predicciones de 30 ni han llegado ni constan como fallidas. Se esperan fallidas: {sorted(_ids - _there)}; has devuelto {sorted(_got)}.",
-    en=f"The broker went down halfway: {len(_silent)} predictions of 30 neither arrived nor are reported. Expected as failed: {sorted(_ids - _there)}; you returned {sorted(_got)}.",
+_t_got, _t_ids = _t_undelivered(_t_got), {prediction["example_id"] for prediction in _t_all}
+_t_there = {_t_example_id(key, value) for _, key, value in _t_messages_in(_t_topic)}
+assert _t_got <= _t_ids, tr(es=f"Devuelves identificadores que nadie publicó: {sorted(_t_got - _t_ids)}.", en=f"You return identifiers that nobody published: {sorted(_t_got - _t_ids)}.")
+_t_silent = _t_ids - _t_there - _t_got
+assert not _t_silent, tr(
+    es=f"El broker se cayó a media publicación: {len(_t_silent)} predicciones de 30 ni han llegado ni constan como fallidas. Se esperan fallidas: {sorted(_t_ids - _t_there)}; has devuelto {sorted(_t_got)}.",
+    en=f"The broker went down halfway: {len(_t_silent)} predictions of 30 neither arrived nor are reported. Expected as failed: {sorted(_t_ids - _t_there)}; you returned {sorted(_t_got)}.",
 )
-if len(_there) >= 15:
-    _early = {prediction["example_id"] for prediction in _all[:15]}
-    assert not _got & _early, tr(
-        es=f"Das por fallidas {len(_got & _early)} predicciones que el broker había confirmado antes de caerse: quien las repita, las duplica.",
-        en=f"You report {len(_got & _early)} predictions as failed that the broker had acknowledged before it went down: whoever repeats them, duplicates them.",
+if len(_t_there) >= 15:
+    _t_early = {prediction["example_id"] for prediction in _t_all[:15]}
+    assert not _t_got & _t_early, tr(
+        es=f"Das por fallidas {len(_t_got & _t_early)} predicciones que el broker había confirmado antes de caerse: quien las repita, las duplica.",
+        en=f"You report {len(_t_got & _t_early)} predictions as failed that the broker had acknowledged before it went down: whoever repeats them, duplicates them.",
     )
 ### END HIDDEN TESTS
 
 # %% test="publish/full_queue" points=1 row="9" objective="2.1"
-_topic = _new_topic()
+_t_topic = _t_new_topic()
 try:
     with checks.ends(
         tr(
@@ -357,7 +356,7 @@ try:
         ),
         seconds=15,
     ):
-        _got = publish(cluster.config(queue_buffering_max_messages=50), _topic, _predictions(300))
+        _t_got = publish(cluster.config(queue_buffering_max_messages=50), _t_topic, _t_predictions(300))
 except BufferError:
     raise AssertionError(
         tr(
@@ -365,14 +364,14 @@ except BufferError:
             en="The local queue has room for 50 messages only, and the one that did not fit brought publish down (BufferError) with everything half done. Who makes room in the queue?",
         )
     ) from None
-_there = [_example_id(key, value) for _, key, value in _messages_in(_topic)]
-_absent = {prediction["example_id"] for prediction in _predictions(300)} - set(_there)
-assert not _absent, tr(
-    es=f"Con una cola local de 50 mensajes no han llegado {len(_absent)} predicciones de 300, y el broker funciona. Un mensaje que no se acepta no se envía solo.",
-    en=f"With a local queue of 50 messages {len(_absent)} predictions of 300 did not arrive, and the broker works. A message that is not accepted does not send itself.",
+_t_there = [_t_example_id(key, value) for _, key, value in _t_messages_in(_t_topic)]
+_t_absent = {prediction["example_id"] for prediction in _t_predictions(300)} - set(_t_there)
+assert not _t_absent, tr(
+    es=f"Con una cola local de 50 mensajes no han llegado {len(_t_absent)} predicciones de 300, y el broker funciona. Un mensaje que no se acepta no se envía solo.",
+    en=f"With a local queue of 50 messages {len(_t_absent)} predictions of 300 did not arrive, and the broker works. A message that is not accepted does not send itself.",
 )
-checks.same(len(_there), 300, tr(es="Mensajes en el topic: ninguno de más.", en="Messages in the topic: not one too many."))
-checks.same(_undelivered(_got), set(), tr(es="Han llegado todas.", en="All of them arrived."))
+checks.same(len(_t_there), 300, tr(es="Mensajes en el topic: ninguno de más.", en="Messages in the topic: not one too many."))
+checks.same(_t_undelivered(_t_got), set(), tr(es="Han llegado todas.", en="All of them arrived."))
 checks.passed()
 
 # %% wrong="publish" score=0 says_es="hay 0 mensajes" says_en="there are 0 messages"
@@ -652,30 +651,30 @@ def earnings(db):
     ### END SOLUTION
 
 # %% test="earnings/once" points=1 row="11" objective="2.4"
-import contextlib
-import pickle
-import secrets
+import contextlib as _t_contextlib
+import pickle as _t_pickle
+import secrets as _t_secrets
 
 from mlprod import checks
-from mlprod.systems import crashes, history, memory_topic, pickling
-from mlprod.systems.workspace import workspace
+from mlprod.systems import crashes as _t_crashes, history as _t_history, memory_topic as _t_memory_topic, pickling as _t_pickling
+from mlprod.systems.workspace import workspace as _t_workspace
 
 
-def _ride(driver, number):
+def _t_ride(driver, number):
     """Fares are powers of 4: the driver's total tells how many times each ride was counted (up to 3)."""
     return {"ride_id": f"{driver}-{number}", "driver": driver, "eur": 4**number}
 
 
-_PARTITION_OF = {"ana": 0, "luis": 0, "eva": 1}
-_RIDES = [_ride(driver, number) for number in range(3) for driver in _PARTITION_OF]
+_t_PARTITION_OF = {"ana": 0, "luis": 0, "eva": 1}
+_t_RIDES = [_t_ride(driver, number) for number in range(3) for driver in _t_PARTITION_OF]
 
 
-def _append(topic, rides):
+def _t_append(topic, rides):
     for ride in rides:
-        topic.append(_PARTITION_OF[ride["driver"]], ride["driver"].encode(), json.dumps(ride).encode())
+        topic.append(_t_PARTITION_OF[ride["driver"]], ride["driver"].encode(), json.dumps(ride).encode())
 
 
-def _counted(euros):
+def _t_counted(euros):
     """(driver, ride_id) of each ride as often as the totals say that it was counted."""
     counted = []
     for driver, total in euros.items():
@@ -686,12 +685,12 @@ def _counted(euros):
     return counted
 
 
-class _Sink:
+class _t_Sink:
     """A program and its database. Each life gets its own copy of the program: nothing in memory goes from one to the next."""
 
     def __init__(self):
         try:
-            self.program = pickling.dumps((settings, consume, earnings))
+            self.program = _t_pickling.dumps((settings, consume, earnings))
         except Exception as error:
             raise AssertionError(
                 tr(
@@ -699,19 +698,19 @@ class _Sink:
                     en=f"Your functions use something of the notebook that another process cannot have ({error}), such as an open connection. Create inside them what they need, or take it from their arguments.",
                 )
             ) from None
-        self.path = workspace() / f"earnings-{secrets.token_hex(4)}.sqlite"
+        self.path = _t_workspace() / f"earnings-{_t_secrets.token_hex(4)}.sqlite"
 
     def live(self, topic, steps):
-        its_settings, its_consume, _ = pickle.loads(self.program)
+        its_settings, its_consume, _ = _t_pickle.loads(self.program)
         consumer = topic.consumer(its_settings())
-        with contextlib.closing(crashes.connect(self.path, steps)) as db:
-            its_consume(crashes.SteppedConsumer(consumer, steps), db)
+        with _t_contextlib.closing(_t_crashes.connect(self.path, steps)) as db:
+            its_consume(_t_crashes.SteppedConsumer(consumer, steps), db)
             if not steps.dead:
                 consumer.settle()
 
     def euros(self):
-        with contextlib.closing(sqlite3.connect(self.path)) as db:
-            got = checks.plain(pickle.loads(self.program)[2](db))
+        with _t_contextlib.closing(sqlite3.connect(self.path)) as db:
+            got = checks.plain(_t_pickle.loads(self.program)[2](db))
         assert isinstance(got, dict), tr(es=f"earnings devuelve un diccionario; ha devuelto {got!r}.", en=f"earnings returns a dict; it returned {got!r}.")
         return got
 
@@ -723,126 +722,126 @@ class _Sink:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
-def _story(rides, crash_at=()):
+def _t_story(rides, crash_at=()):
     """Lives of the process that die at those steps, and a last one: (history, lag, steps of each life)."""
-    topic = memory_topic.Topic(partitions=2)
-    _append(topic, rides)
-    with _Sink() as sink:
+    topic = _t_memory_topic.Topic(partitions=2)
+    _t_append(topic, rides)
+    with _t_Sink() as sink:
         try:
-            taken = crashes.lives(lambda steps: sink.live(topic, steps), crash_at)
-        except crashes.Endless as endless:
+            taken = _t_crashes.lives(lambda steps: sink.live(topic, steps), crash_at)
+        except _t_crashes.Endless as endless:
             raise AssertionError(tr(es=f"consume no termina: {endless}", en=f"consume does not end: {endless}")) from None
         sent = [(ride["driver"], ride["ride_id"]) for ride in rides]
-        return history.check(sent, _counted(sink.euros()), order=False), topic.lag(), taken
+        return _t_history.check(sent, _t_counted(sink.euros()), order=False), topic.lag(), taken
 
 
-def _first_message_step():
+def _t_first_message_step():
     """The number of the step at which a life without crashes gets its first message."""
-    names = _story(_RIDES)[2][0].names
+    names = _t_story(_t_RIDES)[2][0].names
     first = next((number for number, name in enumerate(names, 1) if name.startswith("polled")), None)
     assert first, tr(es="consume no ha pedido ningún mensaje al consumidor que recibe.", en="consume never asked its consumer for a message.")
     return first
 
 
-def _first_message_steps():
+def _t_first_message_steps():
     """Numbers of the steps of a life without crashes from its first message to the one after its first commit."""
-    first, names = _first_message_step(), _story(_RIDES)[2][0].names
+    first, names = _t_first_message_step(), _t_story(_t_RIDES)[2][0].names
     committed = next((n for n, name in enumerate(names, 1) if n > first and name in ("commit offset: done", "store offset: done")), len(names))
     after = next((n for n, name in enumerate(names, 1) if n > committed and name.startswith("polled")), len(names))
     return names, range(first, after + 1)
 
 
-_topic = memory_topic.Topic(partitions=2)
-_append(_topic, _RIDES)
-with _Sink() as _sink:
-    _lives = crashes.lives(lambda steps: _sink.live(_topic, steps))
-    assert _sink.euros() != {}, tr(
+_t_topic = _t_memory_topic.Topic(partitions=2)
+_t_append(_t_topic, _t_RIDES)
+with _t_Sink() as _t_sink:
+    _t_lives = _t_crashes.lives(lambda steps: _t_sink.live(_t_topic, steps))
+    assert _t_sink.euros() != {}, tr(
         es="Después de nueve viajes, earnings devuelve {} con una conexión nueva: ¿has confirmado la transacción en la base de datos (db.commit(), o with db:)? Al cerrarse la conexión, lo no confirmado se deshace.",
         en="After nine rides earnings returns {} on a new connection: did you commit the transaction to the database (db.commit(), or with db:)? When the connection closes, whatever is not committed is undone.",
     )
     checks.same(
-        _sink.euros(), {"ana": 21, "luis": 21, "eva": 21},
+        _t_sink.euros(), {"ana": 21, "luis": 21, "eva": 21},
         tr(
             es="Nueve viajes en dos particiones, sin caídas: cada conductor hace uno de 1, uno de 4 y uno de 16 euros. En cada partición los offsets empiezan por 0.",
             en="Nine rides in two partitions, without crashes: each driver does one of 1, one of 4 and one of 16 euros. In each partition offsets begin at 0.",
         ),
     )
-    checks.same(_topic.lag(), 0, tr(es="Mensajes sin confirmar cuando consume vuelve: la próxima vida volvería a recibirlos.", en="Messages without a commit when consume returns: the next life would get them again."))
-    _again = crashes.lives(lambda steps: _sink.live(_topic, steps))
-    checks.same(_sink.euros(), {"ana": 21, "luis": 21, "eva": 21}, tr(es="Otra vida, sin mensajes nuevos: nada cambia.", en="Another life, no new messages: nothing changes."))
+    checks.same(_t_topic.lag(), 0, tr(es="Mensajes sin confirmar cuando consume vuelve: la próxima vida volvería a recibirlos.", en="Messages without a commit when consume returns: the next life would get them again."))
+    _t_again = _t_crashes.lives(lambda steps: _t_sink.live(_t_topic, steps))
+    checks.same(_t_sink.euros(), {"ana": 21, "luis": 21, "eva": 21}, tr(es="Otra vida, sin mensajes nuevos: nada cambia.", en="Another life, no new messages: nothing changes."))
     checks.passed()
     ### BEGIN HIDDEN TESTS
-    _append(_topic, [_ride("eva", 3), _ride("ana", 3), _ride("ana", 4)])
-    crashes.lives(lambda steps: _sink.live(_topic, steps))
-    checks.same(_sink.euros(), {"ana": 341, "luis": 21, "eva": 85}, tr(es="Al día siguiente hay tres viajes más.", en="The next day there are three more rides."))
-    _append(_topic, [_ride("ana", 1), _ride("eva", 0)])
-    crashes.lives(lambda steps: _sink.live(_topic, steps))
+    _t_append(_t_topic, [_t_ride("eva", 3), _t_ride("ana", 3), _t_ride("ana", 4)])
+    _t_crashes.lives(lambda steps: _t_sink.live(_t_topic, steps))
+    checks.same(_t_sink.euros(), {"ana": 341, "luis": 21, "eva": 85}, tr(es="Al día siguiente hay tres viajes más.", en="The next day there are three more rides."))
+    _t_append(_t_topic, [_t_ride("ana", 1), _t_ride("eva", 0)])
+    _t_crashes.lives(lambda steps: _t_sink.live(_t_topic, steps))
     checks.same(
-        _sink.euros(), {"ana": 341, "luis": 21, "eva": 85},
+        _t_sink.euros(), {"ana": 341, "luis": 21, "eva": 85},
         tr(
             es="Quien publica ha reintentado: dos viajes ya contados vuelven a estar en el topic, con otro offset. Son los mismos viajes.",
             en="The publisher has tried again: two rides already counted are in the topic once more, at another offset. They are the same rides.",
         ),
     )
-    checks.same(_topic.lag(), 0, tr(es="Mensajes sin confirmar al final, repetidos incluidos.", en="Messages without a commit at the end, repetitions included."))
+    checks.same(_t_topic.lag(), 0, tr(es="Mensajes sin confirmar al final, repetidos incluidos.", en="Messages without a commit at the end, repetitions included."))
     ### END HIDDEN TESTS
 
 # %% test="earnings/lost" points=2 row="11" objective="2.4"
-_steps, _first = _first_message_steps()
-for _step in _first:
-    _found, _, _ = _story(_RIDES, [_step])
-    assert not _found.lost, tr(
-        es=f"El proceso muere en el paso {_step} («{_steps[_step - 1]}»), cuando atiende su primer mensaje, arranca otro, y faltan viajes: se confirmaron, o se apuntaron como vistos, antes de contarlos.\n{_found}",
-        en=f"The process dies at step {_step} ('{_steps[_step - 1]}'), while it handles its first message, another one starts, and rides are missing: they were committed, or noted as seen, before they were counted.\n{_found}",
+_t_steps, _t_first = _t_first_message_steps()
+for _t_step in _t_first:
+    _t_found, _, _ = _t_story(_t_RIDES, [_t_step])
+    assert not _t_found.lost, tr(
+        es=f"El proceso muere en el paso {_t_step} («{_t_steps[_t_step - 1]}»), cuando atiende su primer mensaje, arranca otro, y faltan viajes: se confirmaron, o se apuntaron como vistos, antes de contarlos.\n{_t_found}",
+        en=f"The process dies at step {_t_step} ('{_t_steps[_t_step - 1]}'), while it handles its first message, another one starts, and rides are missing: they were committed, or noted as seen, before they were counted.\n{_t_found}",
     )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_repeated = [*_RIDES, _ride("ana", 0), _ride("eva", 2)]
-_steps = _story(_repeated)[2][0].names
-assert len(_steps) > 20, tr(es="consume no usa el consumidor ni la base de datos que recibe.", en="consume does not use the consumer and the database that it gets.")
-for _crashes in [[step] for step in range(1, len(_steps) + 1)] + [[step, 5, 3] for step in range(4, len(_steps), 5)]:
-    _found, _lag, _ = _story(_repeated, _crashes)
-    assert not _found.lost, tr(
-        es=f"El proceso muere en el paso {_crashes[0]} («{_steps[_crashes[0] - 1]}»), arranca otro, y faltan viajes.\n{_found}",
-        en=f"The process dies at step {_crashes[0]} ('{_steps[_crashes[0] - 1]}'), another one starts, and rides are missing.\n{_found}",
+_t_repeated = [*_t_RIDES, _t_ride("ana", 0), _t_ride("eva", 2)]
+_t_steps = _t_story(_t_repeated)[2][0].names
+assert len(_t_steps) > 20, tr(es="consume no usa el consumidor ni la base de datos que recibe.", en="consume does not use the consumer and the database that it gets.")
+for _t_dies_at in [[step] for step in range(1, len(_t_steps) + 1)] + [[step, 5, 3] for step in range(4, len(_t_steps), 5)]:
+    _t_found, _t_lag, _ = _t_story(_t_repeated, _t_dies_at)
+    assert not _t_found.lost, tr(
+        es=f"El proceso muere en el paso {_t_dies_at[0]} («{_t_steps[_t_dies_at[0] - 1]}»), arranca otro, y faltan viajes.\n{_t_found}",
+        en=f"The process dies at step {_t_dies_at[0]} ('{_t_steps[_t_dies_at[0] - 1]}'), another one starts, and rides are missing.\n{_t_found}",
     )
 ### END HIDDEN TESTS
 
 # %% test="earnings/duplicated" points=2 row="11" objective="2.5"
-_steps, _first = _first_message_steps()
-for _step in _first:
-    _found, _, _ = _story(_RIDES, [_step])
-    assert len(_found.lost) < len(_RIDES), tr(es="No hay ningún viaje contado en la base de datos.", en="There is no ride counted in the database.")
-    assert not _found.duplicated and not _found.phantom, tr(
-        es=f"El proceso muere en el paso {_step} («{_steps[_step - 1]}»), cuando atiende su primer mensaje, arranca otro, y hay viajes contados de más: "
-        f"¿dónde queda escrito, a prueba de caídas, que un viaje ya está contado?\n{_found}",
-        en=f"The process dies at step {_step} ('{_steps[_step - 1]}'), while it handles its first message, another one starts, and rides are counted too often: "
-        f"where is it written, safe from crashes, that a ride has been counted?\n{_found}",
+_t_steps, _t_first = _t_first_message_steps()
+for _t_step in _t_first:
+    _t_found, _, _ = _t_story(_t_RIDES, [_t_step])
+    assert len(_t_found.lost) < len(_t_RIDES), tr(es="No hay ningún viaje contado en la base de datos.", en="There is no ride counted in the database.")
+    assert not _t_found.duplicated and not _t_found.phantom, tr(
+        es=f"El proceso muere en el paso {_t_step} («{_t_steps[_t_step - 1]}»), cuando atiende su primer mensaje, arranca otro, y hay viajes contados de más: "
+        f"¿dónde queda escrito, a prueba de caídas, que un viaje ya está contado?\n{_t_found}",
+        en=f"The process dies at step {_t_step} ('{_t_steps[_t_step - 1]}'), while it handles its first message, another one starts, and rides are counted too often: "
+        f"where is it written, safe from crashes, that a ride has been counted?\n{_t_found}",
     )
-_found, _, _ = _story([*_RIDES, _ride("ana", 0)])
-assert not _found.duplicated and not _found.phantom, tr(
-    es=f"Nadie muere, pero quien publica ha reintentado: el primer viaje de ana está dos veces en el topic, con otro offset.\n{_found}",
-    en=f"Nobody dies, but the publisher has tried again: ana's first ride is in the topic twice, at another offset.\n{_found}",
+_t_found, _, _ = _t_story([*_t_RIDES, _t_ride("ana", 0)])
+assert not _t_found.duplicated and not _t_found.phantom, tr(
+    es=f"Nadie muere, pero quien publica ha reintentado: el primer viaje de ana está dos veces en el topic, con otro offset.\n{_t_found}",
+    en=f"Nobody dies, but the publisher has tried again: ana's first ride is in the topic twice, at another offset.\n{_t_found}",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_repeated = [*_RIDES, _ride("ana", 0), _ride("eva", 2)]
-_steps = _story(_repeated)[2][0].names
-for _crashes in [[step] for step in range(1, len(_steps) + 1)] + [[step, 5, 3] for step in range(4, len(_steps), 5)]:
-    _found, _, _ = _story(_repeated, _crashes)
-    assert not _found.duplicated and not _found.phantom, tr(
-        es=f"El proceso muere en el paso {_crashes[0]} («{_steps[_crashes[0] - 1]}»), arranca otro, y hay viajes contados de más: "
-        f"¿dónde queda escrito, a prueba de caídas, que un viaje ya está contado?\n{_found}",
-        en=f"The process dies at step {_crashes[0]} ('{_steps[_crashes[0] - 1]}'), another one starts, and rides are counted too often: "
-        f"where is it written, safe from crashes, that a ride has been counted?\n{_found}",
+_t_repeated = [*_t_RIDES, _t_ride("ana", 0), _t_ride("eva", 2)]
+_t_steps = _t_story(_t_repeated)[2][0].names
+for _t_dies_at in [[step] for step in range(1, len(_t_steps) + 1)] + [[step, 5, 3] for step in range(4, len(_t_steps), 5)]:
+    _t_found, _, _ = _t_story(_t_repeated, _t_dies_at)
+    assert not _t_found.duplicated and not _t_found.phantom, tr(
+        es=f"El proceso muere en el paso {_t_dies_at[0]} («{_t_steps[_t_dies_at[0] - 1]}»), arranca otro, y hay viajes contados de más: "
+        f"¿dónde queda escrito, a prueba de caídas, que un viaje ya está contado?\n{_t_found}",
+        en=f"The process dies at step {_t_dies_at[0]} ('{_t_steps[_t_dies_at[0] - 1]}'), another one starts, and rides are counted too often: "
+        f"where is it written, safe from crashes, that a ride has been counted?\n{_t_found}",
     )
 ### END HIDDEN TESTS
 
 # %% test="earnings/killed" points=2 row="11" objective="2.5"
-from mlprod.systems import processes
+from mlprod.systems import processes as _t_processes
 
 
-def _life_on_kafka(program, config, topic, path, kill_at):
+def _t_life_on_kafka(program, config, topic, path, kill_at):
     """In a process of its own: consume what there is from the committed offsets, and kill -9 itself at step `kill_at`."""
     import contextlib
     import os
@@ -891,17 +890,17 @@ def _life_on_kafka(program, config, topic, path, kill_at):
         consumer.close()
 
 
-def _on_kafka(rides, kills):
+def _t_on_kafka(rides, kills):
     """(history, lag) after processes that were killed at those steps, one after another, and a last one that was not."""
-    topic = cluster.create_topic(f"rides-{secrets.token_hex(4)}", partitions=2)
+    topic = cluster.create_topic(f"rides-{_t_secrets.token_hex(4)}", partitions=2)
     producer = Producer(cluster.config())
     for ride in rides:
-        producer.produce(topic, key=ride["driver"], value=json.dumps(ride), partition=_PARTITION_OF[ride["driver"]])
+        producer.produce(topic, key=ride["driver"], value=json.dumps(ride), partition=_t_PARTITION_OF[ride["driver"]])
     producer.flush(10)
     config = cluster.config(group_id=topic, auto_offset_reset="earliest", auto_commit_interval_ms=10)
-    with _Sink() as sink, processes.group() as group:
+    with _t_Sink() as sink, _t_processes.group() as group:
         for kill_at in (*kills, None):
-            process = group.start(_life_on_kafka, sink.program, config, topic, str(sink.path), kill_at, name="consumer")
+            process = group.start(_t_life_on_kafka, sink.program, config, topic, str(sink.path), kill_at, name="consumer")
             if process.wait(40) != -9:
                 process.result(1)
         reader = Consumer(config | {"enable.auto.commit": False})
@@ -912,17 +911,17 @@ def _on_kafka(rides, kills):
         finally:
             reader.close()
         sent = [(ride["driver"], ride["ride_id"]) for ride in rides]
-        return history.check(sent, _counted(sink.euros()), order=False), sum(ends) - sum(committed)
+        return _t_history.check(sent, _t_counted(sink.euros()), order=False), sum(ends) - sum(committed)
 
 
-_found, _lag = _on_kafka([*_RIDES, _ride("luis", 1)], [_first_message_step(), _first_message_steps()[1][-1] - 3])
-assert _found.ok, tr(es=f"Kafka, dos particiones, dos consumidores muertos con kill -9 y otro que sigue; un viaje está dos veces en el topic.\n{_found}", en=f"Kafka, two partitions, two consumers killed with kill -9 and another that goes on; one ride is in the topic twice.\n{_found}")
-checks.same(_lag, 0, tr(es="Mensajes sin confirmar en Kafka cuando la última vida acaba.", en="Messages without a commit on Kafka when the last life ends."))
+_t_found, _t_lag = _t_on_kafka([*_t_RIDES, _t_ride("luis", 1)], [_t_first_message_step(), _t_first_message_steps()[1][-1] - 3])
+assert _t_found.ok, tr(es=f"Kafka, dos particiones, dos consumidores muertos con kill -9 y otro que sigue; un viaje está dos veces en el topic.\n{_t_found}", en=f"Kafka, two partitions, two consumers killed with kill -9 and another that goes on; one ride is in the topic twice.\n{_t_found}")
+checks.same(_t_lag, 0, tr(es="Mensajes sin confirmar en Kafka cuando la última vida acaba.", en="Messages without a commit on Kafka when the last life ends."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_found, _lag = _on_kafka([*_RIDES, _ride("ana", 0), _ride("eva", 2)], [_first_message_step() + later for later in (0, 2, 4, 6, 9)])
-assert _found.ok, tr(es=f"Kafka, dos particiones, cinco consumidores muertos con kill -9 y un sexto que acaba.\n{_found}", en=f"Kafka, two partitions, five consumers killed with kill -9 and a sixth that ends.\n{_found}")
-checks.same(_lag, 0, tr(es="Mensajes sin confirmar en Kafka cuando la última vida acaba.", en="Messages without a commit on Kafka when the last life ends."))
+_t_found, _t_lag = _t_on_kafka([*_t_RIDES, _t_ride("ana", 0), _t_ride("eva", 2)], [_t_first_message_step() + later for later in (0, 2, 4, 6, 9)])
+assert _t_found.ok, tr(es=f"Kafka, dos particiones, cinco consumidores muertos con kill -9 y un sexto que acaba.\n{_t_found}", en=f"Kafka, two partitions, five consumers killed with kill -9 and a sixth that ends.\n{_t_found}")
+checks.same(_t_lag, 0, tr(es="Mensajes sin confirmar en Kafka cuando la última vida acaba.", en="Messages without a commit on Kafka when the last life ends."))
 ### END HIDDEN TESTS
 
 # %% wrong="earnings" score=3 says_es="perdidos" says_en="lost"
@@ -1228,18 +1227,18 @@ def partitions_needed(events_per_s, consumer_per_s):
     ### END SOLUTION
 
 # %% test="message_key/order" points=2 row="10" objective="2.2"
-import random
-import secrets
-import time
-import zlib
+import random as _t_random
+import secrets as _t_secrets
+import time as _t_time
+import zlib as _t_zlib
 
 from mlprod import checks
-from mlprod.systems import history
+from mlprod.systems import history as _t_history
 
 
-def _events(rides, seed):
+def _t_events(rides, seed):
     """The events of that many rides, interleaved, in the order in which they happen."""
-    chance = random.Random(seed)
+    chance = _t_random.Random(seed)
     drivers, zones = ["ana", "eva", "luis", "juan", "pepa"], ["Chamberí", "Atocha", "Barajas", "Retiro"]
     pending = []
     for number in range(rides):
@@ -1259,7 +1258,7 @@ def _events(rides, seed):
     return events
 
 
-def _key_of(event):
+def _t_key_of(event):
     key = message_key(dict(event))
     if isinstance(key, str):
         key = key.encode()
@@ -1275,16 +1274,16 @@ def _key_of(event):
     return key
 
 
-def _history(events, received):
-    return history.check([(e["ride_id"], e["kind"]) for e in events], [(e["ride_id"], e["kind"]) for e in received])
+def _t_history_of(events, received):
+    return _t_history.check([(e["ride_id"], e["kind"]) for e in events], [(e["ride_id"], e["kind"]) for e in received])
 
 
-def _check_order(events, partitions, seed):
+def _t_check_order(events, partitions, seed):
     """Partitions keep their order, and the group reads them at paces that do not depend on one another."""
-    chance = random.Random(seed)
+    chance = _t_random.Random(seed)
     logs = [[] for _ in range(partitions)]
     for event in events:
-        logs[zlib.crc32(_key_of(event)) % partitions].append(event)
+        logs[_t_zlib.crc32(_t_key_of(event)) % partitions].append(event)
     received = []
     if seed % 3 == 0:
         received = [event for log in reversed(logs) for event in log]
@@ -1292,74 +1291,74 @@ def _check_order(events, partitions, seed):
         log = chance.choice([log for log in logs if log])
         for _ in range(min(len(log), chance.randrange(1, 30))):
             received.append(log.pop(0))
-    found = _history(events, received)
+    found = _t_history_of(events, received)
     assert found.ok, tr(
         es=f"{partitions} particiones, cada una leída a su ritmo.\n{found}\nDos eventos del mismo viaje llevan claves distintas.",
         en=f"{partitions} partitions, each read at its own pace.\n{found}\nTwo events of one ride have different keys.",
     )
 
 
-_check_order(_events(3, seed=1), partitions=3, seed=0)
-_check_order(_events(20, seed=2), partitions=4, seed=1)
+_t_check_order(_t_events(3, seed=1), partitions=3, seed=0)
+_t_check_order(_t_events(20, seed=2), partitions=4, seed=1)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(30):
-    _check_order(_events(40, seed=10 + _seed), partitions=[2, 3, 6, 12][_seed % 4], seed=_seed)
+for _t_seed in range(30):
+    _t_check_order(_t_events(40, seed=10 + _t_seed), partitions=[2, 3, 6, 12][_t_seed % 4], seed=_t_seed)
 
-_topic = cluster.create_topic(f"rides-{secrets.token_hex(4)}", partitions=4)
-_happened = _events(40, seed=99)
-_producer = Producer(cluster.config())
-for _event in _happened:
-    _producer.produce(_topic, key=message_key(dict(_event)), value=json.dumps(_event))
-_producer.flush(10)
-_reader, _received = Consumer(cluster.config(group_id="state", enable_auto_commit=False)), []
+_t_topic = cluster.create_topic(f"rides-{_t_secrets.token_hex(4)}", partitions=4)
+_t_happened = _t_events(40, seed=99)
+_t_producer = Producer(cluster.config())
+for _t_event in _t_happened:
+    _t_producer.produce(_t_topic, key=message_key(dict(_t_event)), value=json.dumps(_t_event))
+_t_producer.flush(10)
+_t_reader, _t_received = Consumer(cluster.config(group_id="state", enable_auto_commit=False)), []
 try:
-    for _number in reversed(range(4)):
-        _place, _deadline = TopicPartition(_topic, _number, 0), time.monotonic() + 10
-        _end = _reader.get_watermark_offsets(_place, timeout=10)[1]
-        _reader.assign([_place])
-        while _end and time.monotonic() < _deadline:
-            _message = _reader.poll(0.2)
-            if _message is not None and _message.error() is None:
-                _received.append(json.loads(_message.value()))
-                if _message.offset() + 1 == _end:
+    for _t_number in reversed(range(4)):
+        _t_place, _t_deadline = TopicPartition(_t_topic, _t_number, 0), _t_time.monotonic() + 10
+        _t_end = _t_reader.get_watermark_offsets(_t_place, timeout=10)[1]
+        _t_reader.assign([_t_place])
+        while _t_end and _t_time.monotonic() < _t_deadline:
+            _t_message = _t_reader.poll(0.2)
+            if _t_message is not None and _t_message.error() is None:
+                _t_received.append(json.loads(_t_message.value()))
+                if _t_message.offset() + 1 == _t_end:
                     break
 finally:
-    _reader.close()
-_found = _history(_happened, _received)
-assert _found.ok, tr(es=f"En Kafka, con cuatro particiones leídas de la última a la primera.\n{_found}", en=f"On Kafka, with four partitions read from the last to the first.\n{_found}")
+    _t_reader.close()
+_t_found = _t_history_of(_t_happened, _t_received)
+assert _t_found.ok, tr(es=f"En Kafka, con cuatro particiones leídas de la última a la primera.\n{_t_found}", en=f"On Kafka, with four partitions read from the last to the first.\n{_t_found}")
 ### END HIDDEN TESTS
 
 # %% test="message_key/stable" points=1 row="10" objective="2.2"
-import os
-import subprocess
-import sys
+import os as _t_os
+import subprocess as _t_subprocess
+import sys as _t_sys
 
-from mlprod.systems import pickling
+from mlprod.systems import pickling as _t_pickling
 
-for _partitions in (1, 2, 5, 12):
-    for _key in (b"", b"r1", "Chamberí".encode(), bytes(range(256))):
-        _got = checks.plain(partition_for(_key, _partitions))
-        assert isinstance(_got, int) and not isinstance(_got, bool) and 0 <= _got < _partitions, tr(
-            es=f"partition_for({_key[:12]!r}, {_partitions}) es un entero de 0 a {_partitions - 1}; has devuelto {_got!r}.",
-            en=f"partition_for({_key[:12]!r}, {_partitions}) is an integer from 0 to {_partitions - 1}; you returned {_got!r}.",
+for _t_partitions in (1, 2, 5, 12):
+    for _t_key in (b"", b"r1", "Chamberí".encode(), bytes(range(256))):
+        _t_got = checks.plain(partition_for(_t_key, _t_partitions))
+        assert isinstance(_t_got, int) and not isinstance(_t_got, bool) and 0 <= _t_got < _t_partitions, tr(
+            es=f"partition_for({_t_key[:12]!r}, {_t_partitions}) es un entero de 0 a {_t_partitions - 1}; has devuelto {_t_got!r}.",
+            en=f"partition_for({_t_key[:12]!r}, {_t_partitions}) is an integer from 0 to {_t_partitions - 1}; you returned {_t_got!r}.",
         )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_keys = [f"r{number}".encode() for number in range(200)]
-_here = [checks.plain(partition_for(key, 12)) for key in _keys]
+_t_keys = [f"r{number}".encode() for number in range(200)]
+_t_here = [checks.plain(partition_for(key, 12)) for key in _t_keys]
 
 
-def _elsewhere(seed):
+def _t_elsewhere(seed):
     """The same, in another Python process whose hash seed is `seed`."""
     code = (
         "import pickle, sys\n"
         "function, keys = pickle.load(sys.stdin.buffer)\n"
         "print([int(function(key, 12)) for key in keys])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=pickling.dumps((partition_for, _keys)), capture_output=True, timeout=60,
-        env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(sys.path)}, check=False,
+    done = _t_subprocess.run(
+        [_t_sys.executable, "-c", code], input=_t_pickling.dumps((partition_for, _t_keys)), capture_output=True, timeout=60,
+        env={**_t_os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": _t_os.pathsep.join(_t_sys.path)}, check=False,
     )
     assert done.returncode == 0, tr(
         es=f"En otro proceso partition_for falla: {done.stderr.decode()[-300:]}", en=f"In another process partition_for fails: {done.stderr.decode()[-300:]}"
@@ -1367,17 +1366,17 @@ def _elsewhere(seed):
     return json.loads(done.stdout)
 
 
-for _seed in (1, 2):
-    _there = _elsewhere(_seed)
-    _moved = sum(one != other for one, other in zip(_here, _there, strict=True))
-    assert not _moved, tr(
-        es=f"En otro proceso {_moved} claves de 200 van a otra partición: dos productores repartirían un mismo viaje, y se perdería su orden.",
-        en=f"In another process {_moved} keys of 200 go to another partition: two producers would split one ride, and its order would be lost.",
+for _t_seed in (1, 2):
+    _t_there = _t_elsewhere(_t_seed)
+    _t_moved = sum(one != other for one, other in zip(_t_here, _t_there, strict=True))
+    assert not _t_moved, tr(
+        es=f"En otro proceso {_t_moved} claves de 200 van a otra partición: dos productores repartirían un mismo viaje, y se perdería su orden.",
+        en=f"In another process {_t_moved} keys of 200 go to another partition: two producers would split one ride, and its order would be lost.",
     )
 ### END HIDDEN TESTS
 
 # %% test="message_key/parallel" points=1 row="10" objective="2.3"
-def _check_needed(arriving, each):
+def _t_check_needed(arriving, each):
     got = checks.number(partitions_needed(arriving, each), tr(es="partitions_needed devuelve un número.", en="partitions_needed returns a number."))
     assert got * each >= arriving, tr(
         es=f"Con {got:g} particiones trabajan como mucho {got:g} consumidores, que atienden {got * each:g} eventos por segundo de los {arriving} que llegan: el retraso no deja de crecer.",
@@ -1386,10 +1385,10 @@ def _check_needed(arriving, each):
     checks.same(got, -(-arriving // each), tr(es=f"Particiones para {arriving} eventos por segundo, a {each} por consumidor: un número entero, el menor posible.", en=f"Partitions for {arriving} events per second, at {each} per consumer: a whole number, as few as possible."))
 
 
-def _check_loads(events, partitions):
+def _t_check_loads(events, partitions):
     loads = [0] * partitions
     for event in events:
-        loads[checks.plain(partition_for(_key_of(event), partitions))] += 1
+        loads[checks.plain(partition_for(_t_key_of(event), partitions))] += 1
     fair = len(events) / partitions
     assert max(loads) <= 2 * fair and min(loads) > 0, tr(
         es=f"{len(events)} eventos de {len({event['ride_id'] for event in events})} viajes, {partitions} particiones y otros tantos consumidores; a cada uno le tocan {loads}: unos no dan abasto y otros no hacen nada.",
@@ -1397,15 +1396,15 @@ def _check_loads(events, partitions):
     )
 
 
-_check_needed(900, 300)
-_check_needed(1000, 300)
-_check_loads(_events(300, seed=4), partitions=2)
+_t_check_needed(900, 300)
+_t_check_needed(1000, 300)
+_t_check_loads(_t_events(300, seed=4), partitions=2)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _arriving, _each in [(1, 1), (10, 500), (7, 2), (100_000, 333), (299, 300), (301, 300)]:
-    _check_needed(_arriving, _each)
-for _partitions in (6, 12):
-    _check_loads(_events(300, seed=5), _partitions)
+for _t_arriving, _t_each in [(1, 1), (10, 500), (7, 2), (100_000, 333), (299, 300), (301, 300)]:
+    _t_check_needed(_t_arriving, _t_each)
+for _t_partitions in (6, 12):
+    _t_check_loads(_t_events(300, seed=5), _t_partitions)
 ### END HIDDEN TESTS
 
 # %% wrong="message_key" score=1 says_es="al azar" says_en="must not be random"
@@ -1592,16 +1591,16 @@ def _invoices():
     ### END SOLUTION
 
 # %% test="publish_job/once" points=1 row="12" objective="2.8"
-import pickle
+import pickle as _t_pickle
 
 from mlprod import checks
-from mlprod.systems import crashes, pickling, shift
+from mlprod.systems import crashes as _t_crashes, pickling as _t_pickling, shift as _t_shift
 
 
-def _shift(jobs, seconds, **options):
+def _t_one_shift(jobs, seconds, **options):
     """A shift in which the office and each worker have a copy of their own of the program, as processes do."""
     try:
-        program = pickling.dumps((publish_job, take, handle))
+        program = _t_pickling.dumps((publish_job, take, handle))
     except Exception as error:
         raise AssertionError(
             tr(
@@ -1610,18 +1609,18 @@ def _shift(jobs, seconds, **options):
             )
         ) from None
     try:
-        return shift.run(lambda: pickle.loads(program), [{"id": job, "ride": f"r{job[1:]}"} for job in jobs], seconds, **options)
+        return _t_shift.run(lambda: _t_pickle.loads(program), [{"id": job, "ride": f"r{job[1:]}"} for job in jobs], seconds, **options)
     except TypeError as error:
         if str(error).startswith("take:"):
             raise AssertionError(tr(es=f"take devuelve un kombu.Consumer; ha devuelto {error}.", en=f"take returns a kombu.Consumer; it returned {error}.")) from None
         raise
     except kombu.exceptions.MessageStateError:
         raise AssertionError(tr(es="Das dos veces el acuse de recibo (o ack y reject) de un mismo mensaje: solo se puede una.", en="You acknowledge (or ack and reject) one message twice: it can be done only once.")) from None
-    except crashes.Endless as endless:
+    except _t_crashes.Endless as endless:
         raise AssertionError(tr(es=f"Esto no acaba nunca: {endless} Se piden tres.", en=f"This never ends: {endless} Three are asked for.")) from None
 
 
-def _check_all_done(seen, jobs, about):
+def _t_check_all_done(seen, jobs, about):
     undone = [job for job in jobs if not seen.done[job]]
     assert seen.tries or not jobs, about + tr(
         es=f" No ha llegado ningún trabajo a handle: nadie ha hecho {undone}. ¿Lleva la routing_key con la que publicas a la cola que lee take?",
@@ -1631,101 +1630,101 @@ def _check_all_done(seen, jobs, about):
     assert not seen.left, about + tr(es=f" Al acabar quedan sin acuse de recibo, o en colas que nadie lee: {seen.left[:5]}.", en=f" In the end these are left without an acknowledgement, or in queues that nobody reads: {seen.left[:5]}.")
 
 
-_jobs = [f"j{number}" for number in range(8)]
-_seen = _shift(_jobs, {"ana": 1, "luis": 1})
-_check_all_done(_seen, _jobs, tr(es="Ocho trabajos, dos trabajadores.", en="Eight jobs, two workers."))
-_most = max(_seen.done.values())
-assert _most == 1, tr(
-    es=f"Dos trabajadores, y hay trabajos que se han hecho {_most} veces: les llega a todos, en vez de a uno solo.",
-    en=f"Two workers, and there are jobs that were done {_most} times: they reach all of them instead of a single one.",
+_t_jobs = [f"j{number}" for number in range(8)]
+_t_seen = _t_one_shift(_t_jobs, {"ana": 1, "luis": 1})
+_t_check_all_done(_t_seen, _t_jobs, tr(es="Ocho trabajos, dos trabajadores.", en="Eight jobs, two workers."))
+_t_most = max(_t_seen.done.values())
+assert _t_most == 1, tr(
+    es=f"Dos trabajadores, y hay trabajos que se han hecho {_t_most} veces: les llega a todos, en vez de a uno solo.",
+    en=f"Two workers, and there are jobs that were done {_t_most} times: they reach all of them instead of a single one.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _workers in (1, 3, 5):
-    _seen = _shift(_jobs, {f"w{number}": 1 for number in range(_workers)})
-    _check_all_done(_seen, _jobs, tr(es=f"Ocho trabajos, {_workers} trabajadores.", en=f"Eight jobs, {_workers} workers."))
-    checks.same(dict(_seen.done), dict.fromkeys(_jobs, 1), tr(es=f"Veces que se ha hecho cada trabajo con {_workers} trabajadores.", en=f"Times each job was done with {_workers} workers."))
-    checks.same(_seen.dead, [], tr(es="Nadie ha fallado: no hay mensajes fallidos.", en="Nobody has failed: there are no dead letters."))
-_seen = _shift([], {"ana": 1})
-checks.same(dict(_seen.tries), {}, tr(es="Sin trabajos no se hace nada.", en="Without jobs nothing is done."))
+for _t_workers in (1, 3, 5):
+    _t_seen = _t_one_shift(_t_jobs, {f"w{number}": 1 for number in range(_t_workers)})
+    _t_check_all_done(_t_seen, _t_jobs, tr(es=f"Ocho trabajos, {_t_workers} trabajadores.", en=f"Eight jobs, {_t_workers} workers."))
+    checks.same(dict(_t_seen.done), dict.fromkeys(_t_jobs, 1), tr(es=f"Veces que se ha hecho cada trabajo con {_t_workers} trabajadores.", en=f"Times each job was done with {_t_workers} workers."))
+    checks.same(_t_seen.dead, [], tr(es="Nadie ha fallado: no hay mensajes fallidos.", en="Nobody has failed: there are no dead letters."))
+_t_seen = _t_one_shift([], {"ana": 1})
+checks.same(dict(_t_seen.tries), {}, tr(es="Sin trabajos no se hace nada.", en="Without jobs nothing is done."))
 ### END HIDDEN TESTS
 
 # %% test="publish_job/slow" points=1 row="12" objective="2.8"
-_seen = _shift(_jobs, {"ana": 1, "luis": 1, "eva": 30})
-if _seen.waited:
-    _case = _seen.waited[0]
+_t_seen = _t_one_shift(_t_jobs, {"ana": 1, "luis": 1, "eva": 30})
+if _t_seen.waited:
+    _t_case = _t_seen.waited[0]
     raise AssertionError(
         tr(
-            es=f"ana y luis tardan 1 s por trabajo y eva 30. En el segundo {_case.second:g}, {_case.job} espera en manos de {_case.holder}, ocupada, y {_case.idle} no tiene nada que hacer. "
-            f"Los ocho trabajos acaban en el segundo {_seen.seconds:g}. ¿Cuántos mensajes puede tener un trabajador a la vez?",
-            en=f"ana and luis take 1 s a job and eva 30. At second {_case.second:g}, {_case.job} waits in the hands of {_case.holder}, who is busy, and {_case.idle} has nothing to do. "
-            f"The eight jobs end at second {_seen.seconds:g}. How many messages may a worker have at once?",
+            es=f"ana y luis tardan 1 s por trabajo y eva 30. En el segundo {_t_case.second:g}, {_t_case.job} espera en manos de {_t_case.holder}, ocupada, y {_t_case.idle} no tiene nada que hacer. "
+            f"Los ocho trabajos acaban en el segundo {_t_seen.seconds:g}. ¿Cuántos mensajes puede tener un trabajador a la vez?",
+            en=f"ana and luis take 1 s a job and eva 30. At second {_t_case.second:g}, {_t_case.job} waits in the hands of {_t_case.holder}, who is busy, and {_t_case.idle} has nothing to do. "
+            f"The eight jobs end at second {_t_seen.seconds:g}. How many messages may a worker have at once?",
         )
     )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _pace in ({"ana": 1, "luis": 40}, {"ana": 3, "luis": 2, "eva": 17, "juan": 1}):
-    _many = [f"j{number}" for number in range(40)]
-    _seen = _shift(_many, _pace)
-    assert not _seen.waited, tr(
-        es=f"Segundos por trabajo: {_pace}. {len(_seen.waited)} trabajos esperaron a un trabajador ocupado con otro libre; por ejemplo, {tuple(_seen.waited[0])}.",
-        en=f"Seconds a job: {_pace}. {len(_seen.waited)} jobs waited for a busy worker while another was free; for example, {tuple(_seen.waited[0])}.",
+for _t_pace in ({"ana": 1, "luis": 40}, {"ana": 3, "luis": 2, "eva": 17, "juan": 1}):
+    _t_many = [f"j{number}" for number in range(40)]
+    _t_seen = _t_one_shift(_t_many, _t_pace)
+    assert not _t_seen.waited, tr(
+        es=f"Segundos por trabajo: {_t_pace}. {len(_t_seen.waited)} trabajos esperaron a un trabajador ocupado con otro libre; por ejemplo, {tuple(_t_seen.waited[0])}.",
+        en=f"Seconds a job: {_t_pace}. {len(_t_seen.waited)} jobs waited for a busy worker while another was free; for example, {tuple(_t_seen.waited[0])}.",
     )
-    _check_all_done(_seen, _many, tr(es=f"Segundos por trabajo: {_pace}.", en=f"Seconds a job: {_pace}."))
+    _t_check_all_done(_t_seen, _t_many, tr(es=f"Segundos por trabajo: {_t_pace}.", en=f"Seconds a job: {_t_pace}."))
 ### END HIDDEN TESTS
 
 # %% test="publish_job/poison" points=2 row="12" objective="2.8"
-_seen = _shift(_jobs, {"ana": 1, "luis": 2}, failures={"j3": math.inf})
-assert not _seen.fallen, tr(
-    es=f"j3 no se puede hacer, y el fallo ha tumbado a {sorted(_seen.fallen)}: quien no lo atrapa muere, y el mensaje vuelve a la cola a por el siguiente.",
-    en=f"j3 cannot be done, and the failure has brought down {sorted(_seen.fallen)}: whoever does not catch it dies, and the message goes back to the queue for the next one.",
+_t_seen = _t_one_shift(_t_jobs, {"ana": 1, "luis": 2}, failures={"j3": math.inf})
+assert not _t_seen.fallen, tr(
+    es=f"j3 no se puede hacer, y el fallo ha tumbado a {sorted(_t_seen.fallen)}: quien no lo atrapa muere, y el mensaje vuelve a la cola a por el siguiente.",
+    en=f"j3 cannot be done, and the failure has brought down {sorted(_t_seen.fallen)}: whoever does not catch it dies, and the message goes back to the queue for the next one.",
 )
-_check_all_done(_seen, [job for job in _jobs if job != "j3"], tr(es="j3 no se puede hacer; los demás, sí.", en="j3 cannot be done; the others can."))
-checks.same(_seen.tries["j3"], 3, tr(es="Intentos de j3, entre todos los trabajadores.", en="Tries of j3, by all the workers together."))
-checks.same(_seen.dead, [{"id": "j3", "ride": "r3"}], tr(es="Contenido de la cola de mensajes fallidos.", en="Content of the dead-letter queue."))
-_seen = _shift(_jobs, {"ana": 1, "luis": 2, "eva": 5}, failures={"j4": math.inf, "j7": math.inf})
-checks.same([_seen.tries["j4"], _seen.tries["j7"]], [3, 3], tr(es="Con tres trabajadores, j4 y j7 no se pueden hacer. Intentos de cada uno, entre todos los trabajadores.", en="With three workers, j4 and j7 cannot be done. Tries of each, by all the workers together."))
+_t_check_all_done(_t_seen, [job for job in _t_jobs if job != "j3"], tr(es="j3 no se puede hacer; los demás, sí.", en="j3 cannot be done; the others can."))
+checks.same(_t_seen.tries["j3"], 3, tr(es="Intentos de j3, entre todos los trabajadores.", en="Tries of j3, by all the workers together."))
+checks.same(_t_seen.dead, [{"id": "j3", "ride": "r3"}], tr(es="Contenido de la cola de mensajes fallidos.", en="Content of the dead-letter queue."))
+_t_seen = _t_one_shift(_t_jobs, {"ana": 1, "luis": 2, "eva": 5}, failures={"j4": math.inf, "j7": math.inf})
+checks.same([_t_seen.tries["j4"], _t_seen.tries["j7"]], [3, 3], tr(es="Con tres trabajadores, j4 y j7 no se pueden hacer. Intentos de cada uno, entre todos los trabajadores.", en="With three workers, j4 and j7 cannot be done. Tries of each, by all the workers together."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_seen = _shift(_jobs, {"ana": 1, "luis": 2, "eva": 5}, failures={"j0": 1, "j1": 2, "j4": math.inf, "j7": math.inf})
-_check_all_done(_seen, ["j0", "j1", "j2", "j3", "j5", "j6"], tr(es="j0 falla una vez y j1 dos, y luego salen bien.", en="j0 fails once and j1 twice, and then they come out right."))
+_t_seen = _t_one_shift(_t_jobs, {"ana": 1, "luis": 2, "eva": 5}, failures={"j0": 1, "j1": 2, "j4": math.inf, "j7": math.inf})
+_t_check_all_done(_t_seen, ["j0", "j1", "j2", "j3", "j5", "j6"], tr(es="j0 falla una vez y j1 dos, y luego salen bien.", en="j0 fails once and j1 twice, and then they come out right."))
 checks.same(
-    {job: _seen.tries[job] for job in ("j0", "j1", "j2", "j4", "j7")}, {"j0": 2, "j1": 3, "j2": 1, "j4": 3, "j7": 3},
+    {job: _t_seen.tries[job] for job in ("j0", "j1", "j2", "j4", "j7")}, {"j0": 2, "j1": 3, "j2": 1, "j4": 3, "j7": 3},
     tr(es="Intentos de cada uno: j0 falla una vez, j1 dos, j4 y j7 siempre.", en="Tries of each: j0 fails once, j1 twice, j4 and j7 always."),
 )
-checks.same(sorted(job["id"] for job in checks.plain(_seen.dead)), ["j4", "j7"], tr(es="Mensajes fallidos: solo los que han fallado tres veces, y una vez cada uno.", en="Dead letters: only those that failed three times, and once each."))
-_seen = _shift(["j1", "j2"], {"ana": 1}, failures={"j1": math.inf})
-_check_all_done(_seen, ["j2"], tr(es="Un solo trabajador; j1 no se puede hacer.", en="A single worker; j1 cannot be done."))
-checks.same([_seen.tries["j1"], len(_seen.dead)], [3, 1], tr(es="Un solo trabajador: intentos de j1 y mensajes fallidos.", en="A single worker: tries of j1 and dead letters."))
+checks.same(sorted(job["id"] for job in checks.plain(_t_seen.dead)), ["j4", "j7"], tr(es="Mensajes fallidos: solo los que han fallado tres veces, y una vez cada uno.", en="Dead letters: only those that failed three times, and once each."))
+_t_seen = _t_one_shift(["j1", "j2"], {"ana": 1}, failures={"j1": math.inf})
+_t_check_all_done(_t_seen, ["j2"], tr(es="Un solo trabajador; j1 no se puede hacer.", en="A single worker; j1 cannot be done."))
+checks.same([_t_seen.tries["j1"], len(_t_seen.dead)], [3, 1], tr(es="Un solo trabajador: intentos de j1 y mensajes fallidos.", en="A single worker: tries of j1 and dead letters."))
 ### END HIDDEN TESTS
 
 # %% test="publish_job/crash" points=2 row="12" objective="2.8"
-_five = _jobs[:5]
-_one_fails = {"j2": math.inf}
-_steps = _shift(_five, {"ana": 1, "luis": 1}, failures=_one_fails).steps
-_check_all_done(
-    _shift(_five, {"ana": 1, "luis": 1}, crash_at=_steps.index("work j0") + 1), _five,
+_t_five = _t_jobs[:5]
+_t_one_fails = {"j2": math.inf}
+_t_steps = _t_one_shift(_t_five, {"ana": 1, "luis": 1}, failures=_t_one_fails).steps
+_t_check_all_done(
+    _t_one_shift(_t_five, {"ana": 1, "luis": 1}, crash_at=_t_steps.index("work j0") + 1), _t_five,
     tr(es="Un trabajador muere nada más empezar su primer trabajo, j0.", en="A worker dies just as its first job, j0, begins."),
 )
-for _step in [number for number, name in enumerate(_steps, 1) if name == "publish"]:
-    _seen = _shift(_five, {"ana": 1, "luis": 1}, failures=_one_fails, crash_at=_step)
-    assert "j2" in [job["id"] for job in checks.plain(_seen.dead)], tr(
+for _t_step in [number for number, name in enumerate(_t_steps, 1) if name == "publish"]:
+    _t_seen = _t_one_shift(_t_five, {"ana": 1, "luis": 1}, failures=_t_one_fails, crash_at=_t_step)
+    assert "j2" in [job["id"] for job in checks.plain(_t_seen.dead)], tr(
         es="j2 no se puede hacer. Un trabajador muere justo antes de publicarlo (otra vez, o entre los fallidos), y no vuelve a saberse de él: ha desaparecido.",
         en="j2 cannot be done. A worker dies just before publishing it (again, or as a dead letter), and it is never heard of again: it has vanished.",
     )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_calm = _shift(_five, {"ana": 1, "luis": 2}, failures={"j2": math.inf})
-assert not _calm.fallen, tr(es=f"Un JobFailed ha tumbado a {sorted(_calm.fallen)}.", en=f"A JobFailed has brought down {sorted(_calm.fallen)}.")
-for _step in range(1, len(_calm.steps) + 1):
-    _seen = _shift(_five, {"ana": 1, "luis": 2}, failures={"j2": math.inf}, crash_at=_step)
-    _about = tr(es=f"Un trabajador muere en un mal momento ({_seen.fallen}).", en=f"A worker dies at a bad moment ({_seen.fallen}).")
-    _check_all_done(_seen, ["j0", "j1", "j3", "j4"], _about)
-    assert "j2" in [job["id"] for job in checks.plain(_seen.dead)], _about + tr(
+_t_calm = _t_one_shift(_t_five, {"ana": 1, "luis": 2}, failures={"j2": math.inf})
+assert not _t_calm.fallen, tr(es=f"Un JobFailed ha tumbado a {sorted(_t_calm.fallen)}.", en=f"A JobFailed has brought down {sorted(_t_calm.fallen)}.")
+for _t_step in range(1, len(_t_calm.steps) + 1):
+    _t_seen = _t_one_shift(_t_five, {"ana": 1, "luis": 2}, failures={"j2": math.inf}, crash_at=_t_step)
+    _t_about = tr(es=f"Un trabajador muere en un mal momento ({_t_seen.fallen}).", en=f"A worker dies at a bad moment ({_t_seen.fallen}).")
+    _t_check_all_done(_t_seen, ["j0", "j1", "j3", "j4"], _t_about)
+    assert "j2" in [job["id"] for job in checks.plain(_t_seen.dead)], _t_about + tr(
         es=" j2 no se ha podido hacer y tampoco está en la cola de mensajes fallidos: ha desaparecido.", en=" j2 could not be done and is not in the dead-letter queue either: it has vanished."
     )
-    _again = sum(_seen.done.values()) - 4
-    assert _again <= 1, _about + tr(es=f" Solo podía repetirse el trabajo que tenía entre manos, y se han repetido {_again}.", en=f" Only the job it had in hand could be repeated, and {_again} were.")
+    _t_again = sum(_t_seen.done.values()) - 4
+    assert _t_again <= 1, _t_about + tr(es=f" Solo podía repetirse el trabajo que tenía entre manos, y se han repetido {_t_again}.", en=f" Only the job it had in hand could be repeated, and {_t_again} were.")
 ### END HIDDEN TESTS
 
 # %% wrong="publish_job" score=3 says_es="nadie ha hecho" says_en="nobody has done"
@@ -2072,13 +2071,13 @@ class MiniLog:
         ### END SOLUTION
 
 # %% test="mini_log/read" points=1 row="11" objective="2.6"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
 ### BEGIN HIDDEN TESTS
-class _Model:
+class _t_Model:
     """What MiniLog must do, written in another way: everything is kept, and some of it is hidden."""
 
     def __init__(self):
@@ -2106,33 +2105,33 @@ class _Model:
         self.oldest = max(self.oldest, len(self.all) - count)
 
 
-def _disagreement(operations):
+def _t_disagreement(operations):
     """The first operation that does not do what the model does: (number of it, expected, got); None if all do."""
-    log, model = MiniLog(), _Model()
+    log, model = MiniLog(), _t_Model()
     for number, operation in enumerate(operations):
-        want, got = _did(model, operation), _did(log, operation)
+        want, got = _t_did(model, operation), _t_did(log, operation)
         if got != want or type(got) is not type(want):
             return number, want, got
     return None
 
 
-def _check_sequence(operations):
+def _t_check_sequence(operations):
     """Compare with the model; on failure, drop operations as long as it goes on failing, and show what is left."""
-    if (found := _disagreement(operations)) is None:
+    if (found := _t_disagreement(operations)) is None:
         return
     operations, at = list(operations[: found[0] + 1]), 0
     while at < len(operations) - 1:
         shorter = operations[:at] + operations[at + 1 :]
-        again = _disagreement(shorter)
+        again = _t_disagreement(shorter)
         if again is not None and again[0] == len(shorter) - 1:
             operations, found = shorter, again
         else:
             at += 1
-    _differs(operations, found[1], found[2])
+    _t_differs(operations, found[1], found[2])
 
 
-def _at_random(names, seed, length=40, groups=("prices", "fraud", "billing")):
-    chance, count, operations = random.Random(seed), 0, []
+def _t_at_random(names, seed, length=40, groups=("prices", "fraud", "billing")):
+    chance, count, operations = _t_random.Random(seed), 0, []
     for _ in range(length):
         name = chance.choice(names)
         if name == "append":
@@ -2152,7 +2151,7 @@ def _at_random(names, seed, length=40, groups=("prices", "fraud", "billing")):
 ### END HIDDEN TESTS
 
 
-def _did(log, operation):
+def _t_did(log, operation):
     name, *arguments = operation
     try:
         result = getattr(log, name)(*arguments)
@@ -2166,7 +2165,7 @@ def _did(log, operation):
         return f"{type(error).__name__}: {error}"
 
 
-def _differs(operations, want, got):
+def _t_differs(operations, want, got):
     calls = "; ".join(f"{name}({', '.join(map(repr, arguments))})" for name, *arguments in operations)
     raise AssertionError(
         tr(
@@ -2176,66 +2175,66 @@ def _differs(operations, want, got):
     )
 
 
-def _check_example(*steps):
+def _t_check_example(*steps):
     """Each step: (call, what it must give)."""
     log, calls = MiniLog(), []
     with checks.ends(tr(es="Un MiniLog no termina: hay un bucle sin fin en alguno de sus métodos.", en="A MiniLog does not end: one of its methods loops for ever.")):
         for call, want in steps:
             calls.append(call)
-            got = _did(log, call)
+            got = _t_did(log, call)
             if got != want or type(got) is not type(want):
-                _differs(calls, want, got)
+                _t_differs(calls, want, got)
 
 
-_check_example(
+_t_check_example(
     (("append", "a"), 0), (("append", "b"), 1), (("read", 0, 10), [(0, "a"), (1, "b")]), (("read", 1, 10), [(1, "b")]), (("read", 0, 1), [(0, "a")]),
     (("read", 2, 10), []), (("read", 0, 10), [(0, "a"), (1, "b")]), (("append", "c"), 2),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(300):
-    _check_sequence(_at_random(["append", "append", "read"], _seed))
-_check_sequence([("append", None), ("append", 0), ("append", "x"), ("append", "x"), ("read", 0, 10)])
-_one, _other = MiniLog(), MiniLog()
-_one.append("a")
-checks.same(_other.read(0, 10), [], tr(es="Dos MiniLog no comparten mensajes.", en="Two MiniLogs share no messages."))
-_list = _one.read(0, 10)
+for _t_seed in range(300):
+    _t_check_sequence(_t_at_random(["append", "append", "read"], _t_seed))
+_t_check_sequence([("append", None), ("append", 0), ("append", "x"), ("append", "x"), ("read", 0, 10)])
+_t_one, _t_other = MiniLog(), MiniLog()
+_t_one.append("a")
+checks.same(_t_other.read(0, 10), [], tr(es="Dos MiniLog no comparten mensajes.", en="Two MiniLogs share no messages."))
+_t_list = _t_one.read(0, 10)
 try:
-    _list.clear()
+    _t_list.clear()
 except AttributeError:
     pass
-checks.same(_one.read(0, 10), [(0, "a")], tr(es="Quien recibe la lista la vacía: en el registro no cambia nada.", en="Whoever gets the list empties it: nothing changes in the log."))
+checks.same(_t_one.read(0, 10), [(0, "a")], tr(es="Quien recibe la lista la vacía: en el registro no cambia nada.", en="Whoever gets the list empties it: nothing changes in the log."))
 ### END HIDDEN TESTS
 
 # %% test="mini_log/groups" points=2 row="12" objective="2.3"
-_check_example(
+_t_check_example(
     (("append", "a"), 0), (("fetch", "prices", 5), [(0, "a")]), (("fetch", "prices", 5), [(0, "a")]), (("commit", "prices", 1), None), (("fetch", "prices", 5), []),
     (("commit", "prices", 0), None), (("fetch", "prices", 5), [(0, "a")]),
 )
-_check_example(
+_t_check_example(
     (("append", "a"), 0), (("append", "b"), 1), (("fetch", "prices", 1), [(0, "a")]), (("commit", "prices", 1), None), (("fetch", "prices", 5), [(1, "b")]),
     (("fetch", "fraud", 5), [(0, "a"), (1, "b")]), (("lag", "prices"), 1), (("lag", "fraud"), 2),
 )
-_check_example((("append", "a"), 0), (("commit", "prices", 1), None), (("commit", "prices", 2), "ValueError"), (("commit", "prices", -1), "ValueError"), (("fetch", "prices", 5), []))
+_t_check_example((("append", "a"), 0), (("commit", "prices", 1), None), (("commit", "prices", 2), "ValueError"), (("commit", "prices", -1), "ValueError"), (("fetch", "prices", 5), []))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(400):
-    _check_sequence(_at_random(["append", "append", "fetch", "commit", "lag", "read"], _seed))
+for _t_seed in range(400):
+    _t_check_sequence(_t_at_random(["append", "append", "fetch", "commit", "lag", "read"], _t_seed))
 ### END HIDDEN TESTS
 
 # %% test="mini_log/retention" points=2 row="11" objective="2.6"
-_check_example(
+_t_check_example(
     (("append", "a"), 0), (("append", "b"), 1), (("retain", 1), None), (("read", 0, 10), [(1, "b")]), (("append", "c"), 2), (("read", 2, 10), [(2, "c")]),
 )
-_check_example((("append", "a"), 0), (("append", "b"), 1), (("retain", 1), None), (("lag", "prices"), 1), (("fetch", "prices", 5), [(1, "b")]))
+_t_check_example((("append", "a"), 0), (("append", "b"), 1), (("retain", 1), None), (("lag", "prices"), 1), (("fetch", "prices", 5), [(1, "b")]))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(400):
-    _check_sequence(_at_random(["append", "append", "append", "read", "retain"], _seed))
-for _seed in range(400):
-    _check_sequence(_at_random(["append", "append", "append", "read", "fetch", "commit", "lag", "retain"], _seed, groups=("prices",)))
-_check_sequence([("append", "a"), ("retain", 0), ("read", 0, 10), ("append", "b"), ("read", 0, 10), ("lag", "new")])
-_check_sequence([("append", "a"), ("append", "b"), ("commit", "prices", 0), ("retain", 1), ("lag", "prices"), ("fetch", "prices", 5), ("commit", "prices", 0), ("lag", "prices")])
+for _t_seed in range(400):
+    _t_check_sequence(_t_at_random(["append", "append", "append", "read", "retain"], _t_seed))
+for _t_seed in range(400):
+    _t_check_sequence(_t_at_random(["append", "append", "append", "read", "fetch", "commit", "lag", "retain"], _t_seed, groups=("prices",)))
+_t_check_sequence([("append", "a"), ("retain", 0), ("read", 0, 10), ("append", "b"), ("read", 0, 10), ("lag", "new")])
+_t_check_sequence([("append", "a"), ("append", "b"), ("commit", "prices", 0), ("retain", 1), ("lag", "prices"), ("fetch", "prices", 5), ("commit", "prices", 0), ("lag", "prices")])
 ### END HIDDEN TESTS
 
 # %% wrong="mini_log" score=0 says_es="da: []" says_en="gives: []"
@@ -2632,52 +2631,52 @@ assert set(checks.plain(suitable({"answer_now", "replay"}))) == set(), tr(
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-import itertools
+import itertools as _t_itertools
 
-_GIVES = {
+_t_GIVES = {
     "answer_now": {"service"}, "absorb_outage": {"queue", "log"}, "replay": {"log"}, "every_group": {"log"}, "key_order": {"log"},
     "any_free_worker": {"queue"}, "retry_alone": {"queue"},
 }
-_got = {need: set(checks.plain(suitable({need}))) for need in _GIVES}
-assert "queue" not in _got["replay"], tr(
+_t_got = {need: set(checks.plain(suitable({need}))) for need in _t_GIVES}
+assert "queue" not in _t_got["replay"], tr(
     es="Has elegido una cola para algo que hay que volver a procesar: ¿qué queda en ella de un mensaje después de su acuse de recibo?",
     en="You chose a queue for something that must be processed again: what is left in it of a message after its acknowledgement?",
 )
-assert "log" in _got["absorb_outage"] and "queue" in _got["absorb_outage"], tr(
-    es=f"Los mensajes esperan diez minutos a quien procesa. Has devuelto {_got['absorb_outage'] or '{}'}: no cuenta cuál usa más gente, sino cuáles los guardan.",
-    en=f"Messages wait ten minutes for whoever processes them. You returned {_got['absorb_outage'] or '{}'}: what counts is not which one more people use but which ones keep them.",
+assert "log" in _t_got["absorb_outage"] and "queue" in _t_got["absorb_outage"], tr(
+    es=f"Los mensajes esperan diez minutos a quien procesa. Has devuelto {_t_got['absorb_outage'] or '{}'}: no cuenta cuál usa más gente, sino cuáles los guardan.",
+    en=f"Messages wait ten minutes for whoever processes them. You returned {_t_got['absorb_outage'] or '{}'}: what counts is not which one more people use but which ones keep them.",
 )
-assert "queue" not in _got["key_order"], tr(
+assert "queue" not in _t_got["key_order"], tr(
     es="Varios trabajadores sacan de la misma cola: ¿quién acaba antes, el del mensaje viejo o el del nuevo?", en="Several workers take from one queue: who ends first, the one with the old message or the one with the new?"
 )
-for _lonely in ("any_free_worker", "retry_alone"):
-    assert "log" not in _got[_lonely], tr(
-        es=f"{_lonely}: en un registro el grupo avanza por offsets, y lo que va detrás en la partición espera.", en=f"{_lonely}: in a log the group moves by offsets, and what comes behind in the partition waits."
+for _t_lonely in ("any_free_worker", "retry_alone"):
+    assert "log" not in _t_got[_t_lonely], tr(
+        es=f"{_t_lonely}: en un registro el grupo avanza por offsets, y lo que va detrás en la partición espera.", en=f"{_t_lonely}: in a log the group moves by offsets, and what comes behind in the partition waits."
     )
-for _size in range(8):
-    for _needs in itertools.combinations(sorted(_GIVES), _size):
-        _want = {"service", "queue", "log"}.intersection(*(_GIVES[need] for need in _needs))
-        checks.same(suitable(set(_needs)), _want, tr(es=f"Transportes que cubren a la vez {list(_needs)}.", en=f"Transports that cover all of {list(_needs)}."))
+for _t_size in range(8):
+    for _t_needs in _t_itertools.combinations(sorted(_t_GIVES), _t_size):
+        _t_want = {"service", "queue", "log"}.intersection(*(_t_GIVES[need] for need in _t_needs))
+        checks.same(suitable(set(_t_needs)), _t_want, tr(es=f"Transportes que cubren a la vez {list(_t_needs)}.", en=f"Transports that cover all of {list(_t_needs)}."))
 ### END HIDDEN TESTS
 
 # %% test="suitable/cases" points=2 row="12" objective="2.8"
-_got = checks.plain(choices())
-assert isinstance(_got, dict), tr(es="choices() devuelve un diccionario.", en="choices() returns a dict.")
-checks.same(set(_got), set(range(1, 11)), tr(es="Los casos van del 1 al 10.", en="The cases go from 1 to 10."))
-checks.same({str(value) for value in _got.values()} - {"service", "queue", "log", "log+queue"}, set(), tr(es="Estos valores no son ninguno de los cuatro transportes.", en="These values are none of the four transports."))
+_t_got = checks.plain(choices())
+assert isinstance(_t_got, dict), tr(es="choices() devuelve un diccionario.", en="choices() returns a dict.")
+checks.same(set(_t_got), set(range(1, 11)), tr(es="Los casos van del 1 al 10.", en="The cases go from 1 to 10."))
+checks.same({str(value) for value in _t_got.values()} - {"service", "queue", "log", "log+queue"}, set(), tr(es="Estos valores no son ninguno de los cuatro transportes.", en="These values are none of the four transports."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_right = dict(zip(range(1, 11), ["service", "log", "queue", "log", "log", "queue", "service", "log", "queue", "log+queue"], strict=True))
-_why = {
+_t_right = dict(zip(range(1, 11), ["service", "log", "queue", "log", "log", "queue", "service", "log", "queue", "log+queue"], strict=True))
+_t_why = {
     "service": tr(es="hay alguien esperando la respuesta", en="somebody is waiting for the answer"),
     "queue": tr(es="cada trabajo es para quien esté libre, y va por su cuenta", en="each job is for whoever is free, and goes its own way"),
     "log": tr(es="hay que releer, que lo lean todos o que no se desordene", en="it must be read again, read by all, or not get out of order"),
     "log+queue": tr(es="ninguno de los dos da todo lo que se pide", en="neither of the two gives all that is asked"),
 }
-_bad = [case for case in _right if _got[case] != _right[case]]
-assert not _bad, tr(
-    es=f"Aciertas {10 - len(_bad)} de 10. Por ejemplo, en el caso {_bad and _bad[0]} has puesto «{_bad and _got[_bad[0]]}», y {_bad and _why[_right[_bad[0]]]}.",
-    en=f"You get {10 - len(_bad)} of 10 right. For example, in case {_bad and _bad[0]} you wrote '{_bad and _got[_bad[0]]}', and {_bad and _why[_right[_bad[0]]]}.",
+_t_bad = [case for case in _t_right if _t_got[case] != _t_right[case]]
+assert not _t_bad, tr(
+    es=f"Aciertas {10 - len(_t_bad)} de 10. Por ejemplo, en el caso {_t_bad and _t_bad[0]} has puesto «{_t_bad and _t_got[_t_bad[0]]}», y {_t_bad and _t_why[_t_right[_t_bad[0]]]}.",
+    en=f"You get {10 - len(_t_bad)} of 10 right. For example, in case {_t_bad and _t_bad[0]} you wrote '{_t_bad and _t_got[_t_bad[0]]}', and {_t_bad and _t_why[_t_right[_t_bad[0]]]}.",
 )
 ### END HIDDEN TESTS
 
@@ -2685,50 +2684,50 @@ assert not _bad, tr(
 checks.same(catch_up_s(10, 0.1, 2, 60), 60.0, tr(es="Llegan 10/s, dos trabajadores hacen 20/s entre los dos; en 60 s de parada se juntan 600, y siguen llegando.", en="10/s arrive, two workers do 20/s between them; in an outage of 60 s, 600 pile up, and they go on arriving."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _per_s, _work_s, _workers, _outage_s, _partitions, _want in [
+for _t_per_s, _t_work_s, _t_workers, _t_outage_s, _t_partitions, _t_want in [
     (100, 0.05, 10, 600, None, 600.0), (100, 0.05, 6, 600, None, 3000.0), (100, 0.05, 30, 600, None, 120.0), (100, 0.05, 30, 600, 6, 3000.0), (100, 0.05, 8, 600, 30, 1000.0), (3, 0.5, 4, 10, 4, 6.0),
 ]:
-    _about = tr(
-        es=f"{_per_s} mensajes/s, {_work_s} s cada uno, {_workers} trabajadores, {_outage_s} s parados, particiones: {_partitions}. Mientras se ponen al día siguen llegando.",
-        en=f"{_per_s} messages/s, {_work_s} s each, {_workers} workers, {_outage_s} s down, partitions: {_partitions}. While they catch up, more go on arriving.",
+    _t_about = tr(
+        es=f"{_t_per_s} mensajes/s, {_t_work_s} s cada uno, {_t_workers} trabajadores, {_t_outage_s} s parados, particiones: {_t_partitions}. Mientras se ponen al día siguen llegando.",
+        en=f"{_t_per_s} messages/s, {_t_work_s} s each, {_t_workers} workers, {_t_outage_s} s down, partitions: {_t_partitions}. While they catch up, more go on arriving.",
     )
-    checks.same(checks.number(catch_up_s(_per_s, _work_s, _workers, _outage_s, _partitions), _about), _want, _about, tolerance=1e-6)
-for _workers, _partitions in [(5, None), (4, None), (50, 5), (50, 2)]:
-    _never = catch_up_s(100, 0.05, _workers, 600, _partitions)
-    assert _never == math.inf, tr(
-        es=f"Llegan 100/s, cada uno cuesta 0.05 s, hay {_workers} trabajadores y particiones: {_partitions}. No dan abasto ni para lo que llega: se esperaba math.inf y has devuelto {_never}.",
-        en=f"100/s arrive, each costs 0.05 s, there are {_workers} workers and partitions: {_partitions}. They cannot cope even with what arrives: math.inf was expected and you returned {_never}.",
+    checks.same(checks.number(catch_up_s(_t_per_s, _t_work_s, _t_workers, _t_outage_s, _t_partitions), _t_about), _t_want, _t_about, tolerance=1e-6)
+for _t_workers, _t_partitions in [(5, None), (4, None), (50, 5), (50, 2)]:
+    _t_never = catch_up_s(100, 0.05, _t_workers, 600, _t_partitions)
+    assert _t_never == math.inf, tr(
+        es=f"Llegan 100/s, cada uno cuesta 0.05 s, hay {_t_workers} trabajadores y particiones: {_t_partitions}. No dan abasto ni para lo que llega: se esperaba math.inf y has devuelto {_t_never}.",
+        en=f"100/s arrive, each costs 0.05 s, there are {_t_workers} workers and partitions: {_t_partitions}. They cannot cope even with what arrives: math.inf was expected and you returned {_t_never}.",
     )
 ### END HIDDEN TESTS
 
 # %% test="suitable/evidence" points=2 row="13" objective="2.9"
-_letters = checks.plain(supported())
-assert isinstance(_letters, (set, list)), tr(es=f'supported() devuelve un conjunto de letras, como {{"X", "Y"}}; has devuelto {_letters!r}.', en=f'supported() returns a set of letters, like {{"X", "Y"}}; you returned {_letters!r}.')
-_letters = {str(letter) for letter in _letters}
-assert _letters <= set("ABCDEFGH"), tr(es=f"Las letras van de la A a la H; has devuelto {sorted(_letters)}.", en=f"The letters go from A to H; you returned {sorted(_letters)}.")
+_t_letters = checks.plain(supported())
+assert isinstance(_t_letters, (set, list)), tr(es=f'supported() devuelve un conjunto de letras, como {{"X", "Y"}}; has devuelto {_t_letters!r}.', en=f'supported() returns a set of letters, like {{"X", "Y"}}; you returned {_t_letters!r}.')
+_t_letters = {str(letter) for letter in _t_letters}
+assert _t_letters <= set("ABCDEFGH"), tr(es=f"Las letras van de la A a la H; has devuelto {sorted(_t_letters)}.", en=f"The letters go from A to H; you returned {sorted(_t_letters)}.")
 checks.same(list(distinct_companies(2, 3, 1)), [3, 4], tr(es="Dos empresas declaran una herramienta, tres la otra, y al menos una las dos: mínimo y máximo de empresas distintas.", en="Two companies declare one tool, three the other, and at least one declares both: minimum and maximum of distinct companies."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _a, _b, _both, _want in [(1240, 1811, 1, [1811, 3050]), (1240, 1811, 0, [1811, 3051]), (1811, 1240, 1, [1811, 3050]), (500, 500, 500, [500, 500]), (10, 4, 3, [10, 11])]:
+for _t_a, _t_b, _t_both, _t_want in [(1240, 1811, 1, [1811, 3050]), (1240, 1811, 0, [1811, 3051]), (1811, 1240, 1, [1811, 3050]), (500, 500, 500, [500, 500]), (10, 4, 3, [10, 11])]:
     checks.same(
-        list(distinct_companies(_a, _b, _both)), _want,
+        list(distinct_companies(_t_a, _t_b, _t_both)), _t_want,
         tr(
-            es=f"{_a} declaran una herramienta, {_b} la otra y al menos {_both} las dos. Quien está en las dos listas es una sola empresa, y puede haber muchas así.",
-            en=f"{_a} declare one tool, {_b} the other and at least {_both} both. Whoever is in both lists is a single company, and there may be many such.",
+            es=f"{_t_a} declaran una herramienta, {_t_b} la otra y al menos {_t_both} las dos. Quien está en las dos listas es una sola empresa, y puede haber muchas así.",
+            en=f"{_t_a} declare one tool, {_t_b} the other and at least {_t_both} both. Whoever is in both lists is a single company, and there may be many such.",
         ),
     )
-_not_so = {
+_t_not_so = {
     "B": tr(es="En la web cuenta quien se apunta. Que 1811 sea mayor que 1240 habla de quienes se apuntaron, no de todas las empresas.", en="On the site whoever signs up counts. That 1811 is greater than 1240 speaks of those who signed up, not of all companies."),
     "D": tr(es="1240 es menos de la mitad de 3050, pero no de 1811: sin saber cuántas declaran las dos, no se sabe cuántas empresas son.", en="1240 is less than half of 3050, but not of 1811: without knowing how many declare both, one does not know how many companies they are."),
     "F": tr(es="Contar empresas no es contar mensajes: una declaración pesa lo mismo con diez mensajes al día que con mil millones.", en="Counting companies is not counting messages: a declaration weighs the same with ten messages a day as with a billion."),
     "G": tr(es="La popularidad no dice qué sabe hacer un transporte: mira qué le pide ese sistema.", en="Popularity does not say what a transport can do: look at what that system asks of it."),
     "H": tr(es="Una sola fecha no da una tendencia: haría falta otra cuenta, hecha igual, en otro momento.", en="A single date gives no trend: another count would be needed, made in the same way at another time."),
 }
-for _letter in sorted(_letters & set(_not_so)):
-    raise AssertionError(f"{_letter}: {_not_so[_letter]}")
-assert _letters == {"A", "C", "E"}, tr(
-    es=f"Has devuelto {sorted(_letters)}, y falta alguna. Que los datos sean declarados y viejos no los deja sin valor: algo dicen de esa web, en aquel momento, y de sus dos listas.",
-    en=f"You returned {sorted(_letters)}, and some are missing. That the data are declared and old does not make them worthless: they do say something of that site, at that time, and of its two lists.",
+for _t_letter in sorted(_t_letters & set(_t_not_so)):
+    raise AssertionError(f"{_t_letter}: {_t_not_so[_t_letter]}")
+assert _t_letters == {"A", "C", "E"}, tr(
+    es=f"Has devuelto {sorted(_t_letters)}, y falta alguna. Que los datos sean declarados y viejos no los deja sin valor: algo dicen de esa web, en aquel momento, y de sus dos listas.",
+    en=f"You returned {sorted(_t_letters)}, and some are missing. That the data are declared and old does not make them worthless: they do say something of that site, at that time, and of its two lists.",
 )
 ### END HIDDEN TESTS
 

@@ -59,7 +59,6 @@
 
 # %%
 import heapq
-import json
 import math
 from collections import defaultdict, deque
 from datetime import UTC, datetime, timedelta, timezone
@@ -178,22 +177,22 @@ class Tumbling:
         ### END SOLUTION
 
 # %% test="tumbling/windows" points=2 row="17" objective="3.4"
-import gc
-import itertools
-import math
-import random
-import tracemalloc
+import gc as _t_gc
+import itertools as _t_itertools
+import math as _t_math
+import random as _t_random
+import tracemalloc as _t_tracemalloc
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _flights(count, seed, airports=("JFK", "LGA", "EWR"), span_s=4000):
-    chance = random.Random(seed)
+def _t_some_flights(count, seed, airports=("JFK", "LGA", "EWR"), span_s=4000):
+    chance = _t_random.Random(seed)
     times = [chance.choice([chance.randrange(span_s), 60 * chance.randrange(span_s // 60)]) for _ in range(count)]
     return [(chance.choice(airports), at_s, chance.randrange(-10, 120)) for at_s in times]
 
 
-def _totals(flights, size_s):
+def _t_totals(flights, size_s):
     sums = {}
     for airport, at_s, delay_min in flights:
         flights_so_far, total = sums.get((at_s // size_s * size_s, airport), (0, 0))
@@ -202,7 +201,7 @@ def _totals(flights, size_s):
 ### END HIDDEN TESTS
 
 
-def _did(windows, step):
+def _t_did(windows, step):
     name, *arguments = step
     got = checks.plain(getattr(windows, name)(*arguments), tr(es=f"Lo que devuelve {name}.", en=f"What {name} returns."))
     assert isinstance(got, list) and all(isinstance(one, list) and len(one) == 4 for one in got), tr(
@@ -212,41 +211,41 @@ def _did(windows, step):
     return sorted((tuple(one) for one in got), key=repr)
 
 
-def _late(windows):
+def _t_late(windows):
     assert hasattr(windows, "late"), tr(es="Falta el atributo late: cuántos avisos han llegado tarde, 0 al principio.", en="The attribute late is missing: how many reports came late, 0 at the beginning.")
     return checks.plain(windows.late)
 
 
-def _shown(step):
+def _t_shown(step):
     name, *arguments = step
     return f"{name}({', '.join(map(repr, arguments))})"
 
 
-def _check_steps(about, size_s, lateness_s, sources, steps):
+def _t_check_steps(about, size_s, lateness_s, sources, steps):
     """Each step: (call, what closes), and a number at the end: how many were late."""
     *steps, late = steps
     windows, calls = Tumbling(size_s, lateness_s, list(sources)), []
     for call, want in steps:
-        got, want = _did(windows, call), sorted(want, key=repr)
-        calls.append(_shown(call))
+        got, want = _t_did(windows, call), sorted(want, key=repr)
+        calls.append(_t_shown(call))
         assert got == want, tr(
             es=f"Caso: {about}\n  Tumbling({size_s}, {lateness_s}, {list(sources)}): {'; '.join(calls[-6:])}\n  la última llamada debería cerrar: {want}\n  y cierra: {got}",
             en=f"Case: {about}\n  Tumbling({size_s}, {lateness_s}, {list(sources)}): {'; '.join(calls[-6:])}\n  the last call should close: {want}\n  and it closes: {got}",
         )
-    checks.same(_late(windows), late, tr(es=f"Caso: {about}\n  Avisos tardíos (late) tras {'; '.join(calls[-6:])}.", en=f"Case: {about}\n  Late reports (late) after {'; '.join(calls[-6:])}."), observed=True)
+    checks.same(_t_late(windows), late, tr(es=f"Caso: {about}\n  Avisos tardíos (late) tras {'; '.join(calls[-6:])}.", en=f"Case: {about}\n  Late reports (late) after {'; '.join(calls[-6:])}."), observed=True)
 
 
-def _arrival(flights, lateness_s, seed):
+def _t_arrival(flights, lateness_s, seed):
     """An order of arrival in which none comes more than `lateness_s` after a newer one."""
-    chance = random.Random(seed)
+    chance = _t_random.Random(seed)
     return sorted(flights, key=lambda flight: (flight[1] + chance.randrange(lateness_s + 1), chance.random()))
 
 
-def _check_arrivals(flights, totals, size_s, lateness_s, seed):
+def _t_check_arrivals(flights, totals, size_s, lateness_s, seed):
     windows, closed = Tumbling(size_s, lateness_s, ["q"]), []
-    for flight in _arrival(flights, lateness_s, seed):
-        closed += _did(windows, ("event", "q", *flight))
-    closed += _did(windows, ("finish",))
+    for flight in _t_arrival(flights, lateness_s, seed):
+        closed += _t_did(windows, ("event", "q", *flight))
+    closed += _t_did(windows, ("finish",))
     seen = [one[:2] for one in closed]
     assert len(seen) == len(set(seen)), tr(
         es=f"Ventanas de {size_s} s, con {lateness_s} s de espera: hay sumas que se dan más de una vez, como la de {next(one for one in seen if seen.count(one) > 1)}. ¿Se cerró antes de tiempo?",
@@ -259,68 +258,68 @@ def _check_arrivals(flights, totals, size_s, lateness_s, seed):
             en=f"{len(flights)} flights, windows of {size_s} s, none more than {lateness_s} s out of order: the result cannot depend on the order of arrival. Everything that was closed:",
         ), observed=True,
     )
-    checks.same(_late(windows), 0, tr(es="Ninguno era tardío (late).", en="None was late (late)."), observed=True)
+    checks.same(_t_late(windows), 0, tr(es="Ninguno era tardío (late).", en="None was late (late)."), observed=True)
 
 
-_check_steps(
+_t_check_steps(
     tr(es="La ventana de 0 a 60 se cierra cuando la marca de agua llega a 60.", en="The window from 0 to 60 closes when the watermark gets to 60."), 60, 10, "q",
     [(("event", "q", "JFK", 5, 3), []), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 69, 0), []), (("event", "q", "JFK", 70, 1), [(0, "JFK", 2, 7)]), (("finish",), [(60, "JFK", 2, 1)]), 0],
 )
-_check_steps(
+_t_check_steps(
     tr(es="Un vuelo que sale justo en el 60 es de la ventana que empieza en 60, y de ninguna otra.", en="A flight that leaves exactly at 60 belongs to the window that begins at 60, and to no other."), 60, 0, "q",
     [(("event", "q", "JFK", 60, 5), []), (("event", "q", "LGA", 119, 7), []), (("event", "q", "JFK", 120, 1), [(60, "JFK", 1, 5), (60, "LGA", 1, 7)]), (("finish",), [(120, "JFK", 1, 1)]), 0],
 )
-_seven = [("JFK", 0, 3), ("JFK", 40, -2), ("LGA", 41, 9), ("JFK", 59, 6), ("JFK", 60, 15), ("JFK", 95, 1), ("LGA", 180, 4)]
-for _seed in range(3):
-    _check_arrivals(_seven, [(0, "JFK", 3, 7), (0, "LGA", 1, 9), (60, "JFK", 2, 16), (180, "LGA", 1, 4)], 60, 45, _seed)
+_t_seven = [("JFK", 0, 3), ("JFK", 40, -2), ("LGA", 41, 9), ("JFK", 59, 6), ("JFK", 60, 15), ("JFK", 95, 1), ("LGA", 180, 4)]
+for _t_seed in range(3):
+    _t_check_arrivals(_t_seven, [(0, "JFK", 3, 7), (0, "LGA", 1, 9), (60, "JFK", 2, 16), (180, "LGA", 1, 4)], 60, 45, _t_seed)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, (_size, _wait) in enumerate([(60, 0), (60, 59), (60, 60), (60, 200), (7, 3), (300, 30), (1, 5), (1000, 5000)]):
-    _many = _flights(150, seed=_seed)
-    for _order in range(4):
-        _check_arrivals(_many, _totals(_many, _size), _size, _wait, _order)
-for _order in itertools.permutations([("JFK", 0, 1), ("JFK", 59, 2), ("JFK", 60, 4), ("LGA", 61, 8), ("JFK", 119, 16)]):
-    _windows, _closed = Tumbling(60, 120, ["q"]), []
-    for _flight in _order:
-        _closed += _did(_windows, ("event", "q", *_flight))
-    checks.same(sorted(_closed + _did(_windows, ("finish",)), key=repr), [(0, "JFK", 2, 3), (60, "JFK", 2, 20), (60, "LGA", 1, 8)], tr(es=f"Llegada en el orden {_order}.", en=f"Arrival in the order {_order}."), observed=True)
+for _t_seed, (_t_size, _t_wait) in enumerate([(60, 0), (60, 59), (60, 60), (60, 200), (7, 3), (300, 30), (1, 5), (1000, 5000)]):
+    _t_many = _t_some_flights(150, seed=_t_seed)
+    for _t_order in range(4):
+        _t_check_arrivals(_t_many, _t_totals(_t_many, _t_size), _t_size, _t_wait, _t_order)
+for _t_order in _t_itertools.permutations([("JFK", 0, 1), ("JFK", 59, 2), ("JFK", 60, 4), ("LGA", 61, 8), ("JFK", 119, 16)]):
+    _t_windows, _t_closed = Tumbling(60, 120, ["q"]), []
+    for _t_flight in _t_order:
+        _t_closed += _t_did(_t_windows, ("event", "q", *_t_flight))
+    checks.same(sorted(_t_closed + _t_did(_t_windows, ("finish",)), key=repr), [(0, "JFK", 2, 3), (60, "JFK", 2, 20), (60, "LGA", 1, 8)], tr(es=f"Llegada en el orden {_t_order}.", en=f"Arrival in the order {_t_order}."), observed=True)
 
 
-def _kept(count):
+def _t_kept(count):
     windows = Tumbling(10, 5, ["q"])
-    gc.collect()
-    tracemalloc.start()
+    _t_gc.collect()
+    _t_tracemalloc.start()
     for number in range(count):
         windows.event("q", f"A{number % 3}", 10 * number + number % 7, 1)
         windows.event("q", "late", 0, 1)
-    gc.collect()
-    kept = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
+    _t_gc.collect()
+    kept = _t_tracemalloc.get_traced_memory()[0]
+    _t_tracemalloc.stop()
     return kept
 
 
-_kept(50)
-_few, _lots = _kept(50), _kept(800)
-assert _lots < _few + 20_000, tr(
-    es=f"Tras 50 ventanas tu objeto guarda unos {_few} bytes y tras 800, {_lots}: lo que ya se cerró (o llegó tarde) sigue ocupando sitio, y un flujo no acaba nunca.",
-    en=f"After 50 windows your object keeps about {_few} bytes and after 800, {_lots}: what was closed (or came late) goes on taking up room, and a stream never ends.",
+_t_kept(50)
+_t_few, _t_lots = _t_kept(50), _t_kept(800)
+assert _t_lots < _t_few + 20_000, tr(
+    es=f"Tras 50 ventanas tu objeto guarda unos {_t_few} bytes y tras 800, {_t_lots}: lo que ya se cerró (o llegó tarde) sigue ocupando sitio, y un flujo no acaba nunca.",
+    en=f"After 50 windows your object keeps about {_t_few} bytes and after 800, {_t_lots}: what was closed (or came late) goes on taking up room, and a stream never ends.",
 )
 ### END HIDDEN TESTS
 
 # %% test="tumbling/late" points=2 row="17" objective="3.4"
 ### BEGIN HIDDEN TESTS
-class _Plain:
+class _t_Plain:
     """What Tumbling must do, worked out from the whole history each time."""
 
     def __init__(self, size_s, lateness_s, sources):
         self.size_s, self.lateness_s, self.quiet, self.newest = size_s, lateness_s, set(), {source: None for source in sources}
-        self.reached, self.kept, self.given, self.late = -math.inf, [], set(), 0
+        self.reached, self.kept, self.given, self.late = -_t_math.inf, [], set(), 0
 
     def _look(self):
         awake = [newest for source, newest in self.newest.items() if source not in self.quiet]
         if awake and None not in awake:
             self.reached = max(self.reached, min(awake) - self.lateness_s)
-        now = [one for one in _totals(self.kept, self.size_s) if one[0] + self.size_s <= self.reached and one[:2] not in self.given]
+        now = [one for one in _t_totals(self.kept, self.size_s) if one[0] + self.size_s <= self.reached and one[:2] not in self.given]
         self.given |= {one[:2] for one in now}
         return now
 
@@ -338,12 +337,12 @@ class _Plain:
         return self._look()
 
     def finish(self):
-        self.reached = math.inf
+        self.reached = _t_math.inf
         return self._look()
 
 
-def _check_random(size_s, lateness_s, sources, seed, silences):
-    chance, model, now, steps = random.Random(seed), _Plain(size_s, lateness_s, sources), 0, []
+def _t_check_random(size_s, lateness_s, sources, seed, silences):
+    chance, model, now, steps = _t_random.Random(seed), _t_Plain(size_s, lateness_s, sources), 0, []
     for _ in range(60):
         now += chance.randrange(2 * size_s // 3)
         if chance.random() < silences:
@@ -351,56 +350,56 @@ def _check_random(size_s, lateness_s, sources, seed, silences):
         else:
             steps.append(("event", chance.choice(sources), chance.choice(["JFK", "LGA"]), max(0, now - chance.randrange(3 * lateness_s + 1)), chance.randrange(50)))
     done = [(step, getattr(model, step[0])(*step[1:])) for step in (*steps, ("finish",))]
-    _check_steps(tr(es="Una secuencia al azar, con avisos tardíos.", en="A random sequence, with late reports."), size_s, lateness_s, sources, [*done, model.late])
+    _t_check_steps(tr(es="Una secuencia al azar, con avisos tardíos.", en="A random sequence, with late reports."), size_s, lateness_s, sources, [*done, model.late])
 ### END HIDDEN TESTS
 
-_check_steps(
+_t_check_steps(
     tr(es="Un aviso anterior a la marca de agua no es tardío mientras su ventana siga abierta.", en="A report older than the watermark is not late as long as its window is open."), 60, 10, "q",
     [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 20, 2), []), (("event", "q", "JFK", 70, 4), [(0, "JFK", 2, 3)]), (("finish",), [(60, "JFK", 1, 4)]), 0],
 )
-_check_steps(
+_t_check_steps(
     tr(es="La ventana ya se dio: lo que llega después es tardío, no se suma y no se vuelve a dar.", en="The window was given already: what comes afterwards is late, is not added up, and it is not given again."), 60, 10, "q",
     [(("event", "q", "JFK", 50, 1), []), (("event", "q", "JFK", 75, 2), [(0, "JFK", 1, 1)]), (("event", "q", "JFK", 59, 4), []), (("event", "q", "JFK", 74, 8), []), (("finish",), [(60, "JFK", 2, 10)]), 1],
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_steps(
+_t_check_steps(
     tr(es="Un aeropuerto que no había mandado nada también llega tarde a una ventana cerrada.", en="An airport that had sent nothing is late for a closed window too."), 60, 0, "q",
     [(("event", "q", "JFK", 200, 1), []), (("event", "q", "LGA", 119, 2), []), (("event", "q", "LGA", 179, 2), []), (("event", "q", "LGA", 180, 2), []), (("finish",), [(180, "JFK", 1, 1), (180, "LGA", 1, 2)]), 2],
 )
 
 
-for _seed in range(60):
-    _check_random([60, 10][_seed % 2], [0, 20, 100][_seed % 3], ["q"], _seed, 0)
+for _t_seed in range(60):
+    _t_check_random([60, 10][_t_seed % 2], [0, 20, 100][_t_seed % 3], ["q"], _t_seed, 0)
 ### END HIDDEN TESTS
 
 # %% test="tumbling/sources" points=2 row="17" objective="3.4"
-_check_steps(
+_t_check_steps(
     tr(es="Dos fuentes: manda la que va más atrasada.", en="Two sources: the one furthest behind decides."), 60, 0, "ab",
     [(("event", "a", "JFK", 100, 1), []), (("event", "b", "LGA", 10, 2), []), (("event", "b", "LGA", 50, 4), []), (("event", "b", "LGA", 60, 8), [(0, "LGA", 2, 6)]), (("finish",), [(60, "JFK", 1, 1), (60, "LGA", 1, 8)]), 0],
 )
-_check_steps(
+_t_check_steps(
     tr(es="La fuente b no tiene nada que mandar: que no pare a las demás.", en="Source b has nothing to send: it must not hold the others up."), 60, 0, "ab",
     [(("event", "a", "JFK", 10, 1), []), (("event", "a", "JFK", 130, 2), []), (("idle", "b"), [(0, "JFK", 1, 1)]), (("event", "a", "JFK", 180, 4), [(120, "JFK", 1, 2)]), (("finish",), [(180, "JFK", 1, 4)]), 0],
 )
-_check_steps(
+_t_check_steps(
     tr(es="La fuente b vuelve, con un aviso tardío: desde entonces cuenta otra vez, y la marca de agua no retrocede.", en="Source b comes back, with a late report: from then on it counts again, and the watermark does not go back."), 60, 0, "ab",
     [(("event", "a", "JFK", 10, 1), []), (("event", "a", "JFK", 70, 2), []), (("idle", "b"), [(0, "JFK", 1, 1)]), (("event", "b", "LGA", 30, 4), []), (("event", "b", "LGA", 40, 5), []), (("event", "a", "JFK", 200, 3), []),
      (("event", "b", "LGA", 120, 8), [(60, "JFK", 1, 2)]), (("finish",), [(120, "LGA", 1, 8), (180, "JFK", 1, 3)]), 2],
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_steps(
+_t_check_steps(
     tr(es="Una fuente vuelve, muy atrasada: lo cerrado sigue cerrado, y la marca de agua no retrocede.", en="A source comes back, far behind: what was closed stays closed, and the watermark does not go back."), 60, 0, "ab",
     [(("idle", "b"), []), (("event", "a", "JFK", 130, 2), []), (("event", "b", "LGA", 10, 4), []), (("event", "b", "LGA", 30, 4), []), (("event", "b", "LGA", 121, 8), []), (("event", "a", "JFK", 500, 1), []), (("event", "b", "LGA", 181, 1), [(120, "JFK", 1, 2), (120, "LGA", 1, 8)]),
      (("finish",), [(180, "LGA", 1, 1), (480, "JFK", 1, 1)]), 2],
 )
-_check_steps(
+_t_check_steps(
     tr(es="Si todas callan, la marca de agua se queda donde está.", en="If all are silent, the watermark stays where it is."), 60, 0, "ab",
     [(("event", "a", "JFK", 100, 2), []), (("event", "b", "JFK", 30, 1), []), (("idle", "a"), []), (("idle", "b"), []), (("event", "b", "LGA", 40, 3), []), (("finish",), [(0, "JFK", 1, 1), (0, "LGA", 1, 3), (60, "JFK", 1, 2)]), 0],
 )
-for _seed in range(80):
-    _check_random([60, 10][_seed % 2], [0, 20, 100][_seed % 3], ["a", "b", "c"][: 2 + _seed % 2], 1000 + _seed, [0.05, 0.2][_seed % 2])
+for _t_seed in range(80):
+    _t_check_random([60, 10][_t_seed % 2], [0, 20, 100][_t_seed % 3], ["a", "b", "c"][: 2 + _t_seed % 2], 1000 + _t_seed, [0.05, 0.2][_t_seed % 2])
 ### END HIDDEN TESTS
 
 # %% wrong="tumbling" score=0 says_es="debería cerrar" says_en="should close"
@@ -937,36 +936,36 @@ def training_rows(events):
     ### END SOLUTION
 
 # %% test="fold/features" points=2 row="20" objective="3.7"
-import json
-import random
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+import json as _t_json
+import random as _t_random
+from datetime import datetime as _t_datetime, timedelta as _t_timedelta
+from zoneinfo import ZoneInfo as _t_ZoneInfo
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _fold_wanted(events):
+def _t_fold_wanted(events):
     """By looking at everything each time, with no state: (last_hour, mean_delay, today) of each departure."""
     rows = []
     for event in events:
-        zone, at_s = ZoneInfo(ZONES[event["airport"]]), event["at_s"]
+        zone, at_s = _t_ZoneInfo(ZONES[event["airport"]]), event["at_s"]
         before = [one for one in events if one["airport"] == event["airport"] and one["at_s"] <= at_s]
         recent = [one["delay_min"] for one in before if one["at_s"] > at_s - 3600]
-        day = datetime.fromtimestamp(at_s, zone).date()
-        rows.append((len(recent), sum(recent) / len(recent), sum(datetime.fromtimestamp(one["at_s"], zone).date() == day for one in before)))
+        day = _t_datetime.fromtimestamp(at_s, zone).date()
+        rows.append((len(recent), sum(recent) / len(recent), sum(_t_datetime.fromtimestamp(one["at_s"], zone).date() == day for one in before)))
     return rows
 ### END HIDDEN TESTS
 
 
-def _at(airport, text):
-    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONES[airport])).timestamp())
+def _t_at(airport, text):
+    return int(_t_datetime.fromisoformat(text).replace(tzinfo=_t_ZoneInfo(ZONES[airport])).timestamp())
 
 
-def _fold_events(airport, *times_and_delays):
+def _t_fold_events(airport, *times_and_delays):
     return [{"id": f"{airport}-{number}", "airport": airport, "at_s": at_s, "delay_min": delay} for number, (at_s, delay) in enumerate(times_and_delays)]
 
 
-def _call(state, event):
+def _t_call(state, event):
     got = update(state, dict(event))
     assert isinstance(got, (tuple, list)) and len(got) == 2, tr(
         es=f"update devuelve un par, el estado nuevo y las características; ha devuelto {got!r}.", en=f"update returns a pair, the new state and the features; it returned {got!r}."
@@ -978,17 +977,17 @@ def _call(state, event):
     return got[0], features
 
 
-def _fold_streamed(events, state=None):
+def _t_fold_streamed(events, state=None):
     state, given = initial() if state is None else state, {}
     for event in events:
-        state, given[event["id"]] = _call(state, event)
+        state, given[event["id"]] = _t_call(state, event)
     return given
 
 
-def _fold_compare(events, given, wanted, about):
+def _t_fold_compare(events, given, wanted, about):
     """`wanted`: (last_hour, mean_delay, today) of each departure."""
     for event, (last_hour, mean_delay, today) in zip(events, wanted, strict=True):
-        local = datetime.fromtimestamp(event["at_s"], ZoneInfo(ZONES[event["airport"]])).replace(tzinfo=None)
+        local = _t_datetime.fromtimestamp(event["at_s"], _t_ZoneInfo(ZONES[event["airport"]])).replace(tzinfo=None)
         assert event["id"] in given, tr(es=f"Caso: {about}\n  Falta {event['id']}.", en=f"Case: {about}\n  {event['id']} is missing.")
         checks.same(
             given[event["id"]], {"last_hour": last_hour, "mean_delay": mean_delay, "today": today},
@@ -999,119 +998,119 @@ def _fold_compare(events, given, wanted, about):
         )
 
 
-def _check_stream(events, wanted, about):
-    _fold_compare(events, _fold_streamed(events), wanted, about)
+def _t_check_stream(events, wanted, about):
+    _t_fold_compare(events, _t_fold_streamed(events), wanted, about)
 
 
-_fold_noon = _at("JFK", "2013-07-01 12:00")
-_check_stream(
-    _fold_events("JFK", (_fold_noon, 10), (_fold_noon + 60, 40), (_fold_noon + 3599, 1), (_fold_noon + 3600, 3), (_fold_noon + 3660, 8), (_fold_noon + 9000, 5)),
+_t_fold_noon = _t_at("JFK", "2013-07-01 12:00")
+_t_check_stream(
+    _t_fold_events("JFK", (_t_fold_noon, 10), (_t_fold_noon + 60, 40), (_t_fold_noon + 3599, 1), (_t_fold_noon + 3600, 3), (_t_fold_noon + 3660, 8), (_t_fold_noon + 9000, 5)),
     [(1, 10, 1), (2, 25, 2), (3, 17, 3), (3, 44 / 3, 4), (3, 4, 5), (1, 5, 6)],
     tr(es="Un aeropuerto. La ventana es de una hora, no de un número de vuelos, y lo que salió hace justo 3600 s ya no cuenta.", en="One airport. The window is one hour, not a number of flights, and what left exactly 3600 s ago no longer counts."),
 )
-_check_stream(
-    [one for pair in zip(_fold_events("JFK", *[(_fold_noon + 120 * n, 10) for n in range(5)]), _fold_events("MAD", *[(_fold_noon - 9000 + 60 * n, 50) for n in range(5)]), strict=True) for one in pair],
+_t_check_stream(
+    [one for pair in zip(_t_fold_events("JFK", *[(_t_fold_noon + 120 * n, 10) for n in range(5)]), _t_fold_events("MAD", *[(_t_fold_noon - 9000 + 60 * n, 50) for n in range(5)]), strict=True) for one in pair],
     [(1, 10, 1), (1, 50, 1), (2, 10, 2), (2, 50, 2), (3, 10, 3), (3, 50, 3), (4, 10, 4), (4, 50, 4), (5, 10, 5), (5, 50, 5)],
     tr(es="Dos aeropuertos mezclados: el estado de uno no es el del otro.", en="Two airports mixed: the state of one is not that of the other."),
 )
-_check_stream(
-    _fold_events("JFK", *[(_at("JFK", f"2013-07-{day} {time}"), 7) for day, time in [("01", "18:30"), ("01", "19:30"), ("01", "20:30"), ("01", "23:59"), ("02", "00:00"), ("02", "00:01")]]),
+_t_check_stream(
+    _t_fold_events("JFK", *[(_t_at("JFK", f"2013-07-{day} {time}"), 7) for day, time in [("01", "18:30"), ("01", "19:30"), ("01", "20:30"), ("01", "23:59"), ("02", "00:00"), ("02", "00:01")]]),
     [(1, 7, 1), (1, 7, 2), (1, 7, 3), (1, 7, 4), (2, 7, 1), (3, 7, 2)],
     tr(es="El día empieza a medianoche en el aeropuerto, no en Greenwich.", en="The day begins at midnight at the airport, not at Greenwich."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _airport, _day in [("JFK", "2013-11-03"), ("JFK", "2013-03-10"), ("ORD", "2013-11-03"), ("MAD", "2013-10-27"), ("MAD", "2013-03-31"), ("PHX", "2013-03-10"), ("PHX", "2013-11-03"), ("MAD", "2013-03-10")]:
-    _start = _at(_airport, f"{_day} 00:00")
-    _quarters = _fold_events(_airport, *[(_start + 900 * n, n % 23) for n in range(-8, 4 * 27)])
-    _check_stream(
-        _quarters, _fold_wanted(_quarters),
+for _t_airport, _t_day in [("JFK", "2013-11-03"), ("JFK", "2013-03-10"), ("ORD", "2013-11-03"), ("MAD", "2013-10-27"), ("MAD", "2013-03-31"), ("PHX", "2013-03-10"), ("PHX", "2013-11-03"), ("MAD", "2013-03-10")]:
+    _t_start = _t_at(_t_airport, f"{_t_day} 00:00")
+    _t_quarters = _t_fold_events(_t_airport, *[(_t_start + 900 * n, n % 23) for n in range(-8, 4 * 27)])
+    _t_check_stream(
+        _t_quarters, _t_fold_wanted(_t_quarters),
         tr(es="Un día en que cambia la hora en algún sitio: una hora son 3600 s, y el día acaba a medianoche de allí.", en="A day when the clocks change somewhere: an hour is 3600 s, and the day ends at midnight there."),
     )
-for _seed in range(12):
-    _chance = random.Random(_seed)
-    _lines = [_fold_events(airport, *sorted({(_fold_noon + _chance.randrange(90_000)): _chance.randrange(-15, 200) for _ in range(25)}.items())) for airport in ZONES]
-    _mixed = []
-    while any(_lines):
-        _mixed.append(_chance.choice([line for line in _lines if line]).pop(0))
-    _check_stream(_mixed, _fold_wanted(_mixed), tr(es="Cuatro aeropuertos, mezclados al azar.", en="Four airports, mixed at random."))
+for _t_seed in range(12):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_lines = [_t_fold_events(airport, *sorted({(_t_fold_noon + _t_chance.randrange(90_000)): _t_chance.randrange(-15, 200) for _ in range(25)}.items())) for airport in ZONES]
+    _t_mixed = []
+    while any(_t_lines):
+        _t_mixed.append(_t_chance.choice([line for line in _t_lines if line]).pop(0))
+    _t_check_stream(_t_mixed, _t_fold_wanted(_t_mixed), tr(es="Cuatro aeropuertos, mezclados al azar.", en="Four airports, mixed at random."))
 ### END HIDDEN TESTS
 
 # %% test="fold/checkpoint" points=2 row="20" objective="3.7"
-def _fold_saved(state):
+def _t_fold_saved(state):
     try:
-        return json.loads(json.dumps(state))
+        return _t_json.loads(_t_json.dumps(state))
     except TypeError as error:
         raise AssertionError(tr(es=f"El estado no se puede escribir en JSON ({error}): no hay punto de control, y una caída lo pierde todo.", en=f"The state cannot be written as JSON ({error}): there is no checkpoint, and a crash loses everything.")) from None
 
 
-def _check_restart(events, wanted, crash, about):
+def _t_check_restart(events, wanted, crash, about):
     """Stream up to `crash`, save; go on; then another process does the same from what was saved."""
     state = initial()
     for event in events[:crash]:
-        state, _ = _call(state, event)
-    stored = _fold_saved(state)
+        state, _ = _t_call(state, event)
+    stored = _t_fold_saved(state)
     for run in (1, 2):
-        given = _fold_streamed(events[crash:], json.loads(json.dumps(stored)))
-        _fold_compare(
+        given = _t_fold_streamed(events[crash:], _t_json.loads(_t_json.dumps(stored)))
+        _t_fold_compare(
             events[crash:], given, wanted[crash:],
             tr(es=f"{about} Se cae después de {crash} salidas y sigue desde el punto de control (intento {run}).", en=f"{about} It crashes after {crash} departures and goes on from the checkpoint (attempt {run})."),
         )
 
 
-_fold_pairs = [(_fold_noon + 700 * n, 5 * n) for n in range(9)]
-_nine = [(1, 0, 1), (2, 2.5, 2), (3, 5, 3), (4, 7.5, 4), (5, 10, 5), (6, 12.5, 6), (6, 17.5, 7), (6, 22.5, 8), (6, 27.5, 9)]
-for _crash in (0, 4):
-    _check_restart(_fold_events("JFK", *_fold_pairs), _nine, _crash, tr(es="Un aeropuerto.", en="One airport."))
+_t_fold_pairs = [(_t_fold_noon + 700 * n, 5 * n) for n in range(9)]
+_t_nine = [(1, 0, 1), (2, 2.5, 2), (3, 5, 3), (4, 7.5, 4), (5, 10, 5), (6, 12.5, 6), (6, 17.5, 7), (6, 22.5, 8), (6, 27.5, 9)]
+for _t_crash in (0, 4):
+    _t_check_restart(_t_fold_events("JFK", *_t_fold_pairs), _t_nine, _t_crash, tr(es="Un aeropuerto.", en="One airport."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_mixed = [one for pair in zip(_fold_events("JFK", *_fold_pairs), _fold_events("PHX", *_fold_pairs), _fold_events("MAD", *[(at_s - 4000, 3) for at_s, _ in _fold_pairs]), strict=True) for one in pair]
-for _crash in range(len(_mixed)):
-    _check_restart(_mixed, _fold_wanted(_mixed), _crash, tr(es="Tres aeropuertos.", en="Three airports."))
-_night = _fold_events("JFK", *[(_at("JFK", "2013-07-01 23:00") + 600 * n, n) for n in range(12)])
-_check_restart(_night, _fold_wanted(_night), 5, tr(es="A medianoche.", en="At midnight."))
+_t_mixed = [one for pair in zip(_t_fold_events("JFK", *_t_fold_pairs), _t_fold_events("PHX", *_t_fold_pairs), _t_fold_events("MAD", *[(at_s - 4000, 3) for at_s, _ in _t_fold_pairs]), strict=True) for one in pair]
+for _t_crash in range(len(_t_mixed)):
+    _t_check_restart(_t_mixed, _t_fold_wanted(_t_mixed), _t_crash, tr(es="Tres aeropuertos.", en="Three airports."))
+_t_night = _t_fold_events("JFK", *[(_t_at("JFK", "2013-07-01 23:00") + 600 * n, n) for n in range(12)])
+_t_check_restart(_t_night, _t_fold_wanted(_t_night), 5, tr(es="A medianoche.", en="At midnight."))
 
-_one, _other = initial(), initial()
-for _event, _far, (_hour, _mean, _today) in zip(_fold_events("JFK", *_fold_pairs), _fold_events("JFK", *[(at_s + 10, 100) for at_s, _ in _fold_pairs]), _nine, strict=True):
-    _one, _got = _call(_one, _event)
-    _other, _ = _call(_other, _far)
-    checks.same(_got, {"last_hour": _hour, "mean_delay": _mean, "today": _today}, tr(es="Dos procesos, cada uno con su estado: no se mezclan.", en="Two processes, each with its own state: they do not mix."), tolerance=1e-6)
+_t_one, _t_other = initial(), initial()
+for _t_event, _t_far, (_t_hour, _t_mean, _t_today) in zip(_t_fold_events("JFK", *_t_fold_pairs), _t_fold_events("JFK", *[(at_s + 10, 100) for at_s, _ in _t_fold_pairs]), _t_nine, strict=True):
+    _t_one, _t_got = _t_call(_t_one, _t_event)
+    _t_other, _ = _t_call(_t_other, _t_far)
+    checks.same(_t_got, {"last_hour": _t_hour, "mean_delay": _t_mean, "today": _t_today}, tr(es="Dos procesos, cada uno con su estado: no se mezclan.", en="Two processes, each with its own state: they do not mix."), tolerance=1e-6)
 
 
-def _stored_after(count):
+def _t_stored_after(count):
     state = initial()
-    for event in _fold_events("JFK", *[(_fold_noon + 300 * n, n % 40) for n in range(count)]):
-        state, _ = _call(state, event)
-    return len(json.dumps(state))
+    for event in _t_fold_events("JFK", *[(_t_fold_noon + 300 * n, n % 40) for n in range(count)]):
+        state, _ = _t_call(state, event)
+    return len(_t_json.dumps(state))
 
 
-_few, _lots = _stored_after(300), _stored_after(3000)
-assert _lots < _few + 2000, tr(
-    es=f"El punto de control ocupa {_few} caracteres tras 300 salidas, y {_lots} tras 3000 al mismo ritmo: se está guardando la historia entera.",
-    en=f"The checkpoint takes {_few} characters after 300 departures, and {_lots} after 3000 at the same pace: all of history is being stored.",
+_t_few, _t_lots = _t_stored_after(300), _t_stored_after(3000)
+assert _t_lots < _t_few + 2000, tr(
+    es=f"El punto de control ocupa {_t_few} caracteres tras 300 salidas, y {_t_lots} tras 3000 al mismo ritmo: se está guardando la historia entera.",
+    en=f"The checkpoint takes {_t_few} characters after 300 departures, and {_t_lots} after 3000 at the same pace: all of history is being stored.",
 )
 ### END HIDDEN TESTS
 
 # %% test="fold/replay" points=2 row="20" objective="3.7"
-def _check_rows(events, wanted, seed, about):
-    shuffled = random.Random(seed).sample(events, len(events))
+def _t_check_rows(events, wanted, seed, about):
+    shuffled = _t_random.Random(seed).sample(events, len(events))
     got = checks.plain(training_rows([dict(event) for event in shuffled]), tr(es="Lo que devuelve training_rows.", en="What training_rows returns."))
     assert isinstance(got, dict) and set(got) == {event["id"] for event in events}, tr(
         es=f"{about}\n  training_rows devuelve un diccionario con una entrada por id; ha devuelto {str(got)[:200]}", en=f"{about}\n  training_rows returns a dict with an entry per id; it returned {str(got)[:200]}"
     )
-    _fold_compare(events, got, wanted, about)
-    checks.same(got, _fold_streamed(events), tr(es=f"{about}\n  Lo que se calcula para entrenar y lo que se sirvió.", en=f"{about}\n  What is computed to train, and what was served."), tolerance=1e-6)
+    _t_fold_compare(events, got, wanted, about)
+    checks.same(got, _t_fold_streamed(events), tr(es=f"{about}\n  Lo que se calcula para entrenar y lo que se sirvió.", en=f"{about}\n  What is computed to train, and what was served."), tolerance=1e-6)
 
 
-_check_rows(_fold_events("JFK", *_fold_pairs), _nine, 3, tr(es="Un aeropuerto, en desorden: nadie sabía aún lo que pasó después de cada salida.", en="One airport, in disorder: nobody knew yet what happened after each departure."))
+_t_check_rows(_t_fold_events("JFK", *_t_fold_pairs), _t_nine, 3, tr(es="Un aeropuerto, en desorden: nadie sabía aún lo que pasó después de cada salida.", en="One airport, in disorder: nobody knew yet what happened after each departure."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(12):
-    _chance, _events = random.Random(_seed), []
-    for _airport in list(ZONES)[: 1 + _seed % 4]:
-        _begin = _at(_airport, ["2013-03-09 12:00", "2013-11-02 12:00", "2013-07-01 00:00"][_seed % 3])
-        _events += _fold_events(_airport, *sorted({(_begin + _chance.randrange(100_000)): _chance.randrange(-15, 200) for _ in range(40)}.items()))
-    _check_rows(_events, _fold_wanted(_events), _seed, tr(es="Historial al azar.", en="A random history."))
+for _t_seed in range(12):
+    _t_chance, _t_events = _t_random.Random(_t_seed), []
+    for _t_airport in list(ZONES)[: 1 + _t_seed % 4]:
+        _t_begin = _t_at(_t_airport, ["2013-03-09 12:00", "2013-11-02 12:00", "2013-07-01 00:00"][_t_seed % 3])
+        _t_events += _t_fold_events(_t_airport, *sorted({(_t_begin + _t_chance.randrange(100_000)): _t_chance.randrange(-15, 200) for _ in range(40)}.items()))
+    _t_check_rows(_t_events, _t_fold_wanted(_t_events), _t_seed, tr(es="Historial al azar.", en="A random history."))
 checks.same(training_rows([]), {}, tr(es="Sin historial.", en="With no history."))
 ### END HIDDEN TESTS
 
@@ -1647,16 +1646,16 @@ def smallest(pipeline, other, case):
     ### END SOLUTION
 
 # %% test="skew/differ" points=1 row="19" objective="3.6"
-import itertools
-import math
-import random
-from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+import itertools as _t_itertools
+import math as _t_math
+import random as _t_random
+from datetime import UTC as _t_UTC, datetime as _t_datetime, timedelta as _t_timedelta, timezone as _t_timezone
+from zoneinfo import ZoneInfo as _t_ZoneInfo
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _differ(one, other):
+def _t_differ(one, other):
     """What `differ` must say, so that the parts below do not depend on it."""
     def void(value):
         return value is None or value != value
@@ -1666,9 +1665,9 @@ def _differ(one, other):
     )
 
 
-def _pipeline(*, low=lambda t, at: t > at - 3600, high=lambda t, at: t <= at, known=lambda t, known, at: known <= at, hour=None, values=None, mean=None, flights=len):
+def _t_pipeline(*, low=lambda t, at: t > at - 3600, high=lambda t, at: t <= at, known=lambda t, known, at: known <= at, hour=None, values=None, mean=None, flights=len):
     """training_features with one thing changed."""
-    hour = hour or (lambda at: datetime.fromtimestamp(at, ZoneInfo("America/New_York")).hour)
+    hour = hour or (lambda at: _t_datetime.fromtimestamp(at, _t_ZoneInfo("America/New_York")).hour)
     values = values or (lambda delays: [delay for delay in delays if delay is not None])
     mean = mean or (lambda delays: sum(delays) / len(delays) if delays else None)
 
@@ -1679,40 +1678,40 @@ def _pipeline(*, low=lambda t, at: t > at - 3600, high=lambda t, at: t <= at, kn
     return pipeline
 ### END HIDDEN TESTS
 
-_RIGHT = {"flights": 3, "mean_delay": 7.5, "hour": 12}
+_t_RIGHT = {"flights": 3, "mean_delay": 7.5, "hour": 12}
 
 
-def _check_differ(one, other, want, why):
+def _t_check_differ(one, other, want, why):
     for left, right in ((one, other), (other, one)):
         got = checks.plain(differ(dict(left), dict(right)))
         assert got is want, tr(es=f"differ({left}, {right}) es {want}: {why} Has devuelto {got!r}.", en=f"differ({left}, {right}) is {want}: {why} You returned {got!r}.")
 
 
-_check_differ(_RIGHT, dict(_RIGHT), False, tr(es="son iguales.", en="they are equal."))
-_check_differ(_RIGHT, _RIGHT | {"mean_delay": 7.5 + 1e-9}, False, tr(es="sumar en otro orden no es un desajuste.", en="adding in another order is no skew."))
-_check_differ(_RIGHT | {"mean_delay": None}, _RIGHT | {"mean_delay": 0}, True, tr(es="no saber nada no es saber que es 0.", en="knowing nothing is not knowing that it is 0."))
-_check_differ(_RIGHT, {"flights": 4, "mean_delay": 6.5, "hour": 12}, True, tr(es="que la media de todo coincida no dice nada.", en="that the mean of it all agrees says nothing."))
-_check_differ(_RIGHT | {"mean_delay": None}, _RIGHT | {"mean_delay": float("nan")}, False, tr(es="los dos dicen que no hay valor.", en="both say that there is no value."))
-_check_differ(_RIGHT | {"mean_delay": None}, {"flights": 3, "hour": 12}, True, tr(es="las claves no son las mismas.", en="the keys are not the same."))
+_t_check_differ(_t_RIGHT, dict(_t_RIGHT), False, tr(es="son iguales.", en="they are equal."))
+_t_check_differ(_t_RIGHT, _t_RIGHT | {"mean_delay": 7.5 + 1e-9}, False, tr(es="sumar en otro orden no es un desajuste.", en="adding in another order is no skew."))
+_t_check_differ(_t_RIGHT | {"mean_delay": None}, _t_RIGHT | {"mean_delay": 0}, True, tr(es="no saber nada no es saber que es 0.", en="knowing nothing is not knowing that it is 0."))
+_t_check_differ(_t_RIGHT, {"flights": 4, "mean_delay": 6.5, "hour": 12}, True, tr(es="que la media de todo coincida no dice nada.", en="that the mean of it all agrees says nothing."))
+_t_check_differ(_t_RIGHT | {"mean_delay": None}, _t_RIGHT | {"mean_delay": float("nan")}, False, tr(es="los dos dicen que no hay valor.", en="both say that there is no value."))
+_t_check_differ(_t_RIGHT | {"mean_delay": None}, {"flights": 3, "hour": 12}, True, tr(es="las claves no son las mismas.", en="the keys are not the same."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_nan = float("nan")
-for _one, _other, _want in [
-    ({"mean_delay": None}, {"mean_delay": _nan}, False), ({"mean_delay": _nan}, {"mean_delay": _nan}, False), ({"mean_delay": None}, {"mean_delay": None}, False), ({"mean_delay": _nan}, {"mean_delay": 0.0}, True),
+_t_nan = float("nan")
+for _t_one, _t_other, _t_want in [
+    ({"mean_delay": None}, {"mean_delay": _t_nan}, False), ({"mean_delay": _t_nan}, {"mean_delay": _t_nan}, False), ({"mean_delay": None}, {"mean_delay": None}, False), ({"mean_delay": _t_nan}, {"mean_delay": 0.0}, True),
     ({"mean_delay": None}, {"mean_delay": -1}, True), ({"flights": 3.0}, {"flights": 3}, False), ({"flights": 3}, {"flights": 4}, True), ({"hour": 7}, {"hour": 8}, True), ({"mean_delay": 7.4999}, {}, True),
     ({"mean_delay": 7.5001}, {}, True), ({"mean_delay": 8}, {}, True), ({"mean_delay": None}, {}, True), ({"mean_delay": -7.5}, {}, True), ({"mean_delay": 7.5 + 5e-7}, {}, False), ({"mean_delay": 7.5 - 3e-6}, {}, True), ({"hour": 7.5, "mean_delay": 12}, {"hour": 12}, True),
 ]:
-    _check_differ(_RIGHT | _one, _RIGHT | _other, _want, tr(es="así lo dice el enunciado.", en="so says the statement."))
-_check_differ(_RIGHT, {"flights": 3, "hour": 12}, True, tr(es="falta una clave.", en="a key is missing."))
-_check_differ({"flights": 3, "hour": 12, "mean_delay": None}, {"flights": 3, "hour": 12}, True, tr(es="falta una clave, y eso no es lo mismo que no tener valor.", en="a key is missing, and that is not the same as having no value."))
-_check_differ(_RIGHT | {"mean_delay": 1_000_000.5}, _RIGHT | {"mean_delay": 1_000_000.0}, True, tr(es="se llevan medio minuto.", en="they are half a minute apart."))
+    _t_check_differ(_t_RIGHT | _t_one, _t_RIGHT | _t_other, _t_want, tr(es="así lo dice el enunciado.", en="so says the statement."))
+_t_check_differ(_t_RIGHT, {"flights": 3, "hour": 12}, True, tr(es="falta una clave.", en="a key is missing."))
+_t_check_differ({"flights": 3, "hour": 12, "mean_delay": None}, {"flights": 3, "hour": 12}, True, tr(es="falta una clave, y eso no es lo mismo que no tener valor.", en="a key is missing, and that is not the same as having no value."))
+_t_check_differ(_t_RIGHT | {"mean_delay": 1_000_000.5}, _t_RIGHT | {"mean_delay": 1_000_000.0}, True, tr(es="se llevan medio minuto.", en="they are half a minute apart."))
 ### END HIDDEN TESTS
 
 # %% test="skew/values" points=1 row="19" objective="3.6"
-_YEAR = int(datetime(2013, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
+_t_YEAR = int(_t_datetime(2013, 1, 1, tzinfo=_t_UTC).timestamp()), int(_t_datetime(2014, 1, 1, tzinfo=_t_UTC).timestamp())
 
 
-def _cases():
+def _t_cases():
     got = cases()
     assert isinstance(got, (list, tuple)), tr(es=f"cases() devuelve una lista; ha devuelto {type(got).__name__}.", en=f"cases() returns a list; it returned {type(got).__name__}.")
     got = checks.plain(list(got), tr(es="Los casos de cases().", en="The cases of cases()."))
@@ -1720,119 +1719,119 @@ def _cases():
     for case in got:
         assert isinstance(case, list) and len(case) == 3 and isinstance(case[0], list), tr(es=f"Un caso es un trío (events, airport, at_s); has devuelto {str(case)[:150]}.", en=f"A case is a triple (events, airport, at_s); you returned {str(case)[:150]}.")
         events, airport, at_s = case
-        assert len(events) <= 20 and isinstance(airport, str) and type(at_s) is int and _YEAR[0] <= at_s < _YEAR[1], tr(
+        assert len(events) <= 20 and isinstance(airport, str) and type(at_s) is int and _t_YEAR[0] <= at_s < _t_YEAR[1], tr(
             es=f"Un caso tiene 20 eventos como mucho, un aeropuerto y un segundo entero de 2013; has devuelto {len(events)} eventos, {airport!r} y {at_s!r}.",
             en=f"A case has at most 20 events, an airport and a whole second of 2013; you returned {len(events)} events, {airport!r} and {at_s!r}.",
         )
         for event in events:
             good = isinstance(event, dict) and set(event) == {"airport", "at_s", "known_s", "delay_min"} and isinstance(event["airport"], str) and type(event["at_s"]) is int and type(event["known_s"]) is int
-            assert good and event["known_s"] >= event["at_s"] and _YEAR[0] <= event["at_s"] and event["known_s"] < _YEAR[1] and (event["delay_min"] is None or type(event["delay_min"]) is int), tr(
+            assert good and event["known_s"] >= event["at_s"] and _t_YEAR[0] <= event["at_s"] and event["known_s"] < _t_YEAR[1] and (event["delay_min"] is None or type(event["delay_min"]) is int), tr(
                 es=f"Este evento no es posible (claves, enteros de 2013, known_s no anterior a at_s, retraso entero o None): {event}", en=f"This event is not possible (keys, integers of 2013, known_s not before at_s, whole delay or None): {event}"
             )
     return got
 
 
-def _unequal(one, other):
+def _t_unequal(one, other):
     return one != other  # enough for the programs that can be seen here: they add up in the same order
 
 
-def _check_found(pipeline, family, differs=_unequal):
-    assert any(differs(training_features(*case), pipeline(*case)) for case in _cases()), tr(
+def _t_check_found(pipeline, family, differs=_t_unequal):
+    assert any(differs(training_features(*case), pipeline(*case)) for case in _t_cases()), tr(
         es=f"Un programa con un defecto de la familia «{family}» da, en todos tus casos, lo mismo que el de entrenamiento: tu prueba lo deja pasar.",
         en=f"A program with a defect of the family '{family}' gives, in all your cases, the same as the training one: your test lets it pass.",
     )
 
 
-_GAPS, _ROUNDING = tr(es="huecos", en="gaps"), tr(es="redondeo", en="rounding")
+_t_GAPS, _t_ROUNDING = tr(es="huecos", en="gaps"), tr(es="redondeo", en="rounding")
 
 
-def _gap_is_zero(events, airport, at_s):
+def _t_gap_is_zero(events, airport, at_s):
     return training_features([event | {"delay_min": event["delay_min"] or 0} for event in events], airport, at_s)
 
 
-def _whole_minutes(events, airport, at_s):
+def _t_whole_minutes(events, airport, at_s):
     right = training_features(events, airport, at_s)
     return right if right["mean_delay"] is None else right | {"mean_delay": round(right["mean_delay"])}
 
 
-_check_found(_gap_is_zero, _GAPS)
-_check_found(_whole_minutes, _ROUNDING)
+_t_check_found(_t_gap_is_zero, _t_GAPS)
+_t_check_found(_t_whole_minutes, _t_ROUNDING)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _to_zero(delays):
+def _t_to_zero(delays):
     return sum(delays) / len(delays) if delays else 0.0
 
 
-for _bad in (
-    _pipeline(mean=_to_zero), _pipeline(mean=lambda delays: sum(delays) / len(delays) if delays else -1), _pipeline(flights=lambda recent: len([one for one in recent if one is not None])),
-    _pipeline(values=lambda delays: [(lambda seen: sum(seen) / len(seen) if seen else 0)([d for d in delays if d is not None]) if delay is None else delay for delay in delays]),
+for _t_bad in (
+    _t_pipeline(mean=_t_to_zero), _t_pipeline(mean=lambda delays: sum(delays) / len(delays) if delays else -1), _t_pipeline(flights=lambda recent: len([one for one in recent if one is not None])),
+    _t_pipeline(values=lambda delays: [(lambda seen: sum(seen) / len(seen) if seen else 0)([d for d in delays if d is not None]) if delay is None else delay for delay in delays]),
 ):
-    _check_found(_bad, _GAPS, _differ)
-for _bad in (
-    _pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _pipeline(mean=lambda delays: sum(delays) // len(delays) if delays else None),
-    _pipeline(mean=lambda delays: round(sum(delays) / len(delays), 1) if delays else None), _pipeline(mean=lambda delays: round(sum(delays) / len(delays), 2) if delays else None),
-    _pipeline(mean=lambda delays: math.ceil(sum(delays) / len(delays)) if delays else None), _pipeline(values=lambda delays: [max(delay, 0) for delay in delays if delay is not None]),
-    _pipeline(mean=lambda delays: (lambda mean: mean if mean >= 0 else float(int(mean)))(sum(delays) / len(delays)) if delays else None),
+    _t_check_found(_t_bad, _t_GAPS, _t_differ)
+for _t_bad in (
+    _t_pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _t_pipeline(mean=lambda delays: sum(delays) // len(delays) if delays else None),
+    _t_pipeline(mean=lambda delays: round(sum(delays) / len(delays), 1) if delays else None), _t_pipeline(mean=lambda delays: round(sum(delays) / len(delays), 2) if delays else None),
+    _t_pipeline(mean=lambda delays: _t_math.ceil(sum(delays) / len(delays)) if delays else None), _t_pipeline(values=lambda delays: [max(delay, 0) for delay in delays if delay is not None]),
+    _t_pipeline(mean=lambda delays: (lambda mean: mean if mean >= 0 else float(int(mean)))(sum(delays) / len(delays)) if delays else None),
 ):
-    _check_found(_bad, _ROUNDING, _differ)
+    _t_check_found(_t_bad, _t_ROUNDING, _t_differ)
 ### END HIDDEN TESTS
 
 # %% test="skew/time" points=1 row="19" objective="3.6"
-_EDGES, _KNOWN = tr(es="bordes", en="edges"), tr(es="lo que se sabía", en="what was known")
+_t_EDGES, _t_KNOWN = tr(es="bordes", en="edges"), tr(es="lo que se sabía", en="what was known")
 
 
-def _an_hour_ago_counts(events, airport, at_s):
+def _t_an_hour_ago_counts(events, airport, at_s):
     return training_features([event | {"at_s": max(event["at_s"], at_s - 3599)} if event["at_s"] == at_s - 3600 else event for event in events], airport, at_s)
 
 
-def _known_at_once(events, airport, at_s):
+def _t_known_at_once(events, airport, at_s):
     return training_features([event | {"known_s": event["at_s"]} for event in events], airport, at_s)
 
 
-_check_found(_an_hour_ago_counts, _EDGES)
-_check_found(_known_at_once, _KNOWN)
+_t_check_found(_t_an_hour_ago_counts, _t_EDGES)
+_t_check_found(_t_known_at_once, _t_KNOWN)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _bad in (
-    _pipeline(high=lambda t, at: t < at), _pipeline(low=lambda t, at: t > at - 3599), _pipeline(low=lambda t, at: t > at - 3601),
+for _t_bad in (
+    _t_pipeline(high=lambda t, at: t < at), _t_pipeline(low=lambda t, at: t > at - 3599), _t_pipeline(low=lambda t, at: t > at - 3601),
 ):
-    _check_found(_bad, _EDGES, _differ)
-for _bad in (
-    _pipeline(known=lambda t, known, at: known < at), _pipeline(high=lambda t, at: True, known=lambda t, known, at: True), _pipeline(high=lambda t, at: True, known=lambda t, known, at: known <= at or t > at),
-    _pipeline(known=lambda t, known, at: known <= at + 1), _pipeline(known=lambda t, known, at: known - t < 3600 or known <= at),
-    _pipeline(high=lambda t, at: t <= at + 3600, known=lambda t, known, at: True),
+    _t_check_found(_t_bad, _t_EDGES, _t_differ)
+for _t_bad in (
+    _t_pipeline(known=lambda t, known, at: known < at), _t_pipeline(high=lambda t, at: True, known=lambda t, known, at: True), _t_pipeline(high=lambda t, at: True, known=lambda t, known, at: known <= at or t > at),
+    _t_pipeline(known=lambda t, known, at: known <= at + 1), _t_pipeline(known=lambda t, known, at: known - t < 3600 or known <= at),
+    _t_pipeline(high=lambda t, at: t <= at + 3600, known=lambda t, known, at: True),
 ):
-    _check_found(_bad, _KNOWN, _differ)
+    _t_check_found(_t_bad, _t_KNOWN, _t_differ)
 ### END HIDDEN TESTS
 
 # %% test="skew/zone" points=1 row="19" objective="3.6"
-_ZONE = tr(es="zona horaria", en="time zone")
+_t_ZONE = tr(es="zona horaria", en="time zone")
 
 
-def _at_offset(hours):
-    return lambda events, airport, at_s: training_features(events, airport, at_s) | {"hour": datetime.fromtimestamp(at_s, timezone(timedelta(hours=hours))).hour}
+def _t_at_offset(hours):
+    return lambda events, airport, at_s: training_features(events, airport, at_s) | {"hour": _t_datetime.fromtimestamp(at_s, _t_timezone(_t_timedelta(hours=hours))).hour}
 
 
-_check_found(_at_offset(0), _ZONE)
-_check_found(_at_offset(-5), _ZONE)
+_t_check_found(_t_at_offset(0), _t_ZONE)
+_t_check_found(_t_at_offset(-5), _t_ZONE)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _hour_in(zone, shift=0):
-    return lambda at: datetime.fromtimestamp(at + 3600 * shift, ZoneInfo(zone)).hour
+def _t_hour_in(zone, shift=0):
+    return lambda at: _t_datetime.fromtimestamp(at + 3600 * shift, _t_ZoneInfo(zone)).hour
 
 
-for _bad in (
-    lambda at: datetime.fromtimestamp(at, timezone(timedelta(hours=-4))).hour, _hour_in("Europe/Madrid"), _hour_in("Europe/Madrid", -6), _hour_in("America/Chicago"), _hour_in("America/Phoenix"), _hour_in("America/Bogota"),
+for _t_bad in (
+    lambda at: _t_datetime.fromtimestamp(at, _t_timezone(_t_timedelta(hours=-4))).hour, _t_hour_in("Europe/Madrid"), _t_hour_in("Europe/Madrid", -6), _t_hour_in("America/Chicago"), _t_hour_in("America/Phoenix"), _t_hour_in("America/Bogota"),
 ):
-    _check_found(_pipeline(hour=_bad), _ZONE, _differ)
+    _t_check_found(_t_pipeline(hour=_t_bad), _t_ZONE, _t_differ)
 ### END HIDDEN TESTS
 
 # %% test="skew/smallest" points=2 row="19" objective="3.6"
-def _made(at_s, *flights):
+def _t_made(at_s, *flights):
     return [{"airport": airport, "at_s": at_s - ago, "known_s": at_s - ago + lag, "delay_min": delay} for airport, ago, lag, delay in flights]
 
 
-def _check_smallest(other, case, about, differs=_unequal):
+def _t_check_smallest(other, case, about, differs=_t_unequal):
     events, airport, at_s = case
     assert differs(training_features(*case), other(*case))
     got = smallest(training_features, other, ([dict(event) for event in events], airport, at_s))
@@ -1854,26 +1853,26 @@ def _check_smallest(other, case, about, differs=_unequal):
         )
 
 
-_skew_noon = int(datetime(2013, 7, 1, 16, tzinfo=UTC).timestamp())
-_crowd = [("JFK", 100 * n + 50, 0, 2 * n) for n in range(9)]
-_check_smallest(_an_hour_ago_counts, (_made(_skew_noon, *_crowd, ("JFK", 3600, 0, 10)), "JFK", _skew_noon), tr(es="El error está en un borde.", en="The error is at an edge."))
-_check_smallest(_at_offset(0), (_made(_skew_noon, *_crowd), "JFK", _skew_noon), tr(es="El error está en la hora: no hace falta ningún evento.", en="The error is in the hour: no event is needed."))
-_check_smallest(_whole_minutes, (_made(_skew_noon, *[("JFK", 60 * n, 0, 4 * n + 2 + n % 2) for n in range(12)]), "JFK", _skew_noon), tr(es="El error es un redondeo: con un solo vuelo no se ve.", en="The error is a rounding: with a single flight it does not show."))
+_t_skew_noon = int(_t_datetime(2013, 7, 1, 16, tzinfo=_t_UTC).timestamp())
+_t_crowd = [("JFK", 100 * n + 50, 0, 2 * n) for n in range(9)]
+_t_check_smallest(_t_an_hour_ago_counts, (_t_made(_t_skew_noon, *_t_crowd, ("JFK", 3600, 0, 10)), "JFK", _t_skew_noon), tr(es="El error está en un borde.", en="The error is at an edge."))
+_t_check_smallest(_t_at_offset(0), (_t_made(_t_skew_noon, *_t_crowd), "JFK", _t_skew_noon), tr(es="El error está en la hora: no hace falta ningún evento.", en="The error is in the hour: no event is needed."))
+_t_check_smallest(_t_whole_minutes, (_t_made(_t_skew_noon, *[("JFK", 60 * n, 0, 4 * n + 2 + n % 2) for n in range(12)]), "JFK", _t_skew_noon), tr(es="El error es un redondeo: con un solo vuelo no se ve.", en="The error is a rounding: with a single flight it does not show."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_smallest(_pipeline(mean=lambda delays: round(sum(delays) / len(delays)) if delays else None), (_made(_skew_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(10)]), "JFK", _skew_noon), tr(es="El error es un redondeo: hacen falta dos vuelos.", en="The error is a rounding: two flights are needed."), _differ)
-_check_smallest(_pipeline(flights=lambda recent: len(recent) if len(recent) < 5 else 0), (_made(_skew_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(5)], ("LGA", 5, 0, 1)), "JFK", _skew_noon), tr(es="Hacen falta los cinco vuelos.", en="All five flights are needed."), _differ)
-_check_smallest(_pipeline(flights=lambda recent: len(recent) - (3 if 30 in recent and 40 in recent and 50 in recent else 0)), (_made(_skew_noon, *[("JFK", 60 * n, 0, 10 * n) for n in range(10)]), "JFK", _skew_noon), tr(es="Hacen falta tres vuelos concretos, que no están juntos en ninguna mitad.", en="Three certain flights are needed, which are not together in either half."), _differ)
-_check_smallest(_pipeline(flights=lambda recent: len(recent) + (1 if 90 in recent and (20 not in recent or 10 in recent) else 0)), (_made(_skew_noon, ("JFK", 1, 0, 10), ("JFK", 2, 0, 20), ("JFK", 3, 0, 90)), "JFK", _skew_noon), tr(es="Quitar un evento puede hacer que sobre otro que antes hacía falta.", en="Taking an event away may make another superfluous that was needed before."), _differ)
-for _seed in range(16):
-    _chance = random.Random(_seed)
-    _many = _made(_skew_noon, *[(_chance.choice(["JFK", "JFK", "LGA"]), _chance.choice([0, 60, 3599, 3600, _chance.randrange(4000)]), _chance.choice([0, 30, 5000]), _chance.choice([None, _chance.randrange(-9, 90)])) for _ in range(12)])
-    for _bad in (
-        _pipeline(values=lambda delays: [delay or 0 for delay in delays]), _pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _pipeline(low=lambda t, at: t >= at - 3600), _pipeline(known=lambda t, known, at: True),
-        _pipeline(flights=lambda recent: len(recent) % 4), _pipeline(mean=lambda delays: sorted(delays)[len(delays) // 2] if delays else None),
+_t_check_smallest(_t_pipeline(mean=lambda delays: round(sum(delays) / len(delays)) if delays else None), (_t_made(_t_skew_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(10)]), "JFK", _t_skew_noon), tr(es="El error es un redondeo: hacen falta dos vuelos.", en="The error is a rounding: two flights are needed."), _t_differ)
+_t_check_smallest(_t_pipeline(flights=lambda recent: len(recent) if len(recent) < 5 else 0), (_t_made(_t_skew_noon, *[("JFK", 60 * n, 0, 10 + n) for n in range(5)], ("LGA", 5, 0, 1)), "JFK", _t_skew_noon), tr(es="Hacen falta los cinco vuelos.", en="All five flights are needed."), _t_differ)
+_t_check_smallest(_t_pipeline(flights=lambda recent: len(recent) - (3 if 30 in recent and 40 in recent and 50 in recent else 0)), (_t_made(_t_skew_noon, *[("JFK", 60 * n, 0, 10 * n) for n in range(10)]), "JFK", _t_skew_noon), tr(es="Hacen falta tres vuelos concretos, que no están juntos en ninguna mitad.", en="Three certain flights are needed, which are not together in either half."), _t_differ)
+_t_check_smallest(_t_pipeline(flights=lambda recent: len(recent) + (1 if 90 in recent and (20 not in recent or 10 in recent) else 0)), (_t_made(_t_skew_noon, ("JFK", 1, 0, 10), ("JFK", 2, 0, 20), ("JFK", 3, 0, 90)), "JFK", _t_skew_noon), tr(es="Quitar un evento puede hacer que sobre otro que antes hacía falta.", en="Taking an event away may make another superfluous that was needed before."), _t_differ)
+for _t_seed in range(16):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_many = _t_made(_t_skew_noon, *[(_t_chance.choice(["JFK", "JFK", "LGA"]), _t_chance.choice([0, 60, 3599, 3600, _t_chance.randrange(4000)]), _t_chance.choice([0, 30, 5000]), _t_chance.choice([None, _t_chance.randrange(-9, 90)])) for _ in range(12)])
+    for _t_bad in (
+        _t_pipeline(values=lambda delays: [delay or 0 for delay in delays]), _t_pipeline(mean=lambda delays: int(sum(delays) / len(delays)) if delays else None), _t_pipeline(low=lambda t, at: t >= at - 3600), _t_pipeline(known=lambda t, known, at: True),
+        _t_pipeline(flights=lambda recent: len(recent) % 4), _t_pipeline(mean=lambda delays: sorted(delays)[len(delays) // 2] if delays else None),
     ):
-        if _differ(training_features(_many, "JFK", _skew_noon), _bad(_many, "JFK", _skew_noon)):
-            _check_smallest(_bad, (_many, "JFK", _skew_noon), tr(es="Un caso al azar, de 12 eventos.", en="A random case, of 12 events."), _differ)
+        if _t_differ(training_features(_t_many, "JFK", _t_skew_noon), _t_bad(_t_many, "JFK", _t_skew_noon)):
+            _t_check_smallest(_t_bad, (_t_many, "JFK", _t_skew_noon), tr(es="Un caso al azar, de 12 eventos.", en="A random case, of 12 events."), _t_differ)
 ### END HIDDEN TESTS
 
 # %% wrong="skew" score=5 says_es="no dice nada" says_en="says nothing"
@@ -2425,41 +2424,41 @@ def _most_delayed(flights, k):
     ### END SOLUTION
 
 # %% test="reports/running" points=1 row="16" objective="3.3"
-import gc
-import itertools
-import json
-import random
-import tracemalloc
-from types import GeneratorType
+import gc as _t_gc
+import itertools as _t_itertools
+import json as _t_json
+import random as _t_random
+import tracemalloc as _t_tracemalloc
+from types import GeneratorType as _t_GeneratorType
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _random_flights(count, seed, spread=200):
-    chance = random.Random(seed)
+def _t_random_flights(count, seed, spread=200):
+    chance = _t_random.Random(seed)
     return [(f"F{number:05d}", chance.randrange(-20, spread)) for number in chance.sample(range(90_000), count)]
 
 
-def _after(seen, k):
+def _t_after(seen, k):
     """What a report on all of `seen` must say: (count, mean, top)."""
     return len(seen), sum(delay for _, delay in seen) / len(seen), sorted(seen, key=lambda one: (-one[1], one[0]))[:k]
 
 
-def _all_reports(departures, k, every):
-    return [_after(departures[:count], k) for count in range(every, len(departures) + 1, every)]
+def _t_all_reports(departures, k, every):
+    return [_t_after(departures[:count], k) for count in range(every, len(departures) + 1, every)]
 ### END HIDDEN TESTS
 
 
-def _start(stream, k, every, state=None):
+def _t_start(stream, k, every, state=None):
     made = reports(stream, k, every, state) if state is not None else reports(stream, k, every)
-    assert isinstance(made, GeneratorType) or hasattr(made, "__next__"), tr(
+    assert isinstance(made, _t_GeneratorType) or hasattr(made, "__next__"), tr(
         es=f"reports es un generador: usa yield. Ha devuelto un {type(made).__name__}; cuando el flujo no acaba, no hay un resultado final que devolver.",
         en=f"reports is a generator: use yield. It returned a {type(made).__name__}; when the stream does not end, there is no final result to return.",
     )
     return made
 
 
-def _report(report):
+def _t_report(report):
     got = checks.plain(report, tr(es="Un informe.", en="A report."))
     assert isinstance(got, dict) and set(got) == {"count", "mean", "top", "state"}, tr(
         es=f'Un informe es un diccionario con "count", "mean", "top" y "state"; has dado {str(got)[:200]}.', en=f'A report is a dict with "count", "mean", "top" and "state"; you gave {str(got)[:200]}.'
@@ -2467,46 +2466,46 @@ def _report(report):
     return got
 
 
-def _state_saved(state):
+def _t_state_saved(state):
     try:
-        return json.loads(json.dumps(state))
+        return _t_json.loads(_t_json.dumps(state))
     except TypeError as error:
         raise AssertionError(tr(es=f"El state no se puede escribir en JSON: {error}.", en=f"The state cannot be written as JSON: {error}.")) from None
 
 
-def _check_report(report, want, k, about):
+def _t_check_report(report, want, k, about):
     """`want`: (count, mean, top)."""
-    got = _report(report)
+    got = _t_report(report)
     count, mean, top = want
     checks.same(got["count"], count, tr(es=f"Caso: {about}\n  Salidas contadas.", en=f"Case: {about}\n  Departures counted."), observed=True)
     checks.same(got["mean"], mean, tr(es=f"Caso: {about}\n  La media de todas las salidas, tras {count}.", en=f"Case: {about}\n  The mean of all departures, after {count}."), tolerance=1e-9, observed=True)
     checks.same([tuple(one) for one in got["top"]], top, tr(es=f"Caso: {about}\n  Las {k} de más retraso, tras {count}.", en=f"Case: {about}\n  The {k} with most delay, after {count}."), observed=True)
 
 
-def _check_run(departures, k, every, wanted, about):
+def _t_check_run(departures, k, every, wanted, about):
     given = 0
-    for given, report in enumerate(_start(iter(departures), k, every), 1):
+    for given, report in enumerate(_t_start(iter(departures), k, every), 1):
         assert given <= len(wanted), tr(es=f"Caso: {about}\n  De {len(departures)} salidas, cada {every}, se esperaban {len(wanted)} informes, y hay más.", en=f"Case: {about}\n  Of {len(departures)} departures, every {every}, {len(wanted)} reports were expected, and there are more.")
-        _check_report(report, wanted[given - 1], k, about)
+        _t_check_report(report, wanted[given - 1], k, about)
     checks.same(given, len(wanted), tr(es=f"Caso: {about}\n  Informes de {len(departures)} salidas, cada {every}.", en=f"Case: {about}\n  Reports on {len(departures)} departures, every {every}."), observed=True)
 
 
-_few = [("AA1", 5), ("UA2", 40), ("AA9", -3), ("DL7", 40), ("B61", 2), ("AA4", 90), ("WN3", 1)]
+_t_few = [("AA1", 5), ("UA2", 40), ("AA9", -3), ("DL7", 40), ("B61", 2), ("AA4", 90), ("WN3", 1)]
 with checks.ends(tr(es="reports no acaba, aunque el flujo sí.", en="reports does not end, though the stream does.")):
-    _check_run(_few, 2, 3, [(3, 14, [("UA2", 40), ("AA1", 5)]), (6, 29, [("AA4", 90), ("DL7", 40)])], tr(es="Siete salidas, con un empate.", en="Seven departures, with a tie."))
+    _t_check_run(_t_few, 2, 3, [(3, 14, [("UA2", 40), ("AA1", 5)]), (6, 29, [("AA4", 90), ("DL7", 40)])], tr(es="Siete salidas, con un empate.", en="Seven departures, with a tie."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 with checks.ends(tr(es="reports no acaba, aunque el flujo sí.", en="reports does not end, though the stream does."), 25):
-    for _seed, (_k, _every, _count, _spread) in enumerate([(1, 1, 60, 200), (3, 7, 300, 200), (5, 50, 400, 0), (10, 4, 9, 200), (4, 5, 200, -15), (2, 100, 50, 200), (8, 25, 500, -17)]):
-        _some = _random_flights(_count, _seed, _spread)
-        _check_run(_some, _k, _every, _all_reports(_some, _k, _every), tr(es="Salidas al azar, con empates.", en="Random departures, with ties."))
-    _check_run([], 3, 2, [], tr(es="Un flujo vacío.", en="An empty stream."))
-    _ties = [("Z", 9), ("B", 9), ("A", 9), ("C", 9)]
-    _check_run(_ties, 2, 1, _all_reports(_ties, 2, 1), tr(es="Empates.", en="Ties."))
+    for _t_seed, (_t_k, _t_every, _t_count, _t_spread) in enumerate([(1, 1, 60, 200), (3, 7, 300, 200), (5, 50, 400, 0), (10, 4, 9, 200), (4, 5, 200, -15), (2, 100, 50, 200), (8, 25, 500, -17)]):
+        _t_some = _t_random_flights(_t_count, _t_seed, _t_spread)
+        _t_check_run(_t_some, _t_k, _t_every, _t_all_reports(_t_some, _t_k, _t_every), tr(es="Salidas al azar, con empates.", en="Random departures, with ties."))
+    _t_check_run([], 3, 2, [], tr(es="Un flujo vacío.", en="An empty stream."))
+    _t_ties = [("Z", 9), ("B", 9), ("A", 9), ("C", 9)]
+    _t_check_run(_t_ties, 2, 1, _t_all_reports(_t_ties, 2, 1), tr(es="Empates.", en="Ties."))
 ### END HIDDEN TESTS
 
 # %% test="reports/unbounded" points=2 row="16" objective="3.3"
-class _EndlessFlights:
+class _t_EndlessFlights:
     """Departures without end; how many have been taken out is in `taken`."""
 
     def __init__(self, every, patience):
@@ -2524,9 +2523,9 @@ class _EndlessFlights:
         return f"F{self.taken}", self.taken * 7919 % 1009
 
 
-def _take(k, every, count):
-    stream = _EndlessFlights(every, patience=1000)
-    running = _start(stream, k, every)
+def _t_take(k, every, count):
+    stream = _t_EndlessFlights(every, patience=1000)
+    running = _t_start(stream, k, every)
     for number in range(1, count + 1):
         stream.allowed = number * every
         last = next(running)
@@ -2537,78 +2536,78 @@ def _take(k, every, count):
 
 
 with checks.ends(tr(es="reports no da ningún informe de un flujo sin fin.", en="reports gives no report on an endless stream.")):
-    _check_report(_take(3, 10, 4), (40, 521.125, [("F33", 1005), ("F20", 976), ("F7", 947)]), 3, tr(es="Un flujo sin fin.", en="An endless stream."))
+    _t_check_report(_t_take(3, 10, 4), (40, 521.125, [("F33", 1005), ("F20", 976), ("F7", 947)]), 3, tr(es="Un flujo sin fin.", en="An endless stream."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _memory(count):
-    gc.collect()
-    tracemalloc.start()
-    last = _take(10, 500, count)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak, len(json.dumps(_report(last)["state"]))
+def _t_memory(count):
+    _t_gc.collect()
+    _t_tracemalloc.start()
+    last = _t_take(10, 500, count)
+    peak = _t_tracemalloc.get_traced_memory()[1]
+    _t_tracemalloc.stop()
+    return peak, len(_t_json.dumps(_t_report(last)["state"]))
 
 
 with checks.ends(tr(es="reports no da ningún informe de un flujo sin fin.", en="reports gives no report on an endless stream."), 25):
-    _memory(1)
-    (_early, _small), (_peak, _large) = _memory(2), _memory(24)
-    assert _peak < _early + 60_000, tr(
-        es=f"Con 1000 salidas has llegado a ocupar {_early} bytes y con 12 000, {_peak}: estás guardando el flujo, y no acaba nunca.", en=f"With 1000 departures you got to take up {_early} bytes and with 12,000, {_peak}: you are storing the stream, and it never ends."
+    _t_memory(1)
+    (_t_early, _t_small), (_t_peak, _t_large) = _t_memory(2), _t_memory(24)
+    assert _t_peak < _t_early + 60_000, tr(
+        es=f"Con 1000 salidas has llegado a ocupar {_t_early} bytes y con 12 000, {_t_peak}: estás guardando el flujo, y no acaba nunca.", en=f"With 1000 departures you got to take up {_t_early} bytes and with 12,000, {_t_peak}: you are storing the stream, and it never ends."
     )
-    assert _large < _small + 300, tr(es=f"El state ocupa {_small} caracteres tras 1000 salidas y {_large} tras 12 000.", en=f"The state takes {_small} characters after 1000 departures and {_large} after 12,000.")
+    assert _t_large < _t_small + 300, tr(es=f"El state ocupa {_t_small} caracteres tras 1000 salidas y {_t_large} tras 12 000.", en=f"The state takes {_t_small} characters after 1000 departures and {_t_large} after 12,000.")
 ### END HIDDEN TESTS
 
 # %% test="reports/resume" points=1 row="16" objective="3.3"
-def _check_resume(departures, k, every, stop, wanted, about):
+def _t_check_resume(departures, k, every, stop, wanted, about):
     """Go on from the state of report number `stop`, twice."""
-    first = list(itertools.islice(_start(iter(departures), k, every), stop))[-1]
-    state = _state_saved(first["state"])
-    before = json.dumps(state)
+    first = list(_t_itertools.islice(_t_start(iter(departures), k, every), stop))[-1]
+    state = _t_state_saved(first["state"])
+    before = _t_json.dumps(state)
     for _ in range(2):
         given = 0
-        for given, report in enumerate(_start(iter(departures[stop * every :]), k, every, state), stop + 1):
+        for given, report in enumerate(_t_start(iter(departures[stop * every :]), k, every, state), stop + 1):
             assert given <= len(wanted), tr(es=f"Caso: {about}\n  Se esperaban {len(wanted)} informes en total, y hay más.", en=f"Case: {about}\n  {len(wanted)} reports were expected in all, and there are more.")
-            _check_report(report, wanted[given - 1], k, about)
+            _t_check_report(report, wanted[given - 1], k, about)
         checks.same(given, len(wanted), tr(es=f"Caso: {about}\n  Informes que se llevan dados al acabar el flujo.", en=f"Case: {about}\n  Reports given so far when the stream ends."), observed=True)
-        assert json.dumps(state) == before, tr(es="reports ha modificado el state que recibió.", en="reports modified the state that it got.")
+        assert _t_json.dumps(state) == before, tr(es="reports ha modificado el state que recibió.", en="reports modified the state that it got.")
 
 
-_check_resume(_few[:6], 2, 2, 1, [(2, 22.5, [("UA2", 40), ("AA1", 5)]), (4, 20.5, [("DL7", 40), ("UA2", 40)]), (6, 29, [("AA4", 90), ("DL7", 40)])], tr(es="Se para tras el primer informe y sigue otro proceso: lo ya contado cuenta.", en="It stops after the first report and another process goes on: what was counted already counts."))
+_t_check_resume(_t_few[:6], 2, 2, 1, [(2, 22.5, [("UA2", 40), ("AA1", 5)]), (4, 20.5, [("DL7", 40), ("UA2", 40)]), (6, 29, [("AA4", 90), ("DL7", 40)])], tr(es="Se para tras el primer informe y sigue otro proceso: lo ya contado cuenta.", en="It stops after the first report and another process goes on: what was counted already counts."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, (_k, _every, _stop) in enumerate([(1, 1, 3), (3, 7, 2), (5, 20, 6), (50, 10, 3)]):
-    _some = _random_flights(203, 40 + _seed)
-    _check_resume(_some, _k, _every, _stop, _all_reports(_some, _k, _every), tr(es="Se para y sigue.", en="It stops and goes on."))
+for _t_seed, (_t_k, _t_every, _t_stop) in enumerate([(1, 1, 3), (3, 7, 2), (5, 20, 6), (50, 10, 3)]):
+    _t_some = _t_random_flights(203, 40 + _t_seed)
+    _t_check_resume(_t_some, _t_k, _t_every, _t_stop, _t_all_reports(_t_some, _t_k, _t_every), tr(es="Se para y sigue.", en="It stops and goes on."))
 ### END HIDDEN TESTS
 
 # %% test="reports/merge" points=1 row="16" objective="3.3"
-def _state_of(departures, k):
-    return _state_saved(list(_start(iter(departures), k, len(departures)))[-1]["state"])
+def _t_state_of(departures, k):
+    return _t_state_saved(list(_t_start(iter(departures), k, len(departures)))[-1]["state"])
 
 
-def _check_merge(parts, k, extra, want, about):
+def _t_check_merge(parts, k, extra, want, about):
     """Merge the states of all parts, go on with `extra`, and look at the report on everything."""
-    state = _state_of(parts[0], k)
+    state = _t_state_of(parts[0], k)
     for part in parts[1:]:
-        other = _state_of(part, k)
-        before = json.dumps([state, other])
-        merged = _state_saved(merge(state, other, k))
-        assert json.dumps([state, other]) == before, tr(es="merge ha modificado lo que recibió.", en="merge modified what it got.")
+        other = _t_state_of(part, k)
+        before = _t_json.dumps([state, other])
+        merged = _t_state_saved(merge(state, other, k))
+        assert _t_json.dumps([state, other]) == before, tr(es="merge ha modificado lo que recibió.", en="merge modified what it got.")
         state = merged
-    last = list(_start(iter(extra), k, len(extra), state))
+    last = list(_t_start(iter(extra), k, len(extra), state))
     assert last, tr(es=f"Caso: {about}\n  reports no sigue desde lo que ha dado merge: {len(extra)} salidas nuevas, con every={len(extra)}, y ningún informe.", en=f"Case: {about}\n  reports does not go on from what merge gave: {len(extra)} new departures, with every={len(extra)}, and no report.")
-    _check_report(last[-1], want, k, about)
+    _t_check_report(last[-1], want, k, about)
 
 
-_check_merge([_few[:5], _few[5:]], 2, [(f"X{number}", 3 * number) for number in range(7)], (14, 17, [("AA4", 90), ("DL7", 40)]), tr(es="Un proceso ha contado 5 salidas y otro 2: cada media pesa lo que cuenta.", en="One process has counted 5 departures and another 2: each mean weighs as much as it counts."))
+_t_check_merge([_t_few[:5], _t_few[5:]], 2, [(f"X{number}", 3 * number) for number in range(7)], (14, 17, [("AA4", 90), ("DL7", 40)]), tr(es="Un proceso ha contado 5 salidas y otro 2: cada media pesa lo que cuenta.", en="One process has counted 5 departures and another 2: each mean weighs as much as it counts."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, (_k, _sizes) in enumerate([(1, (1, 99)), (4, (50, 3, 20)), (5, (2, 2)), (3, (10, 10, 10, 10, 1))]):
-    _all, _parts = _random_flights(sum(_sizes), 70 + _seed, [200, 0][_seed % 2]), []
-    for _size in _sizes:
-        _parts, _all = [*_parts, _all[:_size]], _all[_size:]
-    _whole, _extra = [one for part in _parts for one in part], [(f"X{number}", 3 * number) for number in range(sum(_sizes))]
-    _check_merge(_parts, _k, _extra, _after(_whole + _extra, _k), tr(es="Varios procesos.", en="Several processes."))
+for _t_seed, (_t_k, _t_sizes) in enumerate([(1, (1, 99)), (4, (50, 3, 20)), (5, (2, 2)), (3, (10, 10, 10, 10, 1))]):
+    _t_all, _t_parts = _t_random_flights(sum(_t_sizes), 70 + _t_seed, [200, 0][_t_seed % 2]), []
+    for _t_size in _t_sizes:
+        _t_parts, _t_all = [*_t_parts, _t_all[:_t_size]], _t_all[_t_size:]
+    _t_whole, _t_extra = [one for part in _t_parts for one in part], [(f"X{number}", 3 * number) for number in range(sum(_t_sizes))]
+    _t_check_merge(_t_parts, _t_k, _t_extra, _t_after(_t_whole + _t_extra, _t_k), tr(es="Varios procesos.", en="Several processes."))
 ### END HIDDEN TESTS
 
 # %% wrong="reports" score=3 says_es="esperas para siempre" says_en="you wait for ever"
@@ -2896,12 +2895,12 @@ def kinds():
     ### END SOLUTION
 
 # %% test="freshness/rule" points=2 row="15" objective="3.2"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _check_oldest(period, run, want):
+def _t_check_oldest(period, run, want):
     about = tr(
         es=f"oldest_min({period}, {run}): los valores se siguen usando mientras corre el trabajo siguiente. Antigüedad máxima de los datos, en minutos.",
         en=f"oldest_min({period}, {run}): the values go on being used while the next job runs. Greatest age of the data, in minutes.",
@@ -2909,7 +2908,7 @@ def _check_oldest(period, run, want):
     checks.same(checks.number(oldest_min(period, run), about), want, about)
 
 
-def _check_allowed(curve, tolerance, want):
+def _t_check_allowed(curve, tolerance, want):
     about = tr(
         es=f"allowed_min({curve}, {tolerance}): la mayor antigüedad medida con la que, y con todas las menores, se pierde {tolerance} o menos.",
         en=f"allowed_min({curve}, {tolerance}): the greatest measured age at which, and at all smaller ones, {tolerance} or less is lost.",
@@ -2917,51 +2916,51 @@ def _check_allowed(curve, tolerance, want):
     checks.same(checks.number(allowed_min(list(curve), tolerance), about), want, about)
 
 
-def _check_kind(curve, tolerance, period, run, want):
+def _t_check_kind(curve, tolerance, period, run, want):
     checks.same(
         kind(list(curve), tolerance, period, run), want,
         tr(es=f"kind({curve}, {tolerance}, {period}, {run}): ¿se usan alguna vez datos de más antigüedad que la permitida?", en=f"kind({curve}, {tolerance}, {period}, {run}): are data older than allowed ever used?"),
     )
 
 
-_curve = [(0, 0.72), (10, 0.719), (60, 0.716), (1500, 0.702)]
-_check_oldest(60, 10, 70)
-_check_oldest(1440, 60, 1500)
-_check_allowed(_curve, 0.005, 60)
-_check_allowed([(0, 0.75), (15, 0.70), (30, 0.749), (60, 0.7)], 0.01, 0)
-_check_kind(_curve, 0.005, 60, 10, "dynamic")
-_check_kind(_curve, 0.005, 30, 10, "batch")
+_t_curve = [(0, 0.72), (10, 0.719), (60, 0.716), (1500, 0.702)]
+_t_check_oldest(60, 10, 70)
+_t_check_oldest(1440, 60, 1500)
+_t_check_allowed(_t_curve, 0.005, 60)
+_t_check_allowed([(0, 0.75), (15, 0.70), (30, 0.749), (60, 0.7)], 0.01, 0)
+_t_check_kind(_t_curve, 0.005, 60, 10, "dynamic")
+_t_check_kind(_t_curve, 0.005, 30, 10, "batch")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _period, _run in [(30, 30), (60, 1), (15, 4), (120, 60), (90, 45), (10, 25)]:
+for _t_period, _t_run in [(30, 30), (60, 1), (15, 4), (120, 60), (90, 45), (10, 25)]:
     # by looking at every minute of a few rounds
-    _ages = [now - max(start for start in range(0, now, _period) if start + _run < now) for now in range(_run + 1, 8 * _period + _run)]
-    _check_oldest(_period, _run, max(_ages))
-for _tolerance, _want in [(0.0, 0), (0.001, 10), (0.0039, 10), (0.004, 60), (0.018, 1500), (0.5, 1500)]:
-    _check_allowed(_curve, _tolerance, _want)
-_check_allowed([(0, 0.7), (5, 0.6), (10, 0.7), (20, 0.71)], 0.02, 0)
-_check_allowed([(0, 0.7), (5, 0.71), (10, 0.705), (20, 0.694), (40, 0.7)], 0.005, 10)
-_check_allowed([(0, 0.7)], 0.005, 0)
-_check_allowed([(0, 0.8), (60, 0.79), (120, 0.785)], 0.01, 60)
-for _period, _run, _want in [(50, 10, "batch"), (50, 11, "dynamic"), (60, 0, "batch"), (1, 59, "batch"), (1440, 60, "dynamic")]:
-    _check_kind(_curve, 0.005, _period, _run, _want)
-_check_kind(_curve, 0.018, 1440, 60, "batch")
+    _t_ages = [now - max(start for start in range(0, now, _t_period) if start + _t_run < now) for now in range(_t_run + 1, 8 * _t_period + _t_run)]
+    _t_check_oldest(_t_period, _t_run, max(_t_ages))
+for _t_tolerance, _t_want in [(0.0, 0), (0.001, 10), (0.0039, 10), (0.004, 60), (0.018, 1500), (0.5, 1500)]:
+    _t_check_allowed(_t_curve, _t_tolerance, _t_want)
+_t_check_allowed([(0, 0.7), (5, 0.6), (10, 0.7), (20, 0.71)], 0.02, 0)
+_t_check_allowed([(0, 0.7), (5, 0.71), (10, 0.705), (20, 0.694), (40, 0.7)], 0.005, 10)
+_t_check_allowed([(0, 0.7)], 0.005, 0)
+_t_check_allowed([(0, 0.8), (60, 0.79), (120, 0.785)], 0.01, 60)
+for _t_period, _t_run, _t_want in [(50, 10, "batch"), (50, 11, "dynamic"), (60, 0, "batch"), (1, 59, "batch"), (1440, 60, "dynamic")]:
+    _t_check_kind(_t_curve, 0.005, _t_period, _t_run, _t_want)
+_t_check_kind(_t_curve, 0.018, 1440, 60, "batch")
 ### END HIDDEN TESTS
 
 # %% test="freshness/cases" points=1 row="15" objective="3.2"
-_got = checks.plain(kinds())
-assert isinstance(_got, dict) and set(_got) == set(range(1, 9)), tr(es=f"kinds() devuelve un diccionario con los casos del 1 al 8; has devuelto {_got!r}.", en=f"kinds() returns a dict with the cases from 1 to 8; you returned {_got!r}.")
-assert set(map(str, _got.values())) <= {"batch", "dynamic"}, tr(es=f'Los valores son "batch" o "dynamic"; has devuelto {_got!r}.', en=f'The values are "batch" or "dynamic"; you returned {_got!r}.')
+_t_got = checks.plain(kinds())
+assert isinstance(_t_got, dict) and set(_t_got) == set(range(1, 9)), tr(es=f"kinds() devuelve un diccionario con los casos del 1 al 8; has devuelto {_t_got!r}.", en=f"kinds() returns a dict with the cases from 1 to 8; you returned {_t_got!r}.")
+assert set(map(str, _t_got.values())) <= {"batch", "dynamic"}, tr(es=f'Los valores son "batch" o "dynamic"; has devuelto {_t_got!r}.', en=f'The values are "batch" or "dynamic"; you returned {_t_got!r}.')
 checks.passed()
 print(tr(es="Aquí solo se mira la forma: las ocho respuestas se corrigen al entregar.", en="Only the form is looked at here: the eight answers are graded when you hand in."))
 ### BEGIN HIDDEN TESTS
-_why = {
+_t_why = {
     "batch": tr(es="con datos de 25 horas se pierde 0.005 o menos: que cambie a menudo no importa si al modelo le da igual", en="with data 25 hours old 0.005 or less is lost: that it changes often does not matter if the model does not care"),
     "dynamic": tr(es="con datos de 25 horas se pierde más de 0.005: que casi nunca cambie no ayuda cuando cambia", en="with data 25 hours old more than 0.005 is lost: that it hardly ever changes does not help when it does"),
 }
-for _case, _value in _got.items():
-    _want = "dynamic" if _case in (2, 4, 6) else "batch"
-    assert _value == _want, tr(es=f"Caso {_case}: has puesto «{_value}», y {_why[_want]}.", en=f"Case {_case}: you wrote '{_value}', and {_why[_want]}.")
+for _t_case, _t_value in _t_got.items():
+    _t_want = "dynamic" if _t_case in (2, 4, 6) else "batch"
+    assert _t_value == _t_want, tr(es=f"Caso {_t_case}: has puesto «{_t_value}», y {_t_why[_t_want]}.", en=f"Case {_t_case}: you wrote '{_t_value}', and {_t_why[_t_want]}.")
 ### END HIDDEN TESTS
 
 # %% wrong="freshness" score=1 says_es="mientras corre el trabajo siguiente" says_en="while the next job runs"
@@ -3238,24 +3237,24 @@ def smallest_batch(events_per_s, call_us, event_us):
     ### END SOLUTION
 
 # %% test="dial/net" points=1 row="18" objective="3.5"
-import itertools
-import math
-import random
+import itertools as _t_itertools
+import math as _t_math
+import random as _t_random
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _net_wanted(scenario, interval):
+def _t_net_wanted(scenario, interval):
     events = scenario["events_per_day"]
     if interval == 0:
         age, cost = scenario["stream_delay_min"], scenario["stream_fixed_eur"] + events * scenario["stream_event_eur"]
     else:
         age, cost = interval / 2 + scenario["run_min"], 1440 / interval * scenario["start_eur"] + events * scenario["batch_event_eur"]
-    return scenario["value_eur"] * math.pow(0.5, age / scenario["half_life_min"]) - cost
+    return scenario["value_eur"] * _t_math.pow(0.5, age / scenario["half_life_min"]) - cost
 
 
-def _scenarios(count, seed):
-    chance = random.Random(seed)
+def _t_scenarios(count, seed):
+    chance = _t_random.Random(seed)
     for _ in range(count):
         yield {
             "events_per_day": chance.choice([1000, 200_000, 5_000_000]), "value_eur": chance.choice([5, 100, 900, 20_000]), "half_life_min": chance.choice([5, 60, 600, 10_000]), "start_eur": chance.choice([0.02, 0.5, 4]),
@@ -3263,97 +3262,97 @@ def _scenarios(count, seed):
         }
 
 
-def _break_even(scenario, interval):
-    cost = {i: -_net_wanted(scenario | {"value_eur": 0}, i) for i in (0, interval)}
-    fresh = {i: _net_wanted(scenario | {"value_eur": 1}, i) + cost[i] for i in (0, interval)}
+def _t_break_even(scenario, interval):
+    cost = {i: -_t_net_wanted(scenario | {"value_eur": 0}, i) for i in (0, interval)}
+    fresh = {i: _t_net_wanted(scenario | {"value_eur": 1}, i) + cost[i] for i in (0, interval)}
     if cost[0] <= cost[interval]:
         return 0
-    return (cost[0] - cost[interval]) / (fresh[0] - fresh[interval]) if fresh[0] > fresh[interval] else math.inf
+    return (cost[0] - cost[interval]) / (fresh[0] - fresh[interval]) if fresh[0] > fresh[interval] else _t_math.inf
 
 
-def _total(segments, chosen, interval):
+def _t_total(segments, chosen, interval):
     fixed = segments[0][1]["stream_fixed_eur"] if chosen and segments else 0
-    return -fixed + sum(_net_wanted(one | {"stream_fixed_eur": 0}, 0 if name in chosen else interval) for name, one in segments)
+    return -fixed + sum(_t_net_wanted(one | {"stream_fixed_eur": 0}, 0 if name in chosen else interval) for name, one in segments)
 
 
-def _best_of(scenario, intervals):
-    nets = {interval: _net_wanted(scenario, interval) for interval in intervals}
+def _t_best_of(scenario, intervals):
+    nets = {interval: _t_net_wanted(scenario, interval) for interval in intervals}
     return max(interval for interval in intervals if nets[interval] >= max(nets.values()) - 1e-9)
 
 
-def _best_split(segments, interval):
+def _t_best_split(segments, interval):
     names = sorted(name for name, _ in segments)
-    options = [set(some) for size in range(len(names) + 1) for some in itertools.combinations(names, size)]
-    return max(options, key=lambda some: (round(_total(segments, some, interval), 9), -len(some)))
+    options = [set(some) for size in range(len(names) + 1) for some in _t_itertools.combinations(names, size)]
+    return max(options, key=lambda some: (round(_t_total(segments, some, interval), 9), -len(some)))
 ### END HIDDEN TESTS
 
 
-def _net(scenario, interval):
+def _t_net(scenario, interval):
     about = tr(es=f"net_eur con un intervalo de {interval} min.", en=f"net_eur with an interval of {interval} min.")
     return checks.number(net_eur(dict(scenario), interval), about)
 
 
-def _check_net(scenario, interval, want, why):
-    checks.same(_net(scenario, interval), want, tr(es=f"net_eur, intervalo de {interval} min, escenario {scenario}. {why}", en=f"net_eur, interval of {interval} min, scenario {scenario}. {why}"), tolerance=1e-6)
+def _t_check_net(scenario, interval, want, why):
+    checks.same(_t_net(scenario, interval), want, tr(es=f"net_eur, intervalo de {interval} min, escenario {scenario}. {why}", en=f"net_eur, interval of {interval} min, scenario {scenario}. {why}"), tolerance=1e-6)
 
 
-_check_net(SCENARIO, 60, 568.6779343765, tr(es="Antigüedad media: 30 min de espera y 5 del lote. Con cada 60 min el valor se reduce a la mitad: no baja en línea recta, se satura.", en="Mean age: 30 min of waiting and 5 of the batch. Every 60 min the value is halved: it does not fall in a straight line, it saturates."))
-_check_net(SCENARIO, 0, 668.9608795642, tr(es="Con 0 no hay arranques, y se paga la plataforma.", en="With 0 there are no starts, and the platform is paid for."))
+_t_check_net(SCENARIO, 60, 568.6779343765, tr(es="Antigüedad media: 30 min de espera y 5 del lote. Con cada 60 min el valor se reduce a la mitad: no baja en línea recta, se satura.", en="Mean age: 30 min of waiting and 5 of the batch. Every 60 min the value is halved: it does not fall in a straight line, it saturates."))
+_t_check_net(SCENARIO, 0, 668.9608795642, tr(es="Con 0 no hay arranques, y se paga la plataforma.", en="With 0 there are no starts, and the platform is paid for."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _one in _scenarios(30, 1):
-    for _interval in (1440, 720, 90, 7, 1, 0.5, 0):
-        _check_net(_one, _interval, _net_wanted(_one, _interval), tr(es="Valor que se satura, menos coste.", en="Value that saturates, minus cost."))
+for _t_one in _t_scenarios(30, 1):
+    for _t_interval in (1440, 720, 90, 7, 1, 0.5, 0):
+        _t_check_net(_t_one, _t_interval, _t_net_wanted(_t_one, _t_interval), tr(es="Valor que se satura, menos coste.", en="Value that saturates, minus cost."))
 # a continuous dial: no cliff anywhere between a day and a second
-_steps = [_net(SCENARIO | {"start_eur": 0.000_01}, 1440 * 0.9**n) for n in range(110)]
-assert all(abs(a - b) < 60 for a, b in itertools.pairwise(_steps)), tr(es="Entre dos intervalos casi iguales lo que se gana da un salto: el mando no tiene escalones.", en="Between two nearly equal intervals what is earned jumps: the dial has no steps.")
+_t_steps = [_t_net(SCENARIO | {"start_eur": 0.000_01}, 1440 * 0.9**n) for n in range(110)]
+assert all(abs(a - b) < 60 for a, b in _t_itertools.pairwise(_t_steps)), tr(es="Entre dos intervalos casi iguales lo que se gana da un salto: el mando no tiene escalones.", en="Between two nearly equal intervals what is earned jumps: the dial has no steps.")
 ### END HIDDEN TESTS
 
 # %% test="dial/best" points=1 row="24" objective="3.5"
-def _check_best(scenario, intervals, want, about=""):
+def _t_check_best(scenario, intervals, want, about=""):
     got = checks.number(best_interval(dict(scenario), list(intervals)), "best_interval")
-    nets = {interval: round(_net(scenario, interval), 3) for interval in intervals}
+    nets = {interval: round(_t_net(scenario, interval), 3) for interval in intervals}
     checks.same(got, want, tr(es=f"best_interval. {about} Con tu net_eur se gana: {nets}", en=f"best_interval. {about} With your net_eur one earns: {nets}"))
 
 
-_check_best(SCENARIO, [1440, 240, 60, 15, 5, 0], 15, tr(es="Ni el extremo izquierdo ni el derecho tienen por qué ser lo mejor.", en="Neither the left end nor the right one need be the best."))
+_t_check_best(SCENARIO, [1440, 240, 60, 15, 5, 0], 15, tr(es="Ni el extremo izquierdo ni el derecho tienen por qué ser lo mejor.", en="Neither the left end nor the right one need be the best."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _one in _scenarios(40, 2):
-    for _some in ([0, 5, 15, 60, 240, 1440], [720, 30]):
-        _check_best(_one, _some, _best_of(_one, _some))
-_flat = SCENARIO | {"value_eur": 0, "start_eur": 0, "stream_fixed_eur": 0, "stream_event_eur": 0.000_02}
-_check_best(_flat, [0, 60, 240, 30], 240, tr(es="Todos empatan: el más largo.", en="All tie: the longest."))
-for _change in ({"value_eur": 50_000, "half_life_min": 5}, {"value_eur": 100}):
-    _check_best(SCENARIO | _change, [1440, 240, 60, 15, 5, 0], _best_of(SCENARIO | _change, [1440, 240, 60, 15, 5, 0]))
+for _t_one in _t_scenarios(40, 2):
+    for _t_some in ([0, 5, 15, 60, 240, 1440], [720, 30]):
+        _t_check_best(_t_one, _t_some, _t_best_of(_t_one, _t_some))
+_t_flat = SCENARIO | {"value_eur": 0, "start_eur": 0, "stream_fixed_eur": 0, "stream_event_eur": 0.000_02}
+_t_check_best(_t_flat, [0, 60, 240, 30], 240, tr(es="Todos empatan: el más largo.", en="All tie: the longest."))
+for _t_change in ({"value_eur": 50_000, "half_life_min": 5}, {"value_eur": 100}):
+    _t_check_best(SCENARIO | _t_change, [1440, 240, 60, 15, 5, 0], _t_best_of(SCENARIO | _t_change, [1440, 240, 60, 15, 5, 0]))
 ### END HIDDEN TESTS
 
 # %% test="dial/break_even" points=2 row="22" objective="3.9"
-def _check_break_even(scenario, interval, want, about):
+def _t_check_break_even(scenario, interval, want, about):
     got = checks.plain(break_even_eur(dict(scenario), interval), "break_even_eur")
-    if want == math.inf:
+    if want == _t_math.inf:
         assert isinstance(got, (int, float)) and got > 1e12, tr(es=f"{about} Con un lote cada {interval} min se esperaba math.inf y has devuelto {got!r}.", en=f"{about} With a batch every {interval} min math.inf was expected and you returned {got!r}.")
     else:
         checks.same(got, want, tr(es=f"{about} Valor a partir del cual compensa, frente a un lote cada {interval} min.", en=f"{about} Value from which it pays, against a batch every {interval} min."), tolerance=1e-6)
 
 
-_check_break_even(SCENARIO, 60, 597.4193391709, tr(es="La plataforma se paga todos los días, haya o no eventos.", en="The platform is paid for every day, with or without events."))
-_check_break_even(SCENARIO, 15, 1215.2230475198, tr(es="Lo que se gana en frescura frente a un lote cada 15 min es menos que frente a uno diario: el valor se satura.", en="What is gained in freshness over a batch every 15 min is less than over a daily one: value saturates."))
-_check_break_even(SCENARIO | {"start_eur": 10}, 60, 0, tr(es="Arrancar 24 veces al día cuesta aquí más que la plataforma.", en="Starting 24 times a day costs more here than the platform."))
-_check_break_even(SCENARIO | {"stream_delay_min": 60}, 60, math.inf, tr(es="Un streaming que tarda 60 min da datos más viejos que el lote, y es más caro.", en="Streaming that takes 60 min gives older data than the batch, and is more expensive."))
+_t_check_break_even(SCENARIO, 60, 597.4193391709, tr(es="La plataforma se paga todos los días, haya o no eventos.", en="The platform is paid for every day, with or without events."))
+_t_check_break_even(SCENARIO, 15, 1215.2230475198, tr(es="Lo que se gana en frescura frente a un lote cada 15 min es menos que frente a uno diario: el valor se satura.", en="What is gained in freshness over a batch every 15 min is less than over a daily one: value saturates."))
+_t_check_break_even(SCENARIO | {"start_eur": 10}, 60, 0, tr(es="Arrancar 24 veces al día cuesta aquí más que la plataforma.", en="Starting 24 times a day costs more here than the platform."))
+_t_check_break_even(SCENARIO | {"stream_delay_min": 60}, 60, _t_math.inf, tr(es="Un streaming que tarda 60 min da datos más viejos que el lote, y es más caro.", en="Streaming that takes 60 min gives older data than the batch, and is more expensive."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_break_even(SCENARIO | {"stream_fixed_eur": 1, "stream_event_eur": 0.000_001}, 60, 0, tr(es="El streaming es aquí más barato: ya compensa.", en="Here streaming is cheaper: it pays already."))
-_check_break_even(SCENARIO | {"stream_delay_min": 90}, 60, math.inf, tr(es="Un streaming que tarda 90 min da datos más viejos que el lote.", en="Streaming that takes 90 min gives older data than the batch."))
-_check_break_even(SCENARIO | {"stream_delay_min": 35}, 60, math.inf, tr(es="La misma frescura y más caro.", en="The same freshness and more expensive."))
-for _one in _scenarios(60, 3):
-    for _interval in (1440, 60, 10):
-        _check_break_even(_one, _interval, _break_even(_one, _interval), tr(es=f"Escenario {_one}.", en=f"Scenario {_one}."))
-_check_break_even(SCENARIO | {"value_eur": 0}, 60, _break_even(SCENARIO, 60), tr(es="No depende del value_eur que traiga el escenario.", en="It does not depend on the value_eur that the scenario brings."))
+_t_check_break_even(SCENARIO | {"stream_fixed_eur": 1, "stream_event_eur": 0.000_001}, 60, 0, tr(es="El streaming es aquí más barato: ya compensa.", en="Here streaming is cheaper: it pays already."))
+_t_check_break_even(SCENARIO | {"stream_delay_min": 90}, 60, _t_math.inf, tr(es="Un streaming que tarda 90 min da datos más viejos que el lote.", en="Streaming that takes 90 min gives older data than the batch."))
+_t_check_break_even(SCENARIO | {"stream_delay_min": 35}, 60, _t_math.inf, tr(es="La misma frescura y más caro.", en="The same freshness and more expensive."))
+for _t_one in _t_scenarios(60, 3):
+    for _t_interval in (1440, 60, 10):
+        _t_check_break_even(_t_one, _t_interval, _t_break_even(_t_one, _t_interval), tr(es=f"Escenario {_t_one}.", en=f"Scenario {_t_one}."))
+_t_check_break_even(SCENARIO | {"value_eur": 0}, 60, _t_break_even(SCENARIO, 60), tr(es="No depende del value_eur que traiga el escenario.", en="It does not depend on the value_eur that the scenario brings."))
 ### END HIDDEN TESTS
 
 # %% test="dial/split" points=2 row="24" objective="3.5"
-def _check_split(segments, interval, want, about):
+def _t_check_split(segments, interval, want, about):
     got = checks.plain(split([(name, dict(one)) for name, one in segments], interval), "split")
     assert isinstance(got, (set, list)), tr(es=f"split devuelve un conjunto de nombres; ha devuelto {got!r}.", en=f"split returns a set of names; it returned {got!r}.")
     names, got = {name for name, _ in segments}, set(got)
@@ -3364,23 +3363,23 @@ def _check_split(segments, interval, want, about):
     )
 
 
-_two = [("JFK", SCENARIO | {"value_eur": 2000}), ("LGA", SCENARIO | {"value_eur": 60, "half_life_min": 600}), ("EWR", SCENARIO | {"value_eur": 700})]
-_check_split(_two, 60, {"JFK", "EWR"}, tr(es="Tres aeropuertos: no hay por qué elegir lo mismo para todos.", en="Three airports: there is no need to choose the same for all."))
-_check_split([(name, SCENARIO | {"value_eur": 450}) for name in ("JFK", "LGA")], 60, {"JFK", "LGA"}, tr(es="Cada aeropuerto gana con la frescura menos de lo que cuesta la plataforma; los dos juntos, más.", en="Each airport gains less from freshness than the platform costs; both together, more."))
-_check_split([(name, SCENARIO | {"value_eur": 180}) for name in ("JFK", "LGA", "EWR")], 60, set(), tr(es="Los tres aeropuertos juntos ganan menos de lo que cuesta la plataforma.", en="The three airports together gain less than the platform costs."))
+_t_two = [("JFK", SCENARIO | {"value_eur": 2000}), ("LGA", SCENARIO | {"value_eur": 60, "half_life_min": 600}), ("EWR", SCENARIO | {"value_eur": 700})]
+_t_check_split(_t_two, 60, {"JFK", "EWR"}, tr(es="Tres aeropuertos: no hay por qué elegir lo mismo para todos.", en="Three airports: there is no need to choose the same for all."))
+_t_check_split([(name, SCENARIO | {"value_eur": 450}) for name in ("JFK", "LGA")], 60, {"JFK", "LGA"}, tr(es="Cada aeropuerto gana con la frescura menos de lo que cuesta la plataforma; los dos juntos, más.", en="Each airport gains less from freshness than the platform costs; both together, more."))
+_t_check_split([(name, SCENARIO | {"value_eur": 180}) for name in ("JFK", "LGA", "EWR")], 60, set(), tr(es="Los tres aeropuertos juntos ganan menos de lo que cuesta la plataforma.", en="The three airports together gain less than the platform costs."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_split([(name, SCENARIO | {"value_eur": 500, "stream_fixed_eur": 200}) for name in "abc"], 60, set("abc"), tr(es="Ninguno paga la plataforma él solo, pero entre todos sí.", en="None pays for the platform alone, but all of them together do."))
-_check_split([(name, SCENARIO | {"value_eur": 190}) for name in "abc"], 60, set(), tr(es="Ni entre todos pagan la plataforma.", en="Not even all of them together pay for the platform."))
-_check_split([], 60, set(), tr(es="Sin segmentos.", en="With no segments."))
-for _seed in range(60):
-    _fixed, _interval = [20, 150, 900][_seed % 3], [1440, 60, 10][_seed % 3]
-    _some = [(f"s{n}", one | {"stream_fixed_eur": _fixed}) for n, one in enumerate(_scenarios(2 + _seed % 5, 100 + _seed))]
-    _check_split(_some, _interval, _best_split(_some, _interval), tr(es="Segmentos al azar.", en="Random segments."))
+_t_check_split([(name, SCENARIO | {"value_eur": 500, "stream_fixed_eur": 200}) for name in "abc"], 60, set("abc"), tr(es="Ninguno paga la plataforma él solo, pero entre todos sí.", en="None pays for the platform alone, but all of them together do."))
+_t_check_split([(name, SCENARIO | {"value_eur": 190}) for name in "abc"], 60, set(), tr(es="Ni entre todos pagan la plataforma.", en="Not even all of them together pay for the platform."))
+_t_check_split([], 60, set(), tr(es="Sin segmentos.", en="With no segments."))
+for _t_seed in range(60):
+    _t_fixed, _t_interval = [20, 150, 900][_t_seed % 3], [1440, 60, 10][_t_seed % 3]
+    _t_some = [(f"s{n}", one | {"stream_fixed_eur": _t_fixed}) for n, one in enumerate(_t_scenarios(2 + _t_seed % 5, 100 + _t_seed))]
+    _t_check_split(_t_some, _t_interval, _t_best_split(_t_some, _t_interval), tr(es="Segmentos al azar.", en="Random segments."))
 ### END HIDDEN TESTS
 
 # %% test="dial/python" points=1 row="23" objective="3.9"
-def _check_call(events_per_s, call_us, event_us, want):
+def _t_check_call(events_per_s, call_us, event_us, want):
     about = tr(es=f"smallest_batch({events_per_s}, {call_us}, {event_us}).", en=f"smallest_batch({events_per_s}, {call_us}, {event_us}).")
     got = checks.plain(smallest_batch(events_per_s, call_us, event_us), about)
     if want is None:
@@ -3390,13 +3389,13 @@ def _check_call(events_per_s, call_us, event_us, want):
     checks.same(got, want, about)
 
 
-_check_call(100, 1000, 10, 1)
-_check_call(2000, 1000, 10, 3)
-_check_call(200_000, 1000, 10, None)
+_t_check_call(100, 1000, 10, 1)
+_t_check_call(2000, 1000, 10, 3)
+_t_check_call(200_000, 1000, 10, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _case in [(50_000, 1000, 10, 100), (50_000, 1000, 20, None), (50_000, 0, 20, 1), (50_000, 0, 21, None), (10_000, 900, 10, 10), (10_000, 901, 10, 11), (1, 5, 5, 1), (1000, 990, 10, 1), (1000, 991, 10, 2), (99_000, 300, 10, 2970), (400_000, 2000, 1, 1334)]:
-    _check_call(*_case)
+for _t_case in [(50_000, 1000, 10, 100), (50_000, 1000, 20, None), (50_000, 0, 20, 1), (50_000, 0, 21, None), (10_000, 900, 10, 10), (10_000, 901, 10, 11), (1, 5, 5, 1), (1000, 990, 10, 1), (1000, 991, 10, 2), (99_000, 300, 10, 2970), (400_000, 2000, 1, 1334)]:
+    _t_check_call(*_t_case)
 ### END HIDDEN TESTS
 
 # %% wrong="dial" score=1 says_es="se paga la plataforma" says_en="the platform is paid for"
@@ -3885,23 +3884,24 @@ def features(df):
     ### END SOLUTION
 
 # %% test="features/batch" points=2 row="14" objective="3.1"
-import json
-import os
-import random
-import secrets
-import tempfile
-from datetime import datetime, timedelta
+import json as _t_json
+import os as _t_os
+import random as _t_random
+import secrets as _t_secrets
+import tempfile as _t_tempfile
+from datetime import datetime as _t_datetime, timedelta as _t_timedelta
 
 from mlprod import checks
-from mlprod.systems import flights
+from mlprod.systems import flights as _t_flights
+from mlprod.systems.workspace import workspace as _t_workspace
 
 ### BEGIN HIDDEN TESTS
-_real = flights.events(days=("2013-07-01", "2013-07-02"), kinds=("departure",))
-_chance = random.Random(5)
-_day = [(row.origin, row.event_time.to_pydatetime().replace(tzinfo=None), None if _chance.random() < 0.05 else float(row.delay)) for row in _real.itertuples()]
+_t_real = _t_flights.events(days=("2013-07-01", "2013-07-02"), kinds=("departure",))
+_t_chance = _t_random.Random(5)
+_t_day = [(row.origin, row.event_time.to_pydatetime().replace(tzinfo=None), None if _t_chance.random() < 0.05 else float(row.delay)) for row in _t_real.itertuples()]
 
 
-def _hours_wanted(departures):
+def _t_hours_wanted(departures):
     hours = {}
     for airport, at, delay in departures:
         hours.setdefault((airport, at.replace(minute=0, second=0, microsecond=0)), []).append(delay)
@@ -3912,41 +3912,41 @@ def _hours_wanted(departures):
     return rows
 ### END HIDDEN TESTS
 
-_SCHEMA = "airport string, at timestamp, delay_min double"
+_t_SCHEMA = "airport string, at timestamp, delay_min double"
 
 
-def _session():
+def _t_session():
     """The notebook's only session, also if the answer has stopped it or has given its name to something else."""
     from mlprod.systems import spark
 
     return spark.session()
 
 
-def _clock(text):
-    return datetime.fromisoformat(f"2013-07-01 {text}")
+def _t_clock(text):
+    return _t_datetime.fromisoformat(f"2013-07-01 {text}")
 
 
-def _files(*parts):
+def _t_files(*parts):
     """A folder with one file for each list of (airport, at, delay_min), to be read in that order."""
-    folder = tempfile.mkdtemp(prefix="departures-")
+    folder = _t_tempfile.mkdtemp(prefix="departures-", dir=_t_workspace())
     for number, part in enumerate(parts):
-        path = os.path.join(folder, f"{number:03d}.json")
+        path = _t_os.path.join(folder, f"{number:03d}.json")
         with open(path, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps({"airport": airport, "at": at.isoformat(), "delay_min": delay}) + "\n" for airport, at, delay in part)
-        os.utime(path, (1_400_000_000 + 10 * number,) * 2)
+            file.writelines(_t_json.dumps({"airport": airport, "at": at.isoformat(), "delay_min": delay}) + "\n" for airport, at, delay in part)
+        _t_os.utime(path, (1_400_000_000 + 10 * number,) * 2)
     return folder
 
 
-def _columns(df):
+def _t_columns(df):
     checks.same(set(df.columns), {"airport", "window_start", "flights", "cancelled", "mean_delay"}, tr(es="Columnas del resultado.", en="Columns of the result."), observed=True)
     return df
 
 
-def _hours_compare(rows, want, about):
+def _t_hours_compare(rows, want, about):
     got = {}
     for row in rows:
         key = (row["airport"], row["window_start"])
-        assert isinstance(key[1], datetime), tr(es=f"window_start es un timestamp; sale {key[1]!r}.", en=f"window_start is a timestamp; it comes out as {key[1]!r}.")
+        assert isinstance(key[1], _t_datetime), tr(es=f"window_start es un timestamp; sale {key[1]!r}.", en=f"window_start is a timestamp; it comes out as {key[1]!r}.")
         assert key not in got, tr(es=f"Caso: {about}\n  La fila de {key[0]} y la hora {key[1]} sale dos veces.", en=f"Case: {about}\n  The row of {key[0]} at {key[1]} comes out twice.")
         got[key] = [row["flights"], row["cancelled"], row["mean_delay"]]
     checks.same(sorted((airport, str(hour)) for airport, hour in got), sorted((airport, str(hour)) for airport, hour in want), tr(es=f"Caso: {about}\n  Aeropuertos y horas del resultado.", en=f"Case: {about}\n  Airports and hours of the result."), observed=True)
@@ -3954,76 +3954,76 @@ def _hours_compare(rows, want, about):
         checks.same(got[airport, hour], values, tr(es=f"Caso: {about}\n  [flights, cancelled, mean_delay] de {airport} en la hora que empieza el {hour:%Y-%m-%d} a las {hour:%H:%M}.", en=f"Case: {about}\n  [flights, cancelled, mean_delay] of {airport} in the hour that begins on {hour:%Y-%m-%d} at {hour:%H:%M}."), tolerance=1e-6, observed=True)
 
 
-def _check_history(departures, wanted, about):
-    made = _columns(features(_session().read.schema(_SCHEMA).json(_files(departures))))
-    _hours_compare(made.collect(), wanted, about)
+def _t_check_history(departures, wanted, about):
+    made = _t_columns(features(_t_session().read.schema(_t_SCHEMA).json(_t_files(departures))))
+    _t_hours_compare(made.collect(), wanted, about)
 
 
-_morning = [
-    ("JFK", _clock("10:00"), 5.0), ("JFK", _clock("10:20"), None), ("JFK", _clock("10:59:59"), 16.0), ("LGA", _clock("10:30"), None), ("JFK", _clock("11:00"), 2.0), ("LGA", _clock("11:45"), -4.0),
+_t_morning = [
+    ("JFK", _t_clock("10:00"), 5.0), ("JFK", _t_clock("10:20"), None), ("JFK", _t_clock("10:59:59"), 16.0), ("LGA", _t_clock("10:30"), None), ("JFK", _t_clock("11:00"), 2.0), ("LGA", _t_clock("11:45"), -4.0),
 ]
-_by_hour = {("JFK", _clock("10:00")): [3, 1, 10.5], ("LGA", _clock("10:00")): [1, 1, None], ("JFK", _clock("11:00")): [1, 0, 2.0], ("LGA", _clock("11:00")): [1, 0, -4.0]}
-_check_history(_morning, _by_hour, tr(es="Por lotes. Un cancelado es un vuelo, y su retraso no es 0: no se sabe.", en="In batch. A cancelled one is a flight, and its delay is not 0: it is not known."))
+_t_by_hour = {("JFK", _t_clock("10:00")): [3, 1, 10.5], ("LGA", _t_clock("10:00")): [1, 1, None], ("JFK", _t_clock("11:00")): [1, 0, 2.0], ("LGA", _t_clock("11:00")): [1, 0, -4.0]}
+_t_check_history(_t_morning, _t_by_hour, tr(es="Por lotes. Un cancelado es un vuelo, y su retraso no es 0: no se sabe.", en="In batch. A cancelled one is a flight, and its delay is not 0: it is not known."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance.shuffle(_day)
-_check_history(_day, _hours_wanted(_day), tr(es="Por lotes, un día de verdad (con cancelaciones puestas al azar).", en="In batch, a real day (with cancellations put in at random)."))
+_t_chance.shuffle(_t_day)
+_t_check_history(_t_day, _t_hours_wanted(_t_day), tr(es="Por lotes, un día de verdad (con cancelaciones puestas al azar).", en="In batch, a real day (with cancellations put in at random)."))
 ### END HIDDEN TESTS
 
 # %% test="features/stream" points=2 row="14 20" objective="3.1"
-def _first_line(error):
+def _t_first_line(error):
     """Spark prints its whole plan after the first line, and other names with it."""
     return str(error).strip().splitlines()[0]
 
 
-def _streamed_hours(*parts):
+def _t_streamed_hours(*parts):
     """What comes out of a stream whose files arrive one after another, once everything that has arrived is processed."""
-    source, name = _session().readStream.schema(_SCHEMA).option("maxFilesPerTrigger", 1).json(_files(*parts)), f"out_{secrets.token_hex(4)}"
+    source, name = _t_session().readStream.schema(_t_SCHEMA).option("maxFilesPerTrigger", 1).json(_t_files(*parts)), f"out_{_t_secrets.token_hex(4)}"
     try:
-        made = _columns(features(source))
+        made = _t_columns(features(source))
         query = made.writeStream.outputMode("append").format("memory").queryName(name).trigger(availableNow=True).start()
     except AssertionError:
         raise
     except Exception as error:
-        if "watermark" in _first_line(error).lower():
+        if "watermark" in _t_first_line(error).lower():
             raise AssertionError(
                 tr(
-                    es=f"Spark no acepta la consulta en un flujo: {_first_line(error)}\n  Sin marca de agua sobre at no puede saber cuándo acaba una ventana. ¿La has puesto, y agrupas por una ventana de at?",
-                    en=f"Spark does not accept the query on a stream: {_first_line(error)}\n  Without a watermark on at it cannot know when a window ends. Did you set one, and do you group by a window of at?",
+                    es=f"Spark no acepta la consulta en un flujo: {_t_first_line(error)}\n  Sin marca de agua sobre at no puede saber cuándo acaba una ventana. ¿La has puesto, y agrupas por una ventana de at?",
+                    en=f"Spark does not accept the query on a stream: {_t_first_line(error)}\n  Without a watermark on at it cannot know when a window ends. Did you set one, and do you group by a window of at?",
                 )
             ) from None
         raise AssertionError(
             tr(
-                es=f"Sobre un flujo tu función falla: {type(error).__name__}: {_first_line(error)}\n  Un flujo no está entero nunca: ¿pides algo que necesita todas las filas?",
-                en=f"On a stream your function fails: {type(error).__name__}: {_first_line(error)}\n  A stream is never complete: do you ask for something that needs all the rows?",
+                es=f"Sobre un flujo tu función falla: {type(error).__name__}: {_t_first_line(error)}\n  Un flujo no está entero nunca: ¿pides algo que necesita todas las filas?",
+                en=f"On a stream your function fails: {type(error).__name__}: {_t_first_line(error)}\n  A stream is never complete: do you ask for something that needs all the rows?",
             )
         ) from None
     query.awaitTermination(100)
     query.stop()
-    return _session().table(name).collect()
+    return _t_session().table(name).collect()
 
 
 # the last file only moves the watermark on, so that everything before is closed
-_CLOSING = [("ZZZ", datetime(2013, 7, 3), 0.0)]
-_hours_compare(
-    _streamed_hours([_morning[4], *_morning[:2]], [_morning[2], _morning[3], _morning[5]], _CLOSING), _by_hour,
+_t_CLOSING = [("ZZZ", _t_datetime(2013, 7, 3), 0.0)]
+_t_hours_compare(
+    _t_streamed_hours([_t_morning[4], *_t_morning[:2]], [_t_morning[2], _t_morning[3], _t_morning[5]], _t_CLOSING), _t_by_hour,
     tr(es="Los mismos vuelos, por un flujo y desordenados: tiene que salir lo mismo que por lotes.", en="The same departures, through a stream and out of order: the same must come out as in batch."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_some = sorted((one for one in _day if one[1] < _clock("16:00")), key=lambda one: one[1] + timedelta(minutes=_chance.randrange(30)))
-_half = len(_some) // 2
-_hours_compare(_streamed_hours(_some[:_half], _some[_half:], _CLOSING), _hours_wanted(_some), tr(es="Un día de verdad por un flujo, con menos de 30 min de desorden.", en="A real day through a stream, less than 30 min out of order."))
+_t_some = sorted((one for one in _t_day if one[1] < _t_clock("16:00")), key=lambda one: one[1] + _t_timedelta(minutes=_t_chance.randrange(30)))
+_t_half = len(_t_some) // 2
+_t_hours_compare(_t_streamed_hours(_t_some[:_t_half], _t_some[_t_half:], _t_CLOSING), _t_hours_wanted(_t_some), tr(es="Un día de verdad por un flujo, con menos de 30 min de desorden.", en="A real day through a stream, less than 30 min out of order."))
 ### END HIDDEN TESTS
 
 # %% test="features/late" points=1 row="14" objective="3.4"
 # a batch drops what was late by the watermark of the batch before: hence the files in between
-_out = _streamed_hours(
-    [("JFK", _clock("10:10"), 4.0), ("JFK", _clock("11:35"), 8.0)], [("JFK", _clock("11:20"), 6.0)], [("JFK", _clock("10:20"), 90.0), ("JFK", _clock("12:25"), 2.0)],
-    [("JFK", _clock("12:10"), 4.0)], [("JFK", _clock("11:50"), 1.0)], _CLOSING,
+_t_out = _t_streamed_hours(
+    [("JFK", _t_clock("10:10"), 4.0), ("JFK", _t_clock("11:35"), 8.0)], [("JFK", _t_clock("11:20"), 6.0)], [("JFK", _t_clock("10:20"), 90.0), ("JFK", _t_clock("12:25"), 2.0)],
+    [("JFK", _t_clock("12:10"), 4.0)], [("JFK", _t_clock("11:50"), 1.0)], _t_CLOSING,
 )
-_hours_compare(
-    _out, {("JFK", _clock("10:00")): [1, 0, 4.0], ("JFK", _clock("11:00")): [3, 0, 5.0], ("JFK", _clock("12:00")): [2, 0, 3.0]},
+_t_hours_compare(
+    _t_out, {("JFK", _t_clock("10:00")): [1, 0, 4.0], ("JFK", _t_clock("11:00")): [3, 0, 5.0], ("JFK", _t_clock("12:00")): [2, 0, 3.0]},
     tr(
         es="Se esperan 30 minutos. Con el de las 11:35 la marca de agua llega a 11:05, y el de 10:20 ya no cuenta: su ventana está cerrada. Con el de las 12:25 llega a 11:55, y el de 11:50 todavía cuenta.",
         en="30 minutes are waited for. With that of 11:35 the watermark gets to 11:05, and that of 10:20 no longer counts: its window is closed. With that of 12:25 it gets to 11:55, and that of 11:50 still counts.",
@@ -4129,40 +4129,40 @@ def point_in_time(requests, measures, ttl_min):
     ### END SOLUTION
 
 # %% test="point_in_time/known" points=2 row="21" objective="3.8"
-import random
-from datetime import datetime, timedelta
+import random as _t_random
+from datetime import datetime as _t_datetime, timedelta as _t_timedelta
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _known_wanted(requests, measures, ttl_min):
+def _t_known_wanted(requests, measures, ttl_min):
     found = {}
     for request_id, airport, at in requests:
-        good = [one for one in measures if one[0] == airport and one[1] <= at and one[2] <= at and at - one[1] <= timedelta(minutes=ttl_min)]
+        good = [one for one in measures if one[0] == airport and one[1] <= at and one[2] <= at and at - one[1] <= _t_timedelta(minutes=ttl_min)]
         best = max(good, key=lambda one: (one[1], one[2]), default=(None, None, None, None))
         found[request_id] = best[1], best[3]
     return found
 ### END HIDDEN TESTS
 
 
-def _clock(text):
-    return datetime.fromisoformat(f"2013-07-01 {text}")
+def _t_clock(text):
+    return _t_datetime.fromisoformat(f"2013-07-01 {text}")
 
 
-def _sql(value):
+def _t_sql(value):
     if value is None:
         return "CAST(NULL AS DOUBLE)"
-    return f"TIMESTAMP '{value}'" if isinstance(value, datetime) else f"'{value}'" if isinstance(value, str) else f"{value}D"
+    return f"TIMESTAMP '{value}'" if isinstance(value, _t_datetime) else f"'{value}'" if isinstance(value, str) else f"{value}D"
 
 
-def _table(names, rows):
-    values = ", ".join(f"({', '.join(map(_sql, row))})" for row in rows)
+def _t_table(names, rows):
+    values = ", ".join(f"({', '.join(map(_t_sql, row))})" for row in rows)
     return spark.session().sql(f"SELECT * FROM VALUES {values} AS t({names})")
 
 
-def _check_join(requests, measures, ttl_min, wanted, about):
+def _t_check_join(requests, measures, ttl_min, wanted, about):
     """All requests in one query; a failure shows the first that is wrong. `wanted`: request_id to (measured_at, mean_delay)."""
-    made = point_in_time(_table("request_id, airport, at", requests), _table("airport, measured_at, created_at, mean_delay", measures), ttl_min)
+    made = point_in_time(_t_table("request_id, airport, at", requests), _t_table("airport, measured_at, created_at, mean_delay", measures), ttl_min)
     checks.same(set(made.columns), {"request_id", "airport", "at", "measured_at", "mean_delay"}, tr(es="Columnas del resultado.", en="Columns of the result."), observed=True)
     rows = made.collect()
     got = {row["request_id"]: [row["airport"], str(row["at"]), str(row["measured_at"]), row["mean_delay"]] for row in rows}
@@ -4184,51 +4184,51 @@ def _check_join(requests, measures, ttl_min, wanted, about):
         )
 
 
-_measures = [
-    ("JFK", _clock("10:00"), _clock("10:01"), 4.0), ("JFK", _clock("10:20"), _clock("10:21"), 9.0), ("JFK", _clock("10:40"), _clock("11:10"), 30.0), ("LGA", _clock("10:30"), _clock("10:30"), 1.0), ("JFK", _clock("11:20"), _clock("11:21"), 50.0),
+_t_measures = [
+    ("JFK", _t_clock("10:00"), _t_clock("10:01"), 4.0), ("JFK", _t_clock("10:20"), _t_clock("10:21"), 9.0), ("JFK", _t_clock("10:40"), _t_clock("11:10"), 30.0), ("LGA", _t_clock("10:30"), _t_clock("10:30"), 1.0), ("JFK", _t_clock("11:20"), _t_clock("11:21"), 50.0),
 ]
-_check_join([("before", "JFK", _clock("10:30")), ("other", "LGA", _clock("10:45"))], _measures, 60, {"before": (_clock("10:20"), 9.0), "other": (_clock("10:30"), 1.0)}, tr(es="Lo que se midió después de la petición no se conocía.", en="What was measured after the request was not known."))
-_check_join([("late", "JFK", _clock("11:00")), ("written", "JFK", _clock("11:10"))], _measures, 60, {"late": (_clock("10:20"), 9.0), "written": (_clock("10:40"), 30.0)}, tr(es="Lo que se midió antes y se escribió después tampoco se conocía; la anterior, sí. Y desde el mismo segundo en que se escribe, se conoce.", en="What was measured before and written afterwards was not known either; the previous one was. And from the very second in which it is written, it is known."))
+_t_check_join([("before", "JFK", _t_clock("10:30")), ("other", "LGA", _t_clock("10:45"))], _t_measures, 60, {"before": (_t_clock("10:20"), 9.0), "other": (_t_clock("10:30"), 1.0)}, tr(es="Lo que se midió después de la petición no se conocía.", en="What was measured after the request was not known."))
+_t_check_join([("late", "JFK", _t_clock("11:00")), ("written", "JFK", _t_clock("11:10"))], _t_measures, 60, {"late": (_t_clock("10:20"), 9.0), "written": (_t_clock("10:40"), 30.0)}, tr(es="Lo que se midió antes y se escribió después tampoco se conocía; la anterior, sí. Y desde el mismo segundo en que se escribe, se conoce.", en="What was measured before and written afterwards was not known either; the previous one was. And from the very second in which it is written, it is known."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_edge = [("JFK", _clock("09:00"), _clock("09:00"), 2.0), ("JFK", _clock("10:00"), _clock("10:00"), 7.0), ("EWR", _clock("10:00"), _clock("10:00:01"), 8.0), ("EWR", _clock("09:30"), _clock("10:00"), 3.0)]
-_asked = [("exact", "JFK", _clock("10:00")), ("second", "JFK", _clock("09:59:59")), ("created", "EWR", _clock("10:00")), ("after", "EWR", _clock("10:00:01"))]
-_check_join(
-    _asked, _edge, 600, _known_wanted(_asked, _edge, 600),
+_t_edge = [("JFK", _t_clock("09:00"), _t_clock("09:00"), 2.0), ("JFK", _t_clock("10:00"), _t_clock("10:00"), 7.0), ("EWR", _t_clock("10:00"), _t_clock("10:00:01"), 8.0), ("EWR", _t_clock("09:30"), _t_clock("10:00"), 3.0)]
+_t_asked = [("exact", "JFK", _t_clock("10:00")), ("second", "JFK", _t_clock("09:59:59")), ("created", "EWR", _t_clock("10:00")), ("after", "EWR", _t_clock("10:00:01"))]
+_t_check_join(
+    _t_asked, _t_edge, 600, _t_known_wanted(_t_asked, _t_edge, 600),
     tr(es="En los bordes: lo de ese mismo segundo se conoce.", en="At the edges: what is of that very second is known."),
 )
 ### END HIDDEN TESTS
 
 # %% test="point_in_time/ttl" points=1 row="21" objective="3.8"
-_check_join(
-    [("fresh", "JFK", _clock("10:40")), ("stale", "LGA", _clock("11:31"))], _measures, 60, {"fresh": (_clock("10:20"), 9.0), "stale": (None, None)},
+_t_check_join(
+    [("fresh", "JFK", _t_clock("10:40")), ("stale", "LGA", _t_clock("11:31"))], _t_measures, 60, {"fresh": (_t_clock("10:20"), 9.0), "stale": (None, None)},
     tr(es="Una medida caduca: pasado el TTL no es válida.", en="A measure expires: after its TTL it is not valid."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_asked = [("at the limit", "LGA", _clock("11:30")), ("beyond", "LGA", _clock("11:30:01")), ("long ago", "JFK", _clock("23:00"))]
-_check_join(_asked, _measures, 60, _known_wanted(_asked, _measures, 60), tr(es="En el borde del TTL.", en="At the edge of the TTL."))
+_t_asked = [("at the limit", "LGA", _t_clock("11:30")), ("beyond", "LGA", _t_clock("11:30:01")), ("long ago", "JFK", _t_clock("23:00"))]
+_t_check_join(_t_asked, _t_measures, 60, _t_known_wanted(_t_asked, _t_measures, 60), tr(es="En el borde del TTL.", en="At the edge of the TTL."))
 ### END HIDDEN TESTS
 
 # %% test="point_in_time/rows" points=2 row="21" objective="3.8"
-_corrected = [*_measures, ("LGA", _clock("10:30"), _clock("10:50"), 2.5), ("EWR", _clock("10:10"), _clock("10:11"), 6.0), ("EWR", _clock("10:30"), _clock("10:31"), None), ("BOS", _clock("10:30"), _clock("10:50"), 7.0), ("BOS", _clock("10:30"), _clock("10:31"), 6.0)]
-_check_join(
-    [("none", "MIA", _clock("10:45")), ("early", "JFK", _clock("10:00")), ("corrected", "LGA", _clock("10:55")), ("not yet", "LGA", _clock("10:45")), ("written first", "BOS", _clock("10:55"))], _corrected, 60,
-    {"none": (None, None), "early": (None, None), "corrected": (_clock("10:30"), 2.5), "not yet": (_clock("10:30"), 1.0), "written first": (_clock("10:30"), 7.0)},
+_t_corrected = [*_t_measures, ("LGA", _t_clock("10:30"), _t_clock("10:50"), 2.5), ("EWR", _t_clock("10:10"), _t_clock("10:11"), 6.0), ("EWR", _t_clock("10:30"), _t_clock("10:31"), None), ("BOS", _t_clock("10:30"), _t_clock("10:50"), 7.0), ("BOS", _t_clock("10:30"), _t_clock("10:31"), 6.0)]
+_t_check_join(
+    [("none", "MIA", _t_clock("10:45")), ("early", "JFK", _t_clock("10:00")), ("corrected", "LGA", _t_clock("10:55")), ("not yet", "LGA", _t_clock("10:45")), ("written first", "BOS", _t_clock("10:55"))], _t_corrected, 60,
+    {"none": (None, None), "early": (None, None), "corrected": (_t_clock("10:30"), 2.5), "not yet": (_t_clock("10:30"), 1.0), "written first": (_t_clock("10:30"), 7.0)},
     tr(es="Ni se pierden peticiones ni se repiten, y una corrección vale desde que se escribe, vengan las filas en el orden que vengan.", en="No request is lost or repeated, and a correction is valid from when it is written, whatever the order of the rows."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_asked = [("null", "EWR", _clock("10:45")), ("twin a", "EWR", _clock("10:20")), ("twin b", "EWR", _clock("10:20"))]
-_check_join(_asked, _corrected, 60, _known_wanted(_asked, _corrected, 60), tr(es="Una medida nula es una medida; dos peticiones pueden coincidir en todo menos en su identificador.", en="A null measure is a measure; two requests may agree in everything but their identifier."))
-_chance = random.Random(8)
-_many = {}
+_t_asked = [("null", "EWR", _t_clock("10:45")), ("twin a", "EWR", _t_clock("10:20")), ("twin b", "EWR", _t_clock("10:20"))]
+_t_check_join(_t_asked, _t_corrected, 60, _t_known_wanted(_t_asked, _t_corrected, 60), tr(es="Una medida nula es una medida; dos peticiones pueden coincidir en todo menos en su identificador.", en="A null measure is a measure; two requests may agree in everything but their identifier."))
+_t_chance = _t_random.Random(8)
+_t_many = {}
 for _ in range(90):
-    _airport, _when = _chance.choice(["JFK", "LGA", "EWR"]), _clock("08:00") + timedelta(minutes=5 * _chance.randrange(60))
-    _many[_airport, _when, _when + timedelta(minutes=5 * _chance.choice([0, 0, 1, 3, 12]))] = _chance.choice([None, *range(1, 60)])
-_rows = [(*key, None if value is None else float(value)) for key, value in _many.items()]
-_asked = [(f"r{number}", _chance.choice(["JFK", "LGA", "EWR", "MIA"]), _clock("08:00") + timedelta(minutes=5 * _chance.randrange(70))) for number in range(60)]
-_check_join(_asked, _rows, 25, _known_wanted(_asked, _rows, 25), tr(es="Tablas al azar.", en="Random tables."))
+    _t_airport, _t_when = _t_chance.choice(["JFK", "LGA", "EWR"]), _t_clock("08:00") + _t_timedelta(minutes=5 * _t_chance.randrange(60))
+    _t_many[_t_airport, _t_when, _t_when + _t_timedelta(minutes=5 * _t_chance.choice([0, 0, 1, 3, 12]))] = _t_chance.choice([None, *range(1, 60)])
+_t_rows = [(*key, None if value is None else float(value)) for key, value in _t_many.items()]
+_t_asked = [(f"r{number}", _t_chance.choice(["JFK", "LGA", "EWR", "MIA"]), _t_clock("08:00") + _t_timedelta(minutes=5 * _t_chance.randrange(70))) for number in range(60)]
+_t_check_join(_t_asked, _t_rows, 25, _t_known_wanted(_t_asked, _t_rows, 25), tr(es="Tablas al azar.", en="Random tables."))
 ### END HIDDEN TESTS
 
 # %% wrong="point_in_time" score=0 says_es="tampoco se conocía" says_en="was not known either"

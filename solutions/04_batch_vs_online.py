@@ -163,27 +163,27 @@ def lookup(db, keys):
     ### END SOLUTION
 
 # %% test="refresh/whole" points=2 row="25" objective="4.1"
-import contextlib
-import secrets
+import contextlib as _t_contextlib
+import secrets as _t_secrets
 
 from mlprod import checks
-from mlprod.systems import crashes
-from mlprod.systems.workspace import workspace
+from mlprod.systems import crashes as _t_crashes
+from mlprod.systems.workspace import workspace as _t_workspace
 
 
-def _version(number, size=6):
+def _t_version(number, size=6):
     """The predictions of version `number`: some keys are in all versions, others come and go, and no value is in two."""
     return {f"r{key}": 100.0 * number + key for key in range(size) if (key + number) % 3 or key < 2}
 
 
-_ASKED = [f"r{key}" for key in range(9)]
+_t_ASKED = [f"r{key}" for key in range(9)]
 
 
-class _Database:
+class _t_Database:
     """A file in WAL mode, prepared, with a table of somebody else's; gone when the `with` block ends."""
 
     def __enter__(self):
-        self.path = workspace() / f"predictions-{secrets.token_hex(4)}.sqlite"
+        self.path = _t_workspace() / f"predictions-{_t_secrets.token_hex(4)}.sqlite"
         self.versions = {}
         with self.connection() as db:
             db.execute("PRAGMA journal_mode=WAL")
@@ -199,13 +199,13 @@ class _Database:
     def connection(self, **how):
         db = sqlite3.connect(self.path, **({"timeout": 0} | how))
         db.execute("PRAGMA synchronous=OFF")  # no power cut here: only processes die
-        return contextlib.closing(db)
+        return _t_contextlib.closing(db)
 
     def publish(self, number, name=None):
         """A refresh that nothing disturbs."""
-        self.versions[name or f"v{number}"] = _version(number)
+        self.versions[name or f"v{number}"] = _t_version(number)
         with self.connection() as db:
-            refresh(db, name or f"v{number}", list(_version(number).items()))
+            refresh(db, name or f"v{number}", list(_t_version(number).items()))
             assert not db.in_transaction, tr(
                 es="refresh ha vuelto y deja una transacción abierta: lo que ha escrito se pierde al cerrar la conexión. ¿Falta confirmarla?",
                 en="refresh has returned and leaves a transaction open: what it wrote is lost when the connection is closed. Is a commit missing?",
@@ -213,9 +213,9 @@ class _Database:
 
     def read(self, when, db=None):
         """What lookup says now, on a new connection or on `db`; AssertionError when it is no whole version."""
-        with contextlib.nullcontext(db) if db else self.connection() as db:
+        with _t_contextlib.nullcontext(db) if db else self.connection() as db:
             try:
-                got = checks.plain(lookup(db, list(_ASKED)))
+                got = checks.plain(lookup(db, list(_t_ASKED)))
             except sqlite3.Error as error:
                 if "within a transaction" in str(error):
                     raise AssertionError(
@@ -246,10 +246,10 @@ class _Database:
         return version
 
 
-def _watched_refresh(database, number, **how):
+def _t_watched_refresh(database, number, **how):
     """A refresh with a reader before each SQL statement, and after the last: the versions that it saw."""
     name, seen, failures = f"v{number}", [], []
-    database.versions[name] = _version(number)
+    database.versions[name] = _t_version(number)
 
     def look(sql):
         if not failures:
@@ -260,7 +260,7 @@ def _watched_refresh(database, number, **how):
 
     with database.connection() as db:
         db.set_trace_callback(look)
-        refresh(db, name, iter(_version(number).items()))
+        refresh(db, name, iter(_t_version(number).items()))
         db.set_trace_callback(None)
     if failures:
         raise AssertionError(str(failures[0]))
@@ -271,7 +271,7 @@ def _watched_refresh(database, number, **how):
     return seen
 
 
-def _watched_lookup(database, first):
+def _t_watched_lookup(database, first):
     """A lookup on whose every SQL statement another refresh finishes."""
     numbers, failures = iter(range(first, first + 200)), []
 
@@ -296,67 +296,67 @@ def _watched_lookup(database, first):
         checks.same(database.read(when, db), f"v{now}", tr(es="Un segundo lookup por la misma conexión: versión. ¿Dejó el primero una transacción abierta?", en="A second lookup on the same connection: version. Did the first one leave a transaction open?"))
 
 
-with _Database() as _database:
-    with _database.connection() as _db:
-        checks.same(lookup(_db, ["r1"]), (None, {}), tr(es="Todavía no se ha publicado nada.", en="Nothing has been published yet."))
-    _database.publish(1)
-    checks.same(_database.read(tr(es="Tras el primer refresh", en="After the first refresh")), "v1", tr(es="Versión publicada.", en="Published version."))
-    _watched_refresh(_database, 2)
-    _watched_lookup(_database, 3)
+with _t_Database() as _t_database:
+    with _t_database.connection() as _t_db:
+        checks.same(lookup(_t_db, ["r1"]), (None, {}), tr(es="Todavía no se ha publicado nada.", en="Nothing has been published yet."))
+    _t_database.publish(1)
+    checks.same(_t_database.read(tr(es="Tras el primer refresh", en="After the first refresh")), "v1", tr(es="Versión publicada.", en="Published version."))
+    _t_watched_refresh(_t_database, 2)
+    _t_watched_lookup(_t_database, 3)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-with _Database() as _database:
-    _database.versions[None] = {}
-    for _number in range(1, 6):
-        _watched_refresh(_database, _number)
-        del _database.versions[f"v{_number - 1}" if _number > 1 else None]
-    _watched_lookup(_database, 6)
-    with _database.connection() as _db:
-        checks.same(lookup(_db, ["nobody"])[1], {}, tr(es="Una clave que no existe no sale en values.", en="A key that does not exist does not come out in values."))
-        checks.same(lookup(_db, [])[1], {}, tr(es="No se pregunta por ninguna clave.", en="No key is asked for."))
-        refresh(_db, "empty", [])
-        checks.same(lookup(_db, ["r1"]), ("empty", {}), tr(es="Una versión sin predicciones es una versión.", en="A version without predictions is a version."))
-        refresh(_db, "zero", [("r'1", 0.0), ("ñ", -1.5)])
-        checks.same(lookup(_db, ["ñ", "r'1", "r1"]), ("zero", {"r'1": 0.0, "ñ": -1.5}), tr(es="Valores 0.0 y negativos, claves con comillas y eñes.", en="Values 0.0 and negative, keys with quotes and accents."))
+with _t_Database() as _t_database:
+    _t_database.versions[None] = {}
+    for _t_number in range(1, 6):
+        _t_watched_refresh(_t_database, _t_number)
+        del _t_database.versions[f"v{_t_number - 1}" if _t_number > 1 else None]
+    _t_watched_lookup(_t_database, 6)
+    with _t_database.connection() as _t_db:
+        checks.same(lookup(_t_db, ["nobody"])[1], {}, tr(es="Una clave que no existe no sale en values.", en="A key that does not exist does not come out in values."))
+        checks.same(lookup(_t_db, [])[1], {}, tr(es="No se pregunta por ninguna clave.", en="No key is asked for."))
+        refresh(_t_db, "empty", [])
+        checks.same(lookup(_t_db, ["r1"]), ("empty", {}), tr(es="Una versión sin predicciones es una versión.", en="A version without predictions is a version."))
+        refresh(_t_db, "zero", [("r'1", 0.0), ("ñ", -1.5)])
+        checks.same(lookup(_t_db, ["ñ", "r'1", "r1"]), ("zero", {"r'1": 0.0, "ñ": -1.5}), tr(es="Valores 0.0 y negativos, claves con comillas y eñes.", en="Values 0.0 and negative, keys with quotes and accents."))
 ### END HIDDEN TESTS
 
 # %% test="refresh/crash" points=2 row="25" objective="4.1"
-import contextlib
+import contextlib as _t_contextlib
 
 from mlprod import checks
-from mlprod.systems import crashes
+from mlprod.systems import crashes as _t_crashes
 
 
-def _dying_refresh(database, number, steps):
+def _t_dying_refresh(database, number, steps):
     def computed():
-        for pair in _version(number).items():
+        for pair in _t_version(number).items():
             steps.take("predict")
             yield pair
 
-    database.versions[f"v{number}"] = _version(number)
-    with contextlib.closing(crashes.connect(database.path, steps)) as db:
+    database.versions[f"v{number}"] = _t_version(number)
+    with _t_contextlib.closing(_t_crashes.connect(database.path, steps)) as db:
         sqlite3.Cursor(db).execute("PRAGMA synchronous=OFF")
         try:
             refresh(db, f"v{number}", computed())
-        except crashes.SimulatedCrash:
+        except _t_crashes.SimulatedCrash:
             if not steps.dead:
                 raise
 
 
-def _steps_of_a_refresh():
-    steps = crashes.Steps()
-    with _Database() as database:
+def _t_steps_of_a_refresh():
+    steps = _t_crashes.Steps()
+    with _t_Database() as database:
         database.publish(1)
-        _dying_refresh(database, 2, steps)
+        _t_dying_refresh(database, 2, steps)
     return steps.names
 
 
-def _check_death(at, name, after):
+def _t_check_death(at, name, after):
     """It dies at step `at`; then the version `after` is published: the same one again, or another."""
     where = tr(es=f"refresh muere en el paso {at} («{name}»)", en=f"refresh dies at step {at} ('{name}')")
-    with _Database() as database:
+    with _t_Database() as database:
         database.publish(1)
-        _dying_refresh(database, 2, crashes.Steps(at))
+        _t_dying_refresh(database, 2, _t_crashes.Steps(at))
         if database.read(where) == f"v{after}":
             return  # it was published already
         try:
@@ -367,50 +367,50 @@ def _check_death(at, name, after):
         checks.same(version, f"v{after}", tr(es=f"{where}, y después acaba otro. Versión publicada:", en=f"{where}, and then another one ends. Published version:"), observed=True)
 
 
-_names = _steps_of_a_refresh()
-for _at, _name in enumerate(_names, 1):
-    for _after in (3, 2):  # another version is published next, or the same one again
-        _check_death(_at, _name, _after)
+_t_names = _t_steps_of_a_refresh()
+for _t_at, _t_name in enumerate(_t_names, 1):
+    for _t_after in (3, 2):  # another version is published next, or the same one again
+        _t_check_death(_t_at, _t_name, _t_after)
 checks.passed()
 ### BEGIN HIDDEN TESTS
 
-class _ModelFailed(Exception):
+class _t_ModelFailed(Exception):
     pass
 
 
-def _failing(number):
-    yield from list(_version(number).items())[:2]
-    raise _ModelFailed
+def _t_failing(number):
+    yield from list(_t_version(number).items())[:2]
+    raise _t_ModelFailed
 
 
-with _Database() as _database:
-    _database.publish(1)
-    _database.versions["v2"] = _version(2)
-    with _database.connection() as _db:
+with _t_Database() as _t_database:
+    _t_database.publish(1)
+    _t_database.versions["v2"] = _t_version(2)
+    with _t_database.connection() as _t_db:
         try:
-            refresh(_db, "v2", _failing(2))
+            refresh(_t_db, "v2", _t_failing(2))
             raise AssertionError(tr(es="El generador ha lanzado una excepción y refresh no la ha dejado salir.", en="The generator raised an exception and refresh did not let it out."))
-        except _ModelFailed:
+        except _t_ModelFailed:
             pass
-    _when = tr(es="El modelo ha fallado a mitad de refresh", en="The model failed halfway through refresh")
-    checks.same(_database.read(_when), "v1", f"{_when}.")
-    _database.publish(2)
-    checks.same(_database.read(_when), "v2", tr(es="Después de un refresh fallido, otro que acaba.", en="After a refresh that failed, another one that ends."))
+    _t_when = tr(es="El modelo ha fallado a mitad de refresh", en="The model failed halfway through refresh")
+    checks.same(_t_database.read(_t_when), "v1", f"{_t_when}.")
+    _t_database.publish(2)
+    checks.same(_t_database.read(_t_when), "v2", tr(es="Después de un refresh fallido, otro que acaba.", en="After a refresh that failed, another one that ends."))
 ### END HIDDEN TESTS
 
 # %% test="refresh/others" points=1 row="25" objective="4.1"
-import contextlib
+import contextlib as _t_contextlib
 
 from mlprod import checks
 
 
-def _check_others(number):
-    with _Database() as database:
+def _t_check_others(number):
+    with _t_Database() as database:
         database.publish(1)
         locked = []
 
         def computed():
-            for pair in _version(number).items():
+            for pair in _t_version(number).items():
                 with database.connection() as other:
                     try:
                         with other:
@@ -429,11 +429,11 @@ def _check_others(number):
             checks.same(lookup(db, ["r1"])[0], f"v{number}", tr(es="Versión publicada al volver refresh.", en="Version that is published when refresh returns."))
 
 
-_check_others(2)
+_t_check_others(2)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _number in (3, 4):
-    _check_others(_number)
+for _t_number in (3, 4):
+    _t_check_others(_t_number)
 ### END HIDDEN TESTS
 
 # %% wrong="refresh" score=1 says_es="lectura rota" says_en="torn read"
@@ -771,12 +771,12 @@ def report(runs, warm_up_s):
     ### END SOLUTION
 
 # %% test="load_test/open" points=2 row="26" objective="4.2"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-class _Server:
+class _t_Server:
     """`workers` that attend in order of arrival; request n works `work_s[n]` seconds, and nobody works during a stall."""
 
     def __init__(self, work_s, workers=1, stall=None):
@@ -797,7 +797,7 @@ class _Server:
         return end_s
 
 
-def _tested(make, schedule, connections, timeout_s):
+def _t_tested(make, schedule, connections, timeout_s):
     """What load_test gives for that service, checked for what needs no model."""
     server = make()
     with checks.ends(tr(es="load_test no termina.", en="load_test does not end.")):
@@ -810,34 +810,34 @@ def _tested(make, schedule, connections, timeout_s):
     return got
 
 
-def _check_sent(make, schedule, connections, timeout_s, want, what):
+def _t_check_sent(make, schedule, connections, timeout_s, want, what):
     """`want`: (sent, answered) of each request."""
-    got = _tested(make, schedule, connections, timeout_s)
+    got = _t_tested(make, schedule, connections, timeout_s)
     for number, ((_, sent, answered), (right_sent, right_answered)) in enumerate(zip(got, want, strict=True)):
         about = tr(es=f"{what} Petición {number}, prevista en {schedule[number]:g} s:", en=f"{what} Request {number}, intended at {schedule[number]:g} s:")
         checks.same(sent, right_sent, tr(es=f"{about} instante en que se envía.", en=f"{about} instant at which it is sent."))
         checks.same(answered, right_answered, tr(es=f"{about} instante en que llega su respuesta (None si se abandona).", en=f"{about} instant at which its answer comes (None if it is given up)."))
 
 
-_check_sent(
-    lambda: _Server([0.5, 0.5, 0.5], workers=3), [0.0, 0.125, 0.25], 3, 10.0, [(0.0, 0.5), (0.125, 0.625), (0.25, 0.75)],
+_t_check_sent(
+    lambda: _t_Server([0.5, 0.5, 0.5], workers=3), [0.0, 0.125, 0.25], 3, 10.0, [(0.0, 0.5), (0.125, 0.625), (0.25, 0.75)],
     tr(es="Tres conexiones libres: ninguna petición espera a la respuesta de otra.", en="Three free connections: no request waits for another's answer."),
 )
-_check_sent(
-    lambda: _Server([0.5, 0.5, 0.5], workers=3), [0.0, 0.125, 0.25], 2, 10.0, [(0.0, 0.5), (0.125, 0.625), (0.5, 1.0)],
+_t_check_sent(
+    lambda: _t_Server([0.5, 0.5, 0.5], workers=3), [0.0, 0.125, 0.25], 2, 10.0, [(0.0, 0.5), (0.125, 0.625), (0.5, 1.0)],
     tr(es="Dos conexiones.", en="Two connections."),
 )
-_check_sent(
-    lambda: _Server([math.inf, 0.5, 0.5], workers=2), [0.0, 0.25, 0.5], 1, 1.0, [(0.0, None), (1.0, 1.5), (1.5, 2.0)],
+_t_check_sent(
+    lambda: _t_Server([math.inf, 0.5, 0.5], workers=2), [0.0, 0.25, 0.5], 1, 1.0, [(0.0, None), (1.0, 1.5), (1.5, 2.0)],
     tr(es="Una conexión y 1 s de tiempo límite; la primera respuesta no llega nunca.", en="One connection and a timeout of 1 s; the first answer never comes."),
 )
-_check_sent(
-    lambda: _Server([1.0, 1.25], workers=2), [0.0, 0.25], 2, 1.0, [(0.0, 1.0), (0.25, None)],
+_t_check_sent(
+    lambda: _t_Server([1.0, 1.25], workers=2), [0.0, 0.25], 2, 1.0, [(0.0, 1.0), (0.25, None)],
     tr(es="Con 1 s de tiempo límite, una respuesta tarda 1 s justo, y vale; otra, más.", en="With a timeout of 1 s one answer takes 1 s exactly, which is all right; another takes more."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _model(server, schedule, connections, timeout_s):
+def _t_model(server, schedule, connections, timeout_s):
     free, found = [0.0] * connections, []
     for intended in schedule:
         free.sort()
@@ -849,33 +849,33 @@ def _model(server, schedule, connections, timeout_s):
     return found
 
 
-for _seed in range(60):
-    _chance = random.Random(_seed)
-    _count = _chance.choice([1, 5, 60, 300])
-    _schedule, _now = [], 0.0
-    for _ in range(_count):
-        _now += _chance.choice([0.0, _chance.expovariate(20)])
-        _schedule.append(_now)
-    _work = [math.inf if _chance.random() < 0.03 else _chance.expovariate(15) for _ in range(_count)]
-    _workers, _connections, _timeout = _chance.choice([1, 2, 4]), _chance.choice([1, 2, 5, 50]), _chance.choice([0.3, 1.1, 50.0])
-    _stall = _chance.choice([None, (0.5, 2.5)])
+for _t_seed in range(60):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_count = _t_chance.choice([1, 5, 60, 300])
+    _t_schedule, _t_now = [], 0.0
+    for _ in range(_t_count):
+        _t_now += _t_chance.choice([0.0, _t_chance.expovariate(20)])
+        _t_schedule.append(_t_now)
+    _t_work = [math.inf if _t_chance.random() < 0.03 else _t_chance.expovariate(15) for _ in range(_t_count)]
+    _t_workers, _t_connections, _t_timeout = _t_chance.choice([1, 2, 4]), _t_chance.choice([1, 2, 5, 50]), _t_chance.choice([0.3, 1.1, 50.0])
+    _t_stall = _t_chance.choice([None, (0.5, 2.5)])
 
-    def _make(work=_work, workers=_workers, stall=_stall):
-        return _Server(work, workers, stall)
+    def _t_make(work=_t_work, workers=_t_workers, stall=_t_stall):
+        return _t_Server(work, workers, stall)
 
-    _check_sent(
-        _make, _schedule, _connections, _timeout, _model(_make(), _schedule, _connections, _timeout),
-        tr(es=f"{_count} peticiones, {_connections} conexiones, {_timeout} s de tiempo límite.", en=f"{_count} requests, {_connections} connections, timeout of {_timeout} s."),
+    _t_check_sent(
+        _t_make, _t_schedule, _t_connections, _t_timeout, _t_model(_t_make(), _t_schedule, _t_connections, _t_timeout),
+        tr(es=f"{_t_count} peticiones, {_t_connections} conexiones, {_t_timeout} s de tiempo límite.", en=f"{_t_count} requests, {_t_connections} connections, timeout of {_t_timeout} s."),
     )
 ### END HIDDEN TESTS
 
 # %% test="load_test/report" points=2 row="26" objective="4.2"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _check_report(runs, warm_up_s, want, about):
+def _t_check_report(runs, warm_up_s, want, about):
     got = checks.plain(report([list(run) for run in runs], warm_up_s), tr(es="Lo que devuelve report.", en="What report returns."))
     assert isinstance(got, dict), tr(es=f"report devuelve un diccionario, y ha devuelto {got!r}.", en=f"report returns a dict, and it returned {got!r}.")
     checks.same(set(got), {"requests", "timeouts", "p50_s", "p99_s"}, tr(es="Claves de lo que devuelve report.", en="Keys of what report returns."))
@@ -883,66 +883,66 @@ def _check_report(runs, warm_up_s, want, about):
         checks.same(got[key], want[key], f"{about} {key}:", tolerance=1e-7)
 
 
-_check_report(
+_t_check_report(
     [[(float(n), float(n), n + (n + 1) / 128) for n in range(100)]], 0.0, {"requests": 100, "timeouts": 0, "p50_s": 50 / 128, "p99_s": 99 / 128},
     tr(
         es="Cien peticiones enviadas a su hora, de latencias 1/128, 2/128… 100/128 s. Un percentil es una de las latencias medidas: la primera que no superan al menos 50 (o 99) de las cien.",
         en="A hundred requests sent on time, with latencies 1/128, 2/128… 100/128 s. A percentile is one of the measured latencies: the first that at least 50 (or 99) of the hundred do not exceed.",
     ),
 )
-_calm = [(n / 10, n / 10, n / 10 + 0.01) for n in range(100)]
-_check_report(
-    [_calm[:90] + [(n / 10, 14.0, 14.01) for n in range(90, 100)]], 0.0, {"requests": 100, "timeouts": 0, "p50_s": 0.01, "p99_s": 4.91},
+_t_calm = [(n / 10, n / 10, n / 10 + 0.01) for n in range(100)]
+_t_check_report(
+    [_t_calm[:90] + [(n / 10, 14.0, 14.01) for n in range(90, 100)]], 0.0, {"requests": 100, "timeouts": 0, "p50_s": 0.01, "p99_s": 4.91},
     tr(es="Diez peticiones esperaron a que hubiera conexión, y salieron en 14 s: esa espera también la sufre el usuario.", en="Ten requests waited for a connection, and left at 14 s: the user suffers that wait, too."),
 )
-_check_report(
-    [_calm[:98] + [(9.8, 9.8, None), (9.9, 9.9, None)]], 0.0, {"requests": 100, "timeouts": 2, "p50_s": 0.01, "p99_s": math.inf},
+_t_check_report(
+    [_t_calm[:98] + [(9.8, 9.8, None), (9.9, 9.9, None)]], 0.0, {"requests": 100, "timeouts": 2, "p50_s": 0.01, "p99_s": math.inf},
     tr(es="Dos de cada cien se abandonan: no se tiran, son las más lentas.", en="Two of each hundred are given up: they are not thrown away, they are the slowest."),
 )
-_check_report(
-    [_calm, [(n / 10, n / 10, n / 10 + (1.0 if n >= 98 else 0.01)) for n in range(100)]], 0.0, {"requests": 200, "timeouts": 0, "p50_s": 0.01, "p99_s": 0.01},
+_t_check_report(
+    [_t_calm, [(n / 10, n / 10, n / 10 + (1.0 if n >= 98 else 0.01)) for n in range(100)]], 0.0, {"requests": 200, "timeouts": 0, "p50_s": 0.01, "p99_s": 0.01},
     tr(es="Dos máquinas, y 2 lentas entre 200: hay un percentil de todas, no uno por máquina.", en="Two machines, and 2 slow ones in 200: there is one percentile of all, not one per machine."),
 )
-_check_report(
+_t_check_report(
     [[(0.0, 0.0, 5.0), (1.0, 2.5, None), *((n / 10, n / 10, n / 10 + 0.02) for n in range(20, 120))]], 2.0, {"requests": 100, "timeouts": 0, "p50_s": 0.02, "p99_s": 0.02},
     tr(es="Las dos primeras estaban previstas antes de los 2 s: son calentamiento, aunque la segunda se enviara después.", en="The first two were intended before 2 s: they are warm-up, even if the second was sent later."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-from fractions import Fraction
+from fractions import Fraction as _t_Fraction
 
-for _seed in range(60):
-    _chance = random.Random(1000 + _seed)
-    _runs = []
-    for _ in range(_chance.choice([1, 2, 3])):
-        _run, _lost = [], _chance.choice([0, 0, 0.005, 0.03, 0.6])
-        for _number in range(_chance.choice([40, 100, 200])):
-            _sent = _number / 8 + _chance.choice([0.0, 0.0, _chance.expovariate(1)])
-            _run.append((_number / 8, _sent, None if _chance.random() < _lost else _sent + _chance.expovariate(5)))
-        _runs.append(_run)
-    _warm_up = _chance.choice([0.0, 0.5, 2.5])
-    _kept = [one for run in _runs for one in run if one[0] >= _warm_up]
-    _slow = sorted(math.inf if one[2] is None else one[2] - one[0] for one in _kept)
-    _want = {"requests": len(_kept), "timeouts": sum(one[2] is None for one in _kept)}
-    for _percent in (50, 99):
-        _want[f"p{_percent}_s"] = next(value for place, value in enumerate(_slow, 1) if Fraction(place, len(_slow)) >= Fraction(_percent, 100))
-    _check_report(
-        _runs, _warm_up, _want,
-        tr(es=f"{len(_runs)} máquinas, {len(_kept)} peticiones sin el calentamiento, {_want['timeouts']} abandonadas.", en=f"{len(_runs)} machines, {len(_kept)} requests without the warm-up, {_want['timeouts']} given up."),
+for _t_seed in range(60):
+    _t_chance = _t_random.Random(1000 + _t_seed)
+    _t_runs = []
+    for _ in range(_t_chance.choice([1, 2, 3])):
+        _t_run, _t_lost = [], _t_chance.choice([0, 0, 0.005, 0.03, 0.6])
+        for _t_number in range(_t_chance.choice([40, 100, 200])):
+            _t_sent = _t_number / 8 + _t_chance.choice([0.0, 0.0, _t_chance.expovariate(1)])
+            _t_run.append((_t_number / 8, _t_sent, None if _t_chance.random() < _t_lost else _t_sent + _t_chance.expovariate(5)))
+        _t_runs.append(_t_run)
+    _t_warm_up = _t_chance.choice([0.0, 0.5, 2.5])
+    _t_kept = [one for run in _t_runs for one in run if one[0] >= _t_warm_up]
+    _t_slow = sorted(math.inf if one[2] is None else one[2] - one[0] for one in _t_kept)
+    _t_want = {"requests": len(_t_kept), "timeouts": sum(one[2] is None for one in _t_kept)}
+    for _t_percent in (50, 99):
+        _t_want[f"p{_t_percent}_s"] = next(value for place, value in enumerate(_t_slow, 1) if _t_Fraction(place, len(_t_slow)) >= _t_Fraction(_t_percent, 100))
+    _t_check_report(
+        _t_runs, _t_warm_up, _t_want,
+        tr(es=f"{len(_t_runs)} máquinas, {len(_t_kept)} peticiones sin el calentamiento, {_t_want['timeouts']} abandonadas.", en=f"{len(_t_runs)} machines, {len(_t_kept)} requests without the warm-up, {_t_want['timeouts']} given up."),
     )
 
 # a queue with a known answer: M/M/1 at 50 %; its time in the system is exponential with mean 1 / (mu - lambda)
-_chance, _now, _schedule = random.Random(4), 0.0, []
+_t_chance, _t_now, _t_schedule = _t_random.Random(4), 0.0, []
 for _ in range(8000):
-    _now += _chance.expovariate(50)
-    _schedule.append(_now)
-_work = [_chance.expovariate(100) for _ in _schedule]
-_got = report([load_test(_Server(_work), _schedule, 500, 1000.0)], 5.0)
-for _key, _theory in (("p50_s", math.log(2) / 50), ("p99_s", math.log(100) / 50)):
-    _ratio = checks.number(_got[_key], _key) / _theory
-    assert 0.8 < _ratio < 1.25, tr(
-        es=f"Un servidor M/M/1 ocupado al 50 %: según la teoría, {_key} es {_theory:.3f} s, y sale {_got[_key]:.3f} s.",
-        en=f"An M/M/1 server that is busy 50% of the time: by theory {_key} is {_theory:.3f} s, and it comes out as {_got[_key]:.3f} s.",
+    _t_now += _t_chance.expovariate(50)
+    _t_schedule.append(_t_now)
+_t_work = [_t_chance.expovariate(100) for _ in _t_schedule]
+_t_got = report([load_test(_t_Server(_t_work), _t_schedule, 500, 1000.0)], 5.0)
+for _t_key, _t_theory in (("p50_s", math.log(2) / 50), ("p99_s", math.log(100) / 50)):
+    _t_ratio = checks.number(_t_got[_t_key], _t_key) / _t_theory
+    assert 0.8 < _t_ratio < 1.25, tr(
+        es=f"Un servidor M/M/1 ocupado al 50 %: según la teoría, {_t_key} es {_t_theory:.3f} s, y sale {_t_got[_t_key]:.3f} s.",
+        en=f"An M/M/1 server that is busy 50% of the time: by theory {_t_key} is {_t_theory:.3f} s, and it comes out as {_t_got[_t_key]:.3f} s.",
     )
 ### END HIDDEN TESTS
 
@@ -1245,14 +1245,14 @@ class MicroBatcher:
         ### END SOLUTION
 
 # %% test="batcher/wait" points=2 row="26 28" objective="4.3"
-import random
+import random as _t_random
 
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
 
 ### BEGIN HIDDEN TESTS
-def _expected(arrivals, max_size, max_wait_ms):
+def _t_expected(arrivals, max_size, max_wait_ms):
     """The batches that leave, written without a clock."""
     left, batches = list(arrivals), []
     while left:
@@ -1264,8 +1264,8 @@ def _expected(arrivals, max_size, max_wait_ms):
     return batches
 
 
-def _at_random(seed):
-    chance = random.Random(seed)
+def _t_at_random(seed):
+    chance = _t_random.Random(seed)
     max_size, max_wait, now, arrivals = chance.choice([1, 2, 3, 8]), chance.choice([3, 11, 40]) * 4 + 1, 0, []
     for _ in range(chance.choice([1, 7, 60])):
         now += 4 * chance.choice([0, 0, 1, 2, 8, 60])  # arrivals at multiples of 4, expiries never
@@ -1274,12 +1274,12 @@ def _at_random(seed):
 ### END HIDDEN TESTS
 
 
-class _Run:
+class _t_Run:
     """A MicroBatcher at work: the batches that left, [(when, rows)], and the replies, {id: [(when, value)]}."""
 
     def __init__(self, arrivals, max_size, max_wait_ms, after=None, until_ms=10_000):
         """`arrivals`: (at_ms, row), request n is named n. `after`: {request: row that its reply submits}."""
-        self.clock, self.batches, self.replies, self.after = SimulatedClock(0), [], {}, after or {}
+        self.clock, self.batches, self.replies, self.after = _t_SimulatedClock(0), [], {}, after or {}
         self.names, self.arrived, self.max_size, self.max_wait_ms = [], {}, max_size, max_wait_ms
         with checks.ends(tr(es="MicroBatcher no termina: hay un bucle sin fin.", en="MicroBatcher does not end: there is an endless loop.")):
             self.batcher = MicroBatcher(self.clock, self.predict, max_size, max_wait_ms)
@@ -1341,68 +1341,68 @@ class _Run:
         checks.same(set(self.replies), set(self.names), tr(es=f"{what} Peticiones respondidas.", en=f"{what} Requests that were answered."), observed=True)
 
 
-_Run([(0, 1), (3, 2), (5, 3)], 3, 10).check_batches([(5, [1, 2, 3])])
-_Run([(0, 1), (4, 2), (50, 3)], 3, 10).check_batches([(10, [1, 2]), (60, [3])])
-_Run([(0, 1), (1, 2), (4, 3)], 2, 10).check_batches([(1, [1, 2]), (14, [3])])
+_t_Run([(0, 1), (3, 2), (5, 3)], 3, 10).check_batches([(5, [1, 2, 3])])
+_t_Run([(0, 1), (4, 2), (50, 3)], 3, 10).check_batches([(10, [1, 2]), (60, [3])])
+_t_Run([(0, 1), (1, 2), (4, 3)], 2, 10).check_batches([(1, [1, 2]), (14, [3])])
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(150):
-    _case = _at_random(_seed)
-    _Run(*_case).check_batches(_expected(*_case))
+for _t_seed in range(150):
+    _t_case = _t_at_random(_t_seed)
+    _t_Run(*_t_case).check_batches(_t_expected(*_t_case))
 ### END HIDDEN TESTS
 
 # %% test="batcher/answers" points=1 row="26" objective="4.3"
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
-_run = _Run([(0, 3), (1, 1), (2, 2), (3, 1), (4, 3)], 4, 10)
-_run.check_replies(tr(es="Filas 3, 1, 2, 1 y, suelta, 3.", en="Rows 3, 1, 2, 1 and, on its own, 3."))
+_t_run = _t_Run([(0, 3), (1, 1), (2, 2), (3, 1), (4, 3)], 4, 10)
+_t_run.check_replies(tr(es="Filas 3, 1, 2, 1 y, suelta, 3.", en="Rows 3, 1, 2, 1 and, on its own, 3."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(60):
-    _case = _at_random(300 + _seed)
-    _Run(*_case).check_replies(tr(es=f"{len(_case[0])} peticiones, tamaño máximo {_case[1]}, espera máxima {_case[2]} ms.", en=f"{len(_case[0])} requests, maximum size {_case[1]}, maximum wait {_case[2]} ms."))
+for _t_seed in range(60):
+    _t_case = _t_at_random(300 + _t_seed)
+    _t_Run(*_t_case).check_replies(tr(es=f"{len(_t_case[0])} peticiones, tamaño máximo {_t_case[1]}, espera máxima {_t_case[2]} ms.", en=f"{len(_t_case[0])} requests, maximum size {_t_case[1]}, maximum wait {_t_case[2]} ms."))
 
-_clock = SimulatedClock(0)
-_got, _both = [], []
-for _factor in (1, 100):
-    _both.append(MicroBatcher(_clock, lambda rows, factor=_factor: [row * factor for row in rows], 5, 7))
-for _number, _one in enumerate(_both):
-    _one.submit(f"m{_number}", 2, lambda *reply: _got.append(reply))
-_clock.run_until(100)
-checks.same([list(one) for one in _got], [["m0", 2], ["m1", 200]], tr(es="Dos MicroBatcher, cada uno con su modelo, no se mezclan.", en="Two MicroBatchers, each with its own model, do not mix."), observed=True)
+_t_clock = _t_SimulatedClock(0)
+_t_got, _t_both = [], []
+for _t_factor in (1, 100):
+    _t_both.append(MicroBatcher(_t_clock, lambda rows, factor=_t_factor: [row * factor for row in rows], 5, 7))
+for _t_number, _t_one in enumerate(_t_both):
+    _t_one.submit(f"m{_t_number}", 2, lambda *reply: _t_got.append(reply))
+_t_clock.run_until(100)
+checks.same([list(one) for one in _t_got], [["m0", 2], ["m1", 200]], tr(es="Dos MicroBatcher, cada uno con su modelo, no se mezclan.", en="Two MicroBatchers, each with its own model, do not mix."), observed=True)
 ### END HIDDEN TESTS
 
 # %% test="batcher/failures" points=2 row="26" objective="4.3"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _check_failures(arrivals, max_size, max_wait_ms, what):
+def _t_check_failures(arrivals, max_size, max_wait_ms, what):
     try:
-        run = _Run(arrivals, max_size, max_wait_ms)
+        run = _t_Run(arrivals, max_size, max_wait_ms)
     except ValueError:
         raise AssertionError(tr(es=f"{what} El ValueError de predict sale de MicroBatcher: una fila mala no debe tumbar a las demás.", en=f"{what} The ValueError of predict leaves MicroBatcher: one bad row must not bring down the others.")) from None
     run.check_waits()
     run.check_replies(what)
 
 
-_check_failures([(0, 1), (1, -2), (2, 3), (40, 4)], 3, 10, tr(es="La segunda fila del primer lote no vale.", en="The second row of the first batch is not valid."))
-_check_failures([(0, -1), (40, 4)], 3, 10, tr(es="Un lote de una sola fila, que no vale.", en="A batch of a single row, which is not valid."))
-_run = _Run([(0, 1), (1, 2)], 2, 10, after={"q0": 5, "q1": 6})
-_run.check_replies(tr(es="Al recibir su respuesta, dos clientes piden otra cosa.", en="On getting their answer, two clients ask for something else."))
+_t_check_failures([(0, 1), (1, -2), (2, 3), (40, 4)], 3, 10, tr(es="La segunda fila del primer lote no vale.", en="The second row of the first batch is not valid."))
+_t_check_failures([(0, -1), (40, 4)], 3, 10, tr(es="Un lote de una sola fila, que no vale.", en="A batch of a single row, which is not valid."))
+_t_run = _t_Run([(0, 1), (1, 2)], 2, 10, after={"q0": 5, "q1": 6})
+_t_run.check_replies(tr(es="Al recibir su respuesta, dos clientes piden otra cosa.", en="On getting their answer, two clients ask for something else."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(60):
-    _arrivals, _size, _wait = _at_random(500 + _seed)
-    _chance = random.Random(_seed)
-    _arrivals = [(at, -row - 1 if _chance.random() < 0.25 else row) for at, row in _arrivals]
-    _check_failures(_arrivals, _size, _wait, tr(es=f"{len(_arrivals)} peticiones; la cuarta parte no vale.", en=f"{len(_arrivals)} requests; a quarter of them are not valid."))
-for _size in (1, 2, 3, 5):
-    _run = _Run([(0, 1), (4, 2), (8, 3), (12, 4)], _size, 13, after={"q0": 5, "q0+": 6, "q2": -7, "q3": 8})
-    _run.check_waits()
-    _run.check_replies(tr(es=f"Clientes que al recibir su respuesta piden otra cosa, tamaño máximo {_size}.", en=f"Clients that ask for something else on getting their answer, maximum size {_size}."))
+for _t_seed in range(60):
+    _t_arrivals, _t_size, _t_wait = _t_at_random(500 + _t_seed)
+    _t_chance = _t_random.Random(_t_seed)
+    _t_arrivals = [(at, -row - 1 if _t_chance.random() < 0.25 else row) for at, row in _t_arrivals]
+    _t_check_failures(_t_arrivals, _t_size, _t_wait, tr(es=f"{len(_t_arrivals)} peticiones; la cuarta parte no vale.", en=f"{len(_t_arrivals)} requests; a quarter of them are not valid."))
+for _t_size in (1, 2, 3, 5):
+    _t_run = _t_Run([(0, 1), (4, 2), (8, 3), (12, 4)], _t_size, 13, after={"q0": 5, "q0+": 6, "q2": -7, "q3": 8})
+    _t_run.check_waits()
+    _t_run.check_replies(tr(es=f"Clientes que al recibir su respuesta piden otra cosa, tamaño máximo {_t_size}.", en=f"Clients that ask for something else on getting their answer, maximum size {_t_size}."))
 ### END HIDDEN TESTS
 
 # %% wrong="batcher" score=0 says_es="no recibe respuesta" says_en="gets no reply"
@@ -1746,35 +1746,35 @@ class Service:
         ### END SOLUTION
 
 # %% test="service/shed" points=2 row="26" objective="4.10"
-import random
+import random as _t_random
 
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
 
-class _NotValid(ValueError):
+class _t_NotValid(ValueError):
     pass
 
 
-class _Broken(RuntimeError):
+class _t_Broken(RuntimeError):
     pass
 
 
-def _model_of(version):
+def _t_model_of(version):
     """Each version multiplies by its own number; -1 is not a valid input, and -2 breaks it."""
 
     def model(features):
         if features["x"] == -1:
-            raise _NotValid("x must not be negative")
+            raise _t_NotValid("x must not be negative")
         if features["x"] == -2:
-            raise _Broken("out of memory")
+            raise _t_Broken("out of memory")
         return features["x"] * version
 
     return model
 
 
 ### BEGIN HIDDEN TESTS
-def _expected(events, work_ms, limit):
+def _t_expected(events, work_ms, limit):
     """What each request gets, request by request."""
     answers, ends, stopped = [], [], False
     swaps = [(at, value) for at, what, value in events if what == "swap"]
@@ -1795,9 +1795,9 @@ def _expected(events, work_ms, limit):
     return answers
 
 
-def _events(seed, limit=1000, swaps=False, failures=False, stop=False):
+def _t_events(seed, limit=1000, swaps=False, failures=False, stop=False):
     """Arrivals, swaps and a stop, of which none coincides with an end of work: each has a fraction of its own."""
-    chance = random.Random(seed)
+    chance = _t_random.Random(seed)
     work, at, version, events = chance.choice([4, 8, 20]), 1, 1, []
     for number in range(chance.choice([3, 40, 200])):
         at += 4 * chance.choice([0, 1, 1, 2, 10])
@@ -1810,31 +1810,31 @@ def _events(seed, limit=1000, swaps=False, failures=False, stop=False):
     return sorted(events, key=lambda event: event[0]), work, limit
 
 
-def _check_stories(seeds, limits=(1000,), **kinds):
+def _t_check_stories(seeds, limits=(1000,), **kinds):
     for seed in seeds:
-        events, work, limit = _events(seed, limits[seed % len(limits)], **kinds)
-        story = _Story(events, work, limit)
-        want = _expected(events, work, limit)
+        events, work, limit = _t_events(seed, limits[seed % len(limits)], **kinds)
+        story = _t_Story(events, work, limit)
+        want = _t_expected(events, work, limit)
         story.check(want, tr(es=f"{work} ms por petición, {limit} aceptadas como mucho.", en=f"{work} ms per request, {limit} accepted at most."))
         counts = {status: sum(one[1] == status for one in want) for status in (200, 422, 500, 503)}
         checks.same(story.service.metrics(), {**counts, "in_flight": 0}, tr(es="Lo que devuelve metrics() al final.", en="What metrics() returns at the end."))
 ### END HIDDEN TESTS
 
 
-class _Story:
+class _t_Story:
     """A Service and what happens to it: the replies, {request: [(when, status, body)]}, and the calls of done."""
 
     def __init__(self, events, work_ms, limit, until_ms=1_000_000):
         """`events`: (at_ms, what, value): "ask" with an x, "swap" with a version, "stop"."""
-        self.clock, self.replies, self.done, self.asked, self.work_ms = SimulatedClock(0), {}, [], [], work_ms
+        self.clock, self.replies, self.done, self.asked, self.work_ms = _t_SimulatedClock(0), {}, [], [], work_ms
         self.during = []
         with checks.ends(tr(es="Service no termina: hay un bucle sin fin.", en="Service does not end: there is an endless loop.")):
-            self.service = Service(self.clock, _model_of(1), "v1", work_ms, limit)
+            self.service = Service(self.clock, _t_model_of(1), "v1", work_ms, limit)
             for at, what, value in events:
                 self.clock.at(at, lambda what=what, value=value: getattr(self, what)(value))
             try:
                 self.clock.run_until(until_ms)
-            except (_NotValid, _Broken) as error:
+            except (_t_NotValid, _t_Broken) as error:
                 kind = type(error).__base__.__name__
                 raise AssertionError(
                     tr(
@@ -1849,7 +1849,7 @@ class _Story:
         self.service.handle({"x": x}, lambda status, body: self.replies.setdefault(number, []).append((self.clock.now(), checks.plain(status), checks.plain(body))))
 
     def swap(self, version):
-        self.service.swap(_model_of(version), f"v{version}")
+        self.service.swap(_t_model_of(version), f"v{version}")
 
     def stop(self, _):
         self.service.stop(lambda: self.done.append(self.clock.now()))
@@ -1866,80 +1866,80 @@ class _Story:
             checks.same(list(got[0]), list(right), tr(es=f"{about}: instante, código y cuerpo de su respuesta.", en=f"{about}: instant, status and body of its reply."), observed=True)
 
 
-_story = _Story([(3 * n + 1, "ask", n) for n in range(200)], work_ms=6, limit=limit_for(60, 6))
-_waits = [got[0][0] - _story.asked[number][0] for number, got in _story.replies.items() if got[0][1] == 200]
-assert _waits, tr(
+_t_story = _t_Story([(3 * n + 1, "ask", n) for n in range(200)], work_ms=6, limit=limit_for(60, 6))
+_t_waits = [got[0][0] - _t_story.asked[number][0] for number, got in _t_story.replies.items() if got[0][1] == 200]
+assert _t_waits, tr(
     es=f"No se acepta ninguna petición, ni siquiera la primera: limit_for(60, 6) es {limit_for(60, 6)}.", en=f"No request is accepted, not even the first: limit_for(60, 6) is {limit_for(60, 6)}."
 )
-assert max(_waits) <= 60, tr(
-    es=f"Llega el doble de lo que cabe, con limit_for(60, 6): una petición aceptada espera {max(_waits)} ms. ¿Hay un tope en la cola, y cuenta también la que se está atendiendo?",
-    en=f"Twice what fits arrives, with limit_for(60, 6): an accepted request waits {max(_waits)} ms. Is there a bound on the queue, and does it count the one being attended, too?",
+assert max(_t_waits) <= 60, tr(
+    es=f"Llega el doble de lo que cabe, con limit_for(60, 6): una petición aceptada espera {max(_t_waits)} ms. ¿Hay un tope en la cola, y cuenta también la que se está atendiendo?",
+    en=f"Twice what fits arrives, with limit_for(60, 6): an accepted request waits {max(_t_waits)} ms. Is there a bound on the queue, and does it count the one being attended, too?",
 )
-_story = _Story([(0, "ask", 1), (1, "ask", 2), (2, "ask", 3), (3, "ask", 4), (25, "ask", 5)], work_ms=10, limit=3)
-_story.check(
+_t_story = _t_Story([(0, "ask", 1), (1, "ask", 2), (2, "ask", 3), (3, "ask", 4), (25, "ask", 5)], work_ms=10, limit=3)
+_t_story.check(
     [(10, 200, {"value": 1, "version": "v1"}), (20, 200, {"value": 2, "version": "v1"}), (30, 200, {"value": 3, "version": "v1"}), (3, 503, None), (40, 200, {"value": 5, "version": "v1"})],
     tr(es="Un trabajador, 10 ms por petición, 3 aceptadas como mucho.", en="One worker, 10 ms per request, 3 accepted at most."),
 )
-checks.same(_story.service.metrics(), {200: 4, 422: 0, 500: 0, 503: 1, "in_flight": 0}, tr(es="Lo que devuelve metrics() al final.", en="What metrics() returns at the end."))
+checks.same(_t_story.service.metrics(), {200: 4, 422: 0, 500: 0, 503: 1, "in_flight": 0}, tr(es="Lo que devuelve metrics() al final.", en="What metrics() returns at the end."))
 checks.same(limit_for(60, 7), 8, "limit_for(60, 7)")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _budget in range(0, 40):
-    for _work in (1, 3, 8):
-        checks.same(limit_for(_budget, _work), _budget // _work, f"limit_for({_budget}, {_work})")
-_check_stories(range(40), limits=(1, 2, 5, 30))
-_story = _Story([(0, "ask", 1), (1, "ask", 2), (2, "ask", 3), (15, "look", None)], work_ms=10, limit=2)
-checks.same(_story.during, [{200: 1, 422: 0, 500: 0, 503: 1, "in_flight": 1}], tr(es="metrics() a medias: 1 contestada, 1 rechazada, 1 atendiéndose.", en="metrics() halfway: 1 answered, 1 rejected, 1 being attended."))
+for _t_budget in range(0, 40):
+    for _t_work in (1, 3, 8):
+        checks.same(limit_for(_t_budget, _t_work), _t_budget // _t_work, f"limit_for({_t_budget}, {_t_work})")
+_t_check_stories(range(40), limits=(1, 2, 5, 30))
+_t_story = _t_Story([(0, "ask", 1), (1, "ask", 2), (2, "ask", 3), (15, "look", None)], work_ms=10, limit=2)
+checks.same(_t_story.during, [{200: 1, 422: 0, 500: 0, 503: 1, "in_flight": 1}], tr(es="metrics() a medias: 1 contestada, 1 rechazada, 1 atendiéndose.", en="metrics() halfway: 1 answered, 1 rejected, 1 being attended."))
 ### END HIDDEN TESTS
 
 # %% test="service/swap" points=1 row="26" objective="4.10"
 from mlprod import checks
 
-_Story([(0, "ask", 1), (1, "ask", 2), (5, "swap", 7)], work_ms=10, limit=9).check(
+_t_Story([(0, "ask", 1), (1, "ask", 2), (5, "swap", 7)], work_ms=10, limit=9).check(
     [(10, 200, {"value": 1, "version": "v1"}), (20, 200, {"value": 14, "version": "v7"})],
     tr(es="Cambio de modelo a v7, que multiplica por 7, con una petición a medias y otra en la cola.", en="A change of model to v7, which multiplies by 7, with one request halfway and another in the queue."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_stories(range(100, 140), swaps=True)
+_t_check_stories(range(100, 140), swaps=True)
 ### END HIDDEN TESTS
 
 # %% test="service/errors" points=1 row="26" objective="4.10"
 from mlprod import checks
 
-_Story([(0, "ask", -1), (1, "ask", -2), (2, "ask", 3)], work_ms=10, limit=9).check(
+_t_Story([(0, "ask", -1), (1, "ask", -2), (2, "ask", 3)], work_ms=10, limit=9).check(
     [(10, 422, None), (20, 500, None), (30, 200, {"value": 3, "version": "v1"})],
     tr(es="Una petición que no vale, otra que rompe el modelo y una buena.", en="A request that is not valid, another that breaks the model, and a good one."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_stories(range(200, 240), failures=True)
+_t_check_stories(range(200, 240), failures=True)
 ### END HIDDEN TESTS
 
 # %% test="service/stop" points=1 row="26" objective="4.10"
 from mlprod import checks
 
 
-def _check_stop(events, work, limit, want, want_done, what):
-    story = _Story(events, work, limit)
+def _t_check_stop(events, work, limit, want, want_done, what):
+    story = _t_Story(events, work, limit)
     story.check(want, what)
     checks.same(story.done, [want_done], tr(es=f"{what} Instantes en que se llama a done().", en=f"{what} Instants at which done() is called."), observed=True)
 
 
-_check_stop(
+_t_check_stop(
     [(0, "ask", 1), (1, "ask", 2), (5, "stop", None), (7, "ask", 3)], 10, 9,
     [(10, 200, {"value": 1, "version": "v1"}), (20, 200, {"value": 2, "version": "v1"}), (7, 503, None)], 20,
     tr(es="stop con una petición a medias y otra en la cola, y después llega otra.", en="stop with one request halfway and another in the queue, and then another arrives."),
 )
-_check_stop([(5, "stop", None)], 10, 9, [], 5, tr(es="stop sin nada pendiente.", en="stop with nothing pending."))
+_t_check_stop([(5, "stop", None)], 10, 9, [], 5, tr(es="stop sin nada pendiente.", en="stop with nothing pending."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(300, 360):
-    _all, _work, _limit = _events(_seed, stop=True)
-    _want = _expected(_all, _work, _limit)
-    _stopped = next(at for at, what, _ in _all if what == "stop")
-    _last = max([end for end, status, _ in _want if status != 503 and end > _stopped], default=_stopped)
-    _check_stop(_all, _work, _limit, _want, _last, tr(es=f"stop en {_stopped} ms.", en=f"stop at {_stopped} ms."))
+for _t_seed in range(300, 360):
+    _t_all, _t_work, _t_limit = _t_events(_t_seed, stop=True)
+    _t_want = _t_expected(_t_all, _t_work, _t_limit)
+    _t_stopped = next(at for at, what, _ in _t_all if what == "stop")
+    _t_last = max([end for end, status, _ in _t_want if status != 503 and end > _t_stopped], default=_t_stopped)
+    _t_check_stop(_t_all, _t_work, _t_limit, _t_want, _t_last, tr(es=f"stop en {_t_stopped} ms.", en=f"stop at {_t_stopped} ms."))
 ### END HIDDEN TESTS
 
 # %% wrong="service" score=3 says_es="tope en la cola" says_en="bound on the queue"
@@ -2452,24 +2452,24 @@ class Asker:
         ### END SOLUTION
 
 # %% test="answer_requests/once" points=2 row="27" objective="4.4"
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError as _t_KafkaError, KafkaException as _t_KafkaException
 
 from mlprod import checks
-from mlprod.systems import crashes, memory_topic, pickling
+from mlprod.systems import crashes as _t_crashes, memory_topic as _t_memory_topic, pickling as _t_pickling
 
 
-class _Consumer(crashes.SteppedConsumer):
+class _t_Consumer(_t_crashes.SteppedConsumer):
     """One for which it is no error to commit when nothing has been read."""
 
     def commit(self, *args, **kwargs):
         try:
             return super().commit(*args, **kwargs)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._NO_OFFSET:
+        except _t_KafkaException as error:
+            if error.args[0].code() != _t_KafkaError._NO_OFFSET:
                 raise
 
 
-class _Answers:
+class _t_Answers:
     """The topic of answers, each of whose operations is two steps of the process."""
 
     def __init__(self, stored, steps):
@@ -2489,45 +2489,45 @@ class _Answers:
         return [dict(answer) for answer in self.stored]
 
 
-class _Negative(ValueError):
+class _t_Negative(ValueError):
     pass
 
 
-def _model(features):
+def _t_model(features):
     if features[0] < 0:
-        raise _Negative("a feature is negative")
+        raise _t_Negative("a feature is negative")
     return sum(features)
 
 
-def _story(requests, crash_at=()):
+def _t_story(requests, crash_at=()):
     """Lives that die at those steps, and a last one that does not: (answers, lag, names of the steps of the first life)."""
     import pickle
 
-    topic, stored = memory_topic.Topic(partitions=2), []
+    topic, stored = _t_memory_topic.Topic(partitions=2), []
     for request_id, features in requests:
         topic.append(int(request_id[-1]) % 2, None, json.dumps({"id": request_id, "features": features}).encode())
-    program = pickling.dumps(answer_requests)
+    program = _t_pickling.dumps(answer_requests)
 
     def live(steps):
         its_own = pickle.loads(program)
         consumer = topic.consumer({"enable.auto.commit": False})
-        its_own(_Consumer(consumer, steps), _Answers(stored, steps), _model)
+        its_own(_t_Consumer(consumer, steps), _t_Answers(stored, steps), _t_model)
         if not steps.dead:
             consumer.settle()
 
     try:
-        taken = crashes.lives(live, crash_at)
-    except crashes.Endless as endless:
+        taken = _t_crashes.lives(live, crash_at)
+    except _t_crashes.Endless as endless:
         raise AssertionError(tr(es=f"answer_requests no termina: {endless}", en=f"answer_requests does not end: {endless}")) from None
-    except _Negative:
+    except _t_Negative:
         raise AssertionError(
             tr(es="El ValueError de model sale de answer_requests: esa petición también espera una respuesta, con None.", en="The ValueError of model leaves answer_requests: that request waits for an answer, too, with None.")
         ) from None
     return stored, topic.lag(), taken[0].names
 
 
-def _check_once(requests, crash_at=(), where=""):
-    stored, lag, names = _story(requests, crash_at)
+def _t_check_once(requests, crash_at=(), where=""):
+    stored, lag, names = _t_story(requests, crash_at)
     counts = Counter(answer["id"] for answer in stored)
     for request_id, features in requests:
         if not counts[request_id]:
@@ -2546,32 +2546,32 @@ def _check_once(requests, crash_at=(), where=""):
     return names
 
 
-_requests = [("a-1", [1, 2]), ("a-2", [3]), ("b-1", [1, 2]), ("a-1", [1, 2]), ("b-2", [-1])]
-_names = _check_once(_requests, where=tr(es="Sin caídas.", en="Without crashes."))
-for _at, _name in enumerate(_names, 1):
-    _check_once(_requests, [_at], tr(es=f"El proceso muere en el paso {_at} («{_name}»).", en=f"The process dies at step {_at} ('{_name}')."))
+_t_requests = [("a-1", [1, 2]), ("a-2", [3]), ("b-1", [1, 2]), ("a-1", [1, 2]), ("b-2", [-1])]
+_t_names = _t_check_once(_t_requests, where=tr(es="Sin caídas.", en="Without crashes."))
+for _t_at, _t_name in enumerate(_t_names, 1):
+    _t_check_once(_t_requests, [_t_at], tr(es=f"El proceso muere en el paso {_t_at} («{_t_name}»).", en=f"The process dies at step {_t_at} ('{_t_name}')."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_more = [*_requests, ("b-3", [0]), ("c-1", [5]), ("b-2", [-1]), ("c-1", [5]), ("a-1", [1, 2])]
-_names = _check_once(_more, where=tr(es="Una petición no vale, y varias están repetidas.", en="One request is not valid, and several are repeated."))
-for _at, _name in enumerate(_names, 1):
-    for _crashes in ([_at], [_at, 4], [_at, 7, 3]):
-        _check_once(_more, _crashes, tr(es=f"El proceso muere en el paso {_at} («{_name}»).", en=f"The process dies at step {_at} ('{_name}')."))
-_check_once([], where=tr(es="No hay peticiones.", en="There are no requests."))
+_t_more = [*_t_requests, ("b-3", [0]), ("c-1", [5]), ("b-2", [-1]), ("c-1", [5]), ("a-1", [1, 2])]
+_t_names = _t_check_once(_t_more, where=tr(es="Una petición no vale, y varias están repetidas.", en="One request is not valid, and several are repeated."))
+for _t_at, _t_name in enumerate(_t_names, 1):
+    for _t_dies_at in ([_t_at], [_t_at, 4], [_t_at, 7, 3]):
+        _t_check_once(_t_more, _t_dies_at, tr(es=f"El proceso muere en el paso {_t_at} («{_t_name}»).", en=f"The process dies at step {_t_at} ('{_t_name}')."))
+_t_check_once([], where=tr(es="No hay peticiones.", en="There are no requests."))
 ### END HIDDEN TESTS
 
 # %% test="answer_requests/asker" points=2 row="27" objective="4.4"
-import random
+import random as _t_random
 
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
 
-class _Wire:
+class _t_Wire:
     """Several clients on one topic of answers, a clock, and what each call of ask was told."""
 
     def __init__(self, names=("a", "b"), timeout_ms=100, at_once=False):
-        self.clock, self.published, self.told, self.at_once = SimulatedClock(0), [], {}, at_once
+        self.clock, self.published, self.told, self.at_once = _t_SimulatedClock(0), [], {}, at_once
         self.askers = {name: Asker(self.clock, self.publish, name, timeout_ms) for name in names}
 
     def publish(self, request):
@@ -2614,60 +2614,60 @@ class _Wire:
         checks.same(self.told[number], [want], tr(es=f"{what} Llamadas a reply de la pregunta {number}: (ms, valor).", en=f"{what} Calls of reply of question {number}: (ms, value)."), observed=True)
 
 
-_wire = _Wire()
-for _name, _features in (("a", [1]), ("b", [2]), ("a", [5])):
-    _wire.ask(_name, _features)
-_wire.clock.run_until(30)
-for _number in (2, 1, 0, 1):
-    _wire.answer(_number)
-_wire.clock.run_until(500)
-for _number, _value in enumerate((1, 2, 5)):
-    _wire.check(_number, (30, _value), tr(es="Tres preguntas de dos clientes; las respuestas llegan desordenadas, y una, dos veces.", en="Three questions of two clients; the answers come out of order, and one of them twice."))
-_wire = _Wire()
-_wire.ask("a", [7])
-_wire.clock.run_until(300)
-_wire.answer(0)
-_wire.check(0, (100, None), tr(es="La respuesta llega 200 ms después del tiempo límite.", en="The answer comes 200 ms after the timeout."))
-_wire = _Wire(at_once=True)
-_wire.ask("a", [7])
-_wire.clock.run_until(500)
-_wire.check(
+_t_wire = _t_Wire()
+for _t_name, _t_features in (("a", [1]), ("b", [2]), ("a", [5])):
+    _t_wire.ask(_t_name, _t_features)
+_t_wire.clock.run_until(30)
+for _t_number in (2, 1, 0, 1):
+    _t_wire.answer(_t_number)
+_t_wire.clock.run_until(500)
+for _t_number, _t_value in enumerate((1, 2, 5)):
+    _t_wire.check(_t_number, (30, _t_value), tr(es="Tres preguntas de dos clientes; las respuestas llegan desordenadas, y una, dos veces.", en="Three questions of two clients; the answers come out of order, and one of them twice."))
+_t_wire = _t_Wire()
+_t_wire.ask("a", [7])
+_t_wire.clock.run_until(300)
+_t_wire.answer(0)
+_t_wire.check(0, (100, None), tr(es="La respuesta llega 200 ms después del tiempo límite.", en="The answer comes 200 ms after the timeout."))
+_t_wire = _t_Wire(at_once=True)
+_t_wire.ask("a", [7])
+_t_wire.clock.run_until(500)
+_t_wire.check(
     0, (0, 7),
     tr(es="La respuesta llega a receive antes de que publish vuelva: ¿se apuntó la pregunta antes de publicarla?", en="The answer comes to receive before publish returns: was the question noted down before it was published?"),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(60):
-    _chance = random.Random(_seed)
-    _timeout = _chance.choice([40, 200])  # no multiple of 3
-    _wire, _asked, _want = _Wire(names=("a", "b", "a-1", ""), timeout_ms=_timeout), [], {}
+for _t_seed in range(60):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_timeout = _t_chance.choice([40, 200])  # no multiple of 3
+    _t_wire, _t_asked, _t_want = _t_Wire(names=("a", "b", "a-1", ""), timeout_ms=_t_timeout), [], {}
     for _ in range(120):
-        _wire.clock.run_until(_wire.clock.now() + 3)
-        for _number, _at in _asked:
-            if _number not in _want and _wire.clock.now() - _at > _timeout:
-                _want[_number] = (_at + _timeout, None)
-        if not _asked or _chance.random() < 0.5:
-            _asked.append((_wire.ask(_chance.choice(sorted(_wire.askers)), [_chance.randrange(-3, 3)]), _wire.clock.now()))
+        _t_wire.clock.run_until(_t_wire.clock.now() + 3)
+        for _t_number, _t_at in _t_asked:
+            if _t_number not in _t_want and _t_wire.clock.now() - _t_at > _t_timeout:
+                _t_want[_t_number] = (_t_at + _t_timeout, None)
+        if not _t_asked or _t_chance.random() < 0.5:
+            _t_asked.append((_t_wire.ask(_t_chance.choice(sorted(_t_wire.askers)), [_t_chance.randrange(-3, 3)]), _t_wire.clock.now()))
         else:
-            _number, _at = _chance.choice(_asked)
-            _wire.answer(_number)
-            _want.setdefault(_number, (_wire.clock.now(), sum(_wire.published[_number]["features"])))
-    for _number, _at in _asked:
-        _want.setdefault(_number, (_at + _timeout, None))
-    _wire.clock.run_until(10_000)
-    for _number, _ in _asked:
-        _wire.check(_number, _want[_number], tr(es="Cuatro clientes, con respuestas repetidas, tardías y ajenas.", en="Four clients, with answers that are repeated, late and other people's."))
-_wire = _Wire(at_once=True)
-_wire.ask("a", [0])
-_wire.clock.run_until(500)
-_wire.check(0, (0, 0), tr(es="La respuesta, que es 0, llega antes de que publish vuelva.", en="The answer, which is 0, comes before publish returns."))
-_wire = _Wire()
-_wire.ask("a", [4])
-for _name in _wire.askers:
-    _wire.receive(_name, {"id": "nobody", "value": 3})
-    _wire.receive(_name, {"id": _wire.published[0]["id"], "value": None})
-_wire.clock.run_until(500)
-_wire.check(0, (0, None), tr(es="La respuesta es None: el modelo no ha podido, y no se espera más.", en="The answer is None: the model could not, and there is nothing more to wait for."))
+            _t_number, _t_at = _t_chance.choice(_t_asked)
+            _t_wire.answer(_t_number)
+            _t_want.setdefault(_t_number, (_t_wire.clock.now(), sum(_t_wire.published[_t_number]["features"])))
+    for _t_number, _t_at in _t_asked:
+        _t_want.setdefault(_t_number, (_t_at + _t_timeout, None))
+    _t_wire.clock.run_until(10_000)
+    for _t_number, _ in _t_asked:
+        _t_wire.check(_t_number, _t_want[_t_number], tr(es="Cuatro clientes, con respuestas repetidas, tardías y ajenas.", en="Four clients, with answers that are repeated, late and other people's."))
+_t_wire = _t_Wire(at_once=True)
+_t_wire.ask("a", [0])
+_t_wire.clock.run_until(500)
+_t_wire.check(0, (0, 0), tr(es="La respuesta, que es 0, llega antes de que publish vuelva.", en="The answer, which is 0, comes before publish returns."))
+_t_wire = _t_Wire()
+_t_wire.ask("a", [4])
+for _t_name in _t_wire.askers:
+    _t_wire.receive(_t_name, {"id": "nobody", "value": 3})
+    _t_wire.receive(_t_name, {"id": _t_wire.published[0]["id"], "value": None})
+_t_wire.clock.run_until(500)
+_t_wire.check(0, (0, None), tr(es="La respuesta es None: el modelo no ha podido, y no se espera más.", en="The answer is None: the model could not, and there is nothing more to wait for."))
 ### END HIDDEN TESTS
 
 # %% wrong="answer_requests" score=2 says_es="se queda sin respuesta" says_en="left without an answer"
@@ -3117,14 +3117,14 @@ class Hybrid:
 
 # %% test="hybrid/sources" points=2 row="31" objective="4.8"
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
 
-class _Site:
+class _t_Site:
     """A Hybrid, its clock, and a model whose values tell the query and the version; `broken` makes it fail."""
 
     def __init__(self, cache_size=100, ttl_s=60, version="v1", values=None):
-        self.clock, self.calls, self.broken, self.values = SimulatedClock(0), 0, False, values or {}
+        self.clock, self.calls, self.broken, self.values = _t_SimulatedClock(0), 0, False, values or {}
         self.server = Hybrid(self.clock, self.model(version), version, cache_size, ttl_s, -1.0)
 
     def model(self, version):
@@ -3154,125 +3154,125 @@ class _Site:
         checks.same(self.calls - before, int(wanted), tr(es=f"{what} Llamadas a predict en answer({features}).", en=f"{what} Calls of predict in answer({features}).").strip(), observed=True)
 
 
-_site = _Site()
-_site.server.publish([({"r": "r1", "hour": 20}, 31.5)], "v1", 0)
-_site.wait(5)
-_site.ask({"hour": 20, "r": "r1"}, 31.5, "table", 5, what=tr(es="Está en la tabla, con los nombres en otro orden.", en="It is in the table, with the names in another order."))
-_site.ask({"r": "new", "hour": 20}, "v1:20/new", "online", what=tr(es="Nadie ha pedido nunca este restaurante.", en="Nobody has ever asked for this restaurant."))
-_site.wait(3)
-_site.ask({"r": "new", "hour": 20}, "v1:20/new", "cache", 3, what=tr(es="Se calculó hace 3 s.", en="It was computed 3 s ago."))
-_site.ask({"r": "new", "hour": 21}, "v1:21/new", "online", what=tr(es="El mismo restaurante a otra hora es otra consulta.", en="The same restaurant at another hour is another query."))
+_t_site = _t_Site()
+_t_site.server.publish([({"r": "r1", "hour": 20}, 31.5)], "v1", 0)
+_t_site.wait(5)
+_t_site.ask({"hour": 20, "r": "r1"}, 31.5, "table", 5, what=tr(es="Está en la tabla, con los nombres en otro orden.", en="It is in the table, with the names in another order."))
+_t_site.ask({"r": "new", "hour": 20}, "v1:20/new", "online", what=tr(es="Nadie ha pedido nunca este restaurante.", en="Nobody has ever asked for this restaurant."))
+_t_site.wait(3)
+_t_site.ask({"r": "new", "hour": 20}, "v1:20/new", "cache", 3, what=tr(es="Se calculó hace 3 s.", en="It was computed 3 s ago."))
+_t_site.ask({"r": "new", "hour": 21}, "v1:21/new", "online", what=tr(es="El mismo restaurante a otra hora es otra consulta.", en="The same restaurant at another hour is another query."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_site = _Site(values={"zero": 0.0, "none": None})
-for _r, _value in (("zero", 0.0), ("none", None)):
-    _site.ask({"r": _r}, _value, "online")
-    _site.ask({"r": _r}, _value, "cache", what=tr(es=f"La predicción {_value} está en la caché.", en=f"The prediction {_value} is in the cache."))
-_site.server.publish([({"r": "t"}, 0.0), ({"r": "u"}, None)], "v1", 0)
-_site.ask({"r": "t"}, 0.0, "table", what=tr(es="La tabla dice 0.0.", en="The table says 0.0."))
-_site.ask({"r": "u"}, None, "table", what=tr(es="La tabla dice None.", en="The table says None."))
-_site = _Site()
-for _features, _value in (({"a": "x", "b": "yz"}, "v1:x/yz"), ({"a": "xy", "b": "z"}, "v1:xy/z"), ({"a": "yz", "b": "x"}, "v1:yz/x"), ({"b": "", "a": "xyz"}, "v1:xyz/"), ({"a": 1, "b": 12}, "v1:1/12"), ({"a": 11, "b": 2}, "v1:11/2")):
-    _site.ask(_features, _value, "online", what=tr(es="Consultas que se parecen pero son distintas.", en="Queries that look alike but are different."))
-_site.server.publish([({"r": "r1"}, 1.0), ({"r": "r2"}, 2.0)], "v1", 0)
-_site.server.publish([({"r": "r2"}, 3.0)], "v1", 0)
-_site.ask({"r": "r2"}, 3.0, "table", what=tr(es="Una tabla sustituye a otra.", en="A table takes the place of another."))
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="r1 ya no está en la tabla nueva.", en="r1 is no longer in the new table."))
+_t_site = _t_Site(values={"zero": 0.0, "none": None})
+for _t_r, _t_value in (("zero", 0.0), ("none", None)):
+    _t_site.ask({"r": _t_r}, _t_value, "online")
+    _t_site.ask({"r": _t_r}, _t_value, "cache", what=tr(es=f"La predicción {_t_value} está en la caché.", en=f"The prediction {_t_value} is in the cache."))
+_t_site.server.publish([({"r": "t"}, 0.0), ({"r": "u"}, None)], "v1", 0)
+_t_site.ask({"r": "t"}, 0.0, "table", what=tr(es="La tabla dice 0.0.", en="The table says 0.0."))
+_t_site.ask({"r": "u"}, None, "table", what=tr(es="La tabla dice None.", en="The table says None."))
+_t_site = _t_Site()
+for _t_features, _t_value in (({"a": "x", "b": "yz"}, "v1:x/yz"), ({"a": "xy", "b": "z"}, "v1:xy/z"), ({"a": "yz", "b": "x"}, "v1:yz/x"), ({"b": "", "a": "xyz"}, "v1:xyz/"), ({"a": 1, "b": 12}, "v1:1/12"), ({"a": 11, "b": 2}, "v1:11/2")):
+    _t_site.ask(_t_features, _t_value, "online", what=tr(es="Consultas que se parecen pero son distintas.", en="Queries that look alike but are different."))
+_t_site.server.publish([({"r": "r1"}, 1.0), ({"r": "r2"}, 2.0)], "v1", 0)
+_t_site.server.publish([({"r": "r2"}, 3.0)], "v1", 0)
+_t_site.ask({"r": "r2"}, 3.0, "table", what=tr(es="Una tabla sustituye a otra.", en="A table takes the place of another."))
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="r1 ya no está en la tabla nueva.", en="r1 is no longer in the new table."))
 ### END HIDDEN TESTS
 
 # %% test="hybrid/fresh" points=2 row="31" objective="4.8"
 from mlprod import checks
 
-_site = _Site(ttl_s=60)
-_site.ask({"r": "r1"}, "v1:r1", "online")
-_site.wait(59)
-_site.ask({"r": "r1"}, "v1:r1", "cache", 59, what=tr(es="ttl_s vale 60.", en="ttl_s is 60."))
-_site.wait(2)
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Se calculó hace 61 s y ttl_s vale 60: que se haya pedido hace 2 s no lo hace más nuevo.", en="It was computed 61 s ago and ttl_s is 60: that it was asked for 2 s ago does not make it newer."))
-_site.wait(60)
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Se calculó hace 60 s y ttl_s vale 60: solo se usa un valor de edad menor.", en="It was computed 60 s ago and ttl_s is 60: only a value of lesser age is used."))
-_site.server.publish([({"r": "r2"}, 5.0)], "v1", 70)
-_site.ask({"r": "r2"}, 5.0, "table", 51, what=tr(es="La tabla se publica ahora, pero se calculó hace 51 s.", en="The table is published now, but it was computed 51 s ago."))
-_site.server.deploy(_site.model("v2"), "v2")
-_site.ask({"r": "r1"}, "v2:r1", "online", version="v2", what=tr(es="Se ha desplegado v2: lo que calculó v1 ya no vale.", en="v2 has been deployed: what v1 computed no longer holds."))
-_site.ask({"r": "r2"}, "v2:r2", "online", version="v2", what=tr(es="Se ha desplegado v2: la tabla la calculó v1.", en="v2 has been deployed: v1 computed the table."))
-_site.server.publish([({"r": "r3"}, 6.0)], "v1", 121)
-_site.ask({"r": "r3"}, "v2:r3", "online", version="v2", what=tr(es="Con v2 desplegada acaba tarde un trabajo por lotes de v1.", en="With v2 deployed, a batch job of v1 ends late."))
+_t_site = _t_Site(ttl_s=60)
+_t_site.ask({"r": "r1"}, "v1:r1", "online")
+_t_site.wait(59)
+_t_site.ask({"r": "r1"}, "v1:r1", "cache", 59, what=tr(es="ttl_s vale 60.", en="ttl_s is 60."))
+_t_site.wait(2)
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Se calculó hace 61 s y ttl_s vale 60: que se haya pedido hace 2 s no lo hace más nuevo.", en="It was computed 61 s ago and ttl_s is 60: that it was asked for 2 s ago does not make it newer."))
+_t_site.wait(60)
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Se calculó hace 60 s y ttl_s vale 60: solo se usa un valor de edad menor.", en="It was computed 60 s ago and ttl_s is 60: only a value of lesser age is used."))
+_t_site.server.publish([({"r": "r2"}, 5.0)], "v1", 70)
+_t_site.ask({"r": "r2"}, 5.0, "table", 51, what=tr(es="La tabla se publica ahora, pero se calculó hace 51 s.", en="The table is published now, but it was computed 51 s ago."))
+_t_site.server.deploy(_t_site.model("v2"), "v2")
+_t_site.ask({"r": "r1"}, "v2:r1", "online", version="v2", what=tr(es="Se ha desplegado v2: lo que calculó v1 ya no vale.", en="v2 has been deployed: what v1 computed no longer holds."))
+_t_site.ask({"r": "r2"}, "v2:r2", "online", version="v2", what=tr(es="Se ha desplegado v2: la tabla la calculó v1.", en="v2 has been deployed: v1 computed the table."))
+_t_site.server.publish([({"r": "r3"}, 6.0)], "v1", 121)
+_t_site.ask({"r": "r3"}, "v2:r3", "online", version="v2", what=tr(es="Con v2 desplegada acaba tarde un trabajo por lotes de v1.", en="With v2 deployed, a batch job of v1 ends late."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_site.server.publish([({"r": "r3"}, 7.0)], "v2", 121)
-_site.ask({"r": "r3"}, 7.0, "table", 0, version="v2", what=tr(es="Llega la tabla de v2.", en="The table of v2 comes."))
-_site.server.publish([({"r": "r3"}, 8.0)], "v1", 121)
-_site.ask({"r": "r3"}, 7.0, "table", 0, version="v2", what=tr(es="Una tabla de v1 no quita la de v2.", en="A table of v1 does not remove that of v2."))
-_site = _Site(ttl_s=60)
-_site.wait(100)
-_site.server.publish([({"r": "r1"}, 5.0)], "v1", 30)
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="La tabla se publica ahora, pero se calculó hace 70 s.", en="The table is published now, but it was computed 70 s ago."))
-_site.wait(10)
-_site.ask({"r": "r1"}, "v1:r1", "cache", 10, what=tr(es="La tabla ha caducado, pero la caché no.", en="The table has expired, but the cache has not."))
-_site.wait(50)
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Edad igual a ttl_s: ya no vale.", en="Age equal to ttl_s: it no longer holds."))
-_site.server.publish([({"r": "r1"}, 9.0)], "v1", 150)
-_site.ask({"r": "r1"}, 9.0, "table", 10, what=tr(es="La tabla nueva va antes que la caché.", en="The new table goes before the cache."))
-_site.wait(45)
-_site.ask({"r": "r1"}, 9.0, "table", 55)
-_site.wait(10)
-_site.ask({"r": "r1"}, "v1:r1", "cache", 55, what=tr(es="La tabla ha caducado, pero la caché no.", en="The table has expired, but the cache has not."))
-_site.wait(5)
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Han caducado la tabla y la caché.", en="Table and cache have expired."))
-for _number in range(3, 6):
-    _site.server.deploy(_site.model(f"v{_number}"), f"v{_number}")
-    _site.ask({"r": "r1"}, f"v{_number}:r1", "online", version=f"v{_number}")
-    _site.ask({"r": "r1"}, f"v{_number}:r1", "cache", version=f"v{_number}")
+_t_site.server.publish([({"r": "r3"}, 7.0)], "v2", 121)
+_t_site.ask({"r": "r3"}, 7.0, "table", 0, version="v2", what=tr(es="Llega la tabla de v2.", en="The table of v2 comes."))
+_t_site.server.publish([({"r": "r3"}, 8.0)], "v1", 121)
+_t_site.ask({"r": "r3"}, 7.0, "table", 0, version="v2", what=tr(es="Una tabla de v1 no quita la de v2.", en="A table of v1 does not remove that of v2."))
+_t_site = _t_Site(ttl_s=60)
+_t_site.wait(100)
+_t_site.server.publish([({"r": "r1"}, 5.0)], "v1", 30)
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="La tabla se publica ahora, pero se calculó hace 70 s.", en="The table is published now, but it was computed 70 s ago."))
+_t_site.wait(10)
+_t_site.ask({"r": "r1"}, "v1:r1", "cache", 10, what=tr(es="La tabla ha caducado, pero la caché no.", en="The table has expired, but the cache has not."))
+_t_site.wait(50)
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Edad igual a ttl_s: ya no vale.", en="Age equal to ttl_s: it no longer holds."))
+_t_site.server.publish([({"r": "r1"}, 9.0)], "v1", 150)
+_t_site.ask({"r": "r1"}, 9.0, "table", 10, what=tr(es="La tabla nueva va antes que la caché.", en="The new table goes before the cache."))
+_t_site.wait(45)
+_t_site.ask({"r": "r1"}, 9.0, "table", 55)
+_t_site.wait(10)
+_t_site.ask({"r": "r1"}, "v1:r1", "cache", 55, what=tr(es="La tabla ha caducado, pero la caché no.", en="The table has expired, but the cache has not."))
+_t_site.wait(5)
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="Han caducado la tabla y la caché.", en="Table and cache have expired."))
+for _t_number in range(3, 6):
+    _t_site.server.deploy(_t_site.model(f"v{_t_number}"), f"v{_t_number}")
+    _t_site.ask({"r": "r1"}, f"v{_t_number}:r1", "online", version=f"v{_t_number}")
+    _t_site.ask({"r": "r1"}, f"v{_t_number}:r1", "cache", version=f"v{_t_number}")
 ### END HIDDEN TESTS
 
 # %% test="hybrid/errors" points=1 row="31" objective="4.8"
 from mlprod import checks
 
-_site = _Site()
-_site.broken = True
-_site.ask({"r": "r1"}, -1.0, "default", what=tr(es="El modelo no contesta.", en="The model does not answer."))
-_site.broken = False
-_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="El modelo vuelve a contestar: el valor por defecto no era una predicción.", en="The model answers again: the default value was no prediction."))
+_t_site = _t_Site()
+_t_site.broken = True
+_t_site.ask({"r": "r1"}, -1.0, "default", what=tr(es="El modelo no contesta.", en="The model does not answer."))
+_t_site.broken = False
+_t_site.ask({"r": "r1"}, "v1:r1", "online", what=tr(es="El modelo vuelve a contestar: el valor por defecto no era una predicción.", en="The model answers again: the default value was no prediction."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_site = _Site(cache_size=2, ttl_s=60)
-_site.ask({"r": "r1"}, "v1:r1", "online")
-_site.ask({"r": "r2"}, "v1:r2", "online")
-_site.broken = True
-for _r in ("r3", "r4", "r5"):
-    _site.ask({"r": _r}, -1.0, "default", what=tr(es="El modelo no contesta.", en="The model does not answer."))
-_site.ask({"r": "r1"}, "v1:r1", "cache", what=tr(es="Los fallos no ocupan sitio en la caché.", en="Failures take up no room in the cache."))
-_site.wait(60)
-_site.ask({"r": "r1"}, -1.0, "default", what=tr(es="Caducado, y el modelo no contesta.", en="Expired, and the model does not answer."))
-_site.broken = False
-_site.ask({"r": "r1"}, "v1:r1", "online")
+_t_site = _t_Site(cache_size=2, ttl_s=60)
+_t_site.ask({"r": "r1"}, "v1:r1", "online")
+_t_site.ask({"r": "r2"}, "v1:r2", "online")
+_t_site.broken = True
+for _t_r in ("r3", "r4", "r5"):
+    _t_site.ask({"r": _t_r}, -1.0, "default", what=tr(es="El modelo no contesta.", en="The model does not answer."))
+_t_site.ask({"r": "r1"}, "v1:r1", "cache", what=tr(es="Los fallos no ocupan sitio en la caché.", en="Failures take up no room in the cache."))
+_t_site.wait(60)
+_t_site.ask({"r": "r1"}, -1.0, "default", what=tr(es="Caducado, y el modelo no contesta.", en="Expired, and the model does not answer."))
+_t_site.broken = False
+_t_site.ask({"r": "r1"}, "v1:r1", "online")
 ### END HIDDEN TESTS
 
 # %% test="hybrid/budget" points=1 row="31" objective="4.8"
-import random
+import random as _t_random
 
 from mlprod import checks
 
-_site = _Site(cache_size=2)
-for _turn, (_r, _source) in enumerate((("r1", "online"), ("r2", "online"), ("r1", "cache"), ("r3", "online"), ("r1", "cache"), ("r2", "online")), 1):
-    _site.ask(
-        {"r": _r}, f"v1:{_r}", _source,
+_t_site = _t_Site(cache_size=2)
+for _t_turn, (_t_r, _t_source) in enumerate((("r1", "online"), ("r2", "online"), ("r1", "cache"), ("r3", "online"), ("r1", "cache"), ("r2", "online")), 1):
+    _t_site.ask(
+        {"r": _t_r}, f"v1:{_t_r}", _t_source,
         what=tr(
-            es=f"Caben dos: se piden r1, r2, r1, r3, r1 y r2, y al entrar r3 sale r2. Falla la petición {_turn}, la de {_r}.",
-            en=f"There is room for two: r1, r2, r1, r3, r1 and r2 are asked for, and when r3 goes in r2 goes out. Request {_turn}, for {_r}, fails.",
+            es=f"Caben dos: se piden r1, r2, r1, r3, r1 y r2, y al entrar r3 sale r2. Falla la petición {_t_turn}, la de {_t_r}.",
+            en=f"There is room for two: r1, r2, r1, r3, r1 and r2 are asked for, and when r3 goes in r2 goes out. Request {_t_turn}, for {_t_r}, fails.",
         ),
     )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _day(seed, keys=400, requests=2500):
+def _t_day(seed, keys=400, requests=2500):
     """(seconds until the next, key) of each request: ranks with probability proportional to 1/rank."""
-    chance = random.Random(seed)
+    chance = _t_random.Random(seed)
     ranks = chance.choices(range(keys), [1 / (rank + 1) for rank in range(keys)], k=requests)
     return [(chance.choice([0, 1, 1, 2]), rank) for rank in ranks]
 
 
-def _calls_needed(day, cache_size, ttl_s, head):
+def _t_calls_needed(day, cache_size, ttl_s, head):
     now, calls, stored = 0, 0, {}
     for gap, rank in day:
         now += gap
@@ -3289,22 +3289,22 @@ def _calls_needed(day, cache_size, ttl_s, head):
     return calls
 
 
-for _seed, _size, _ttl, _head in [(1, 40, 100_000, 0), (2, 40, 100_000, 20), (3, 100, 900, 0), (4, 1, 100_000, 5)]:
-    _site, _trace = _Site(cache_size=_size, ttl_s=_ttl), _day(_seed)
-    _site.server.publish([({"r": f"r{rank}"}, f"v1:r{rank}") for rank in range(_head)], "v1", 0)
-    for _gap, _rank in _trace:
-        _site.wait(_gap)
-        _value = checks.plain(_site.server.answer({"r": f"r{_rank}"}))
-        checks.same((_value["value"], _value["version"]), (f"v1:r{_rank}", "v1"), tr(es=f"Valor y versión de r{_rank}.", en=f"Value and version of r{_rank}."))
-    _need = _calls_needed(_trace, _size, _ttl, _head if _ttl > 9000 else 0)
-    assert _site.calls <= 1.02 * _need, tr(
-        es=f"{len(_trace)} peticiones, {_head} consultas en la tabla, {_size} sitios en la caché: con estas reglas bastan {_need} llamadas en línea, y has hecho {_site.calls}.",
-        en=f"{len(_trace)} requests, {_head} queries in the table, {_size} places in the cache: {_need} online calls are enough with these rules, and you made {_site.calls}.",
+for _t_seed, _t_size, _t_ttl, _t_head in [(1, 40, 100_000, 0), (2, 40, 100_000, 20), (3, 100, 900, 0), (4, 1, 100_000, 5)]:
+    _t_site, _t_trace = _t_Site(cache_size=_t_size, ttl_s=_t_ttl), _t_day(_t_seed)
+    _t_site.server.publish([({"r": f"r{rank}"}, f"v1:r{rank}") for rank in range(_t_head)], "v1", 0)
+    for _t_gap, _t_rank in _t_trace:
+        _t_site.wait(_t_gap)
+        _t_value = checks.plain(_t_site.server.answer({"r": f"r{_t_rank}"}))
+        checks.same((_t_value["value"], _t_value["version"]), (f"v1:r{_t_rank}", "v1"), tr(es=f"Valor y versión de r{_t_rank}.", en=f"Value and version of r{_t_rank}."))
+    _t_need = _t_calls_needed(_t_trace, _t_size, _t_ttl, _t_head if _t_ttl > 9000 else 0)
+    assert _t_site.calls <= 1.02 * _t_need, tr(
+        es=f"{len(_t_trace)} peticiones, {_t_head} consultas en la tabla, {_t_size} sitios en la caché: con estas reglas bastan {_t_need} llamadas en línea, y has hecho {_t_site.calls}.",
+        en=f"{len(_t_trace)} requests, {_t_head} queries in the table, {_t_size} places in the cache: {_t_need} online calls are enough with these rules, and you made {_t_site.calls}.",
     )
-_site = _Site(cache_size=5)
-for _number in range(50):
-    _site.ask({"r": f"r{_number}"}, f"v1:r{_number}", "online")
-_site.ask({"r": "r0"}, "v1:r0", "online", what=tr(es="Caben 5 y después de r0 se han pedido otras 49: ya no debería estar en la caché.", en="There is room for 5 and 49 others have been asked for after r0: it should no longer be in the cache."))
+_t_site = _t_Site(cache_size=5)
+for _t_number in range(50):
+    _t_site.ask({"r": f"r{_t_number}"}, f"v1:r{_t_number}", "online")
+_t_site.ask({"r": "r0"}, "v1:r0", "online", what=tr(es="Caben 5 y después de r0 se han pedido otras 49: ya no debería estar en la caché.", en="There is room for 5 and 49 others have been asked for after r0: it should no longer be in the cache."))
 ### END HIDDEN TESTS
 
 # %% wrong="hybrid" score=0 says_es="Siempre hay una respuesta" says_en="There is always an answer"
@@ -3867,13 +3867,13 @@ def recommend(user, events, now_s, batch, score, shortlist, shown):
     ### END SOLUTION
 
 # %% test="recommend/ndcg" points=1 row="32" objective="4.9"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
 ### BEGIN HIDDEN TESTS
-def _right_ndcg(ranking, relevance, k):
+def _t_right_ndcg(ranking, relevance, k):
     gains = [relevance.get(item, 0) for item in ranking][:k]
     best = sorted(relevance.values())[::-1][:k]
     weigh = [1 / math.log2(place + 2) for place in range(k)]
@@ -3881,7 +3881,7 @@ def _right_ndcg(ranking, relevance, k):
     return sum(gain * weight for gain, weight in zip(gains, weigh, strict=False)) / ideal if ideal > 0 else 1.0
 ### END HIDDEN TESTS
 
-def _ndcg(ranking, relevance, k):
+def _t_ndcg(ranking, relevance, k):
     try:
         return ndcg(list(ranking), dict(relevance), k)
     except KeyError as error:
@@ -3890,34 +3890,34 @@ def _ndcg(ranking, relevance, k):
         ) from None
 
 
-checks.same(_ndcg(["a", "b", "c"], {"a": 3, "b": 2, "c": 1}, 3), 1.0, tr(es="El orden perfecto.", en="The perfect order."))
-checks.same(_ndcg(["x", "a"], {"a": 1}, 2), 1 / math.log2(3), tr(es="El único artículo relevante, en el segundo puesto.", en="The only relevant item, at the second place."))
-checks.same(_ndcg(["a"], {"a": 1, "b": 1}, 2), 1 / (1 + 1 / math.log2(3)), tr(es="Falta en el orden un artículo relevante: el mejor orden posible lo tendría.", en="A relevant item is missing from the order: the best possible order would have it."))
+checks.same(_t_ndcg(["a", "b", "c"], {"a": 3, "b": 2, "c": 1}, 3), 1.0, tr(es="El orden perfecto.", en="The perfect order."))
+checks.same(_t_ndcg(["x", "a"], {"a": 1}, 2), 1 / math.log2(3), tr(es="El único artículo relevante, en el segundo puesto.", en="The only relevant item, at the second place."))
+checks.same(_t_ndcg(["a"], {"a": 1, "b": 1}, 2), 1 / (1 + 1 / math.log2(3)), tr(es="Falta en el orden un artículo relevante: el mejor orden posible lo tendría.", en="A relevant item is missing from the order: the best possible order would have it."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(100):
-    _chance = random.Random(_seed)
-    _items = [f"i{n}" for n in range(_chance.choice([1, 4, 12]))]
-    _relevance = {item: _chance.choice([0, 0, 1, 2, 5]) for item in _items if _chance.random() < 0.8}
-    _ranking = _chance.sample(_items, _chance.randrange(0, len(_items) + 1)) + ["other"] * (_seed % 2)
-    _k = _chance.choice([1, 3, 10, 20])
-    checks.same(_ndcg(_ranking, _relevance, _k), _right_ndcg(_ranking, _relevance, _k), f"ndcg({_ranking}, {_relevance}, {_k})")
+for _t_seed in range(100):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_items = [f"i{n}" for n in range(_t_chance.choice([1, 4, 12]))]
+    _t_relevance = {item: _t_chance.choice([0, 0, 1, 2, 5]) for item in _t_items if _t_chance.random() < 0.8}
+    _t_ranking = _t_chance.sample(_t_items, _t_chance.randrange(0, len(_t_items) + 1)) + ["other"] * (_t_seed % 2)
+    _t_k = _t_chance.choice([1, 3, 10, 20])
+    checks.same(_t_ndcg(_t_ranking, _t_relevance, _t_k), _t_right_ndcg(_t_ranking, _t_relevance, _t_k), f"ndcg({_t_ranking}, {_t_relevance}, {_t_k})")
 ### END HIDDEN TESTS
 
 # %% test="recommend/order" points=2 row="32" objective="4.9"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _model(item, session):
+def _t_model(item, session):
     """What the user looked at last counts most; an item that was not looked at gets nothing."""
     return sum(place for place, event in enumerate(session, 1) if event["item"] == item)
 
 
 ### BEGIN HIDDEN TESTS
-def _case(seed):
-    chance = random.Random(seed)
+def _t_case(seed):
+    chance = _t_random.Random(seed)
     items = [f"i{n}" for n in range(chance.choice([3, 10, 40]))]
     batch = {user: [(item, chance.randrange(8) / 8) for item in chance.sample(items, len(items))] for user in ("ana", "eva", "everyone")}
     events = [{"at_s": at, "item": chance.choice(items)} for at in chance.sample(range(1000), chance.choice([0, 3, 40]))]
@@ -3925,15 +3925,15 @@ def _case(seed):
     return chance.choice(["ana", "eva", "luis"]), events, chance.randrange(1000), batch, shown + chance.choice([0, 2, 10, 100]), shown
 
 
-def _right(user, events, now_s, batch, shortlist, shown):
+def _t_right(user, events, now_s, batch, shortlist, shown):
     pairs = batch.get(user) or batch["everyone"]
     first = sorted(range(len(pairs)), key=lambda place: (-pairs[place][1], place))[:shortlist]
     session = [event for _, event in sorted((event["at_s"], event) for event in events if event["at_s"] <= now_s)] if events else []
-    return [pairs[place][0] for place in sorted(first, key=lambda place: (-_model(pairs[place][0], session), -pairs[place][1], place))][:shown], [pairs[place][0] for place in first]
+    return [pairs[place][0] for place in sorted(first, key=lambda place: (-_t_model(pairs[place][0], session), -pairs[place][1], place))][:shown], [pairs[place][0] for place in first]
 ### END HIDDEN TESTS
 
 
-def _served(user, events, now_s, batch, shortlist, shown, fails_on=None, score=_model):
+def _t_served(user, events, now_s, batch, shortlist, shown, fails_on=None, score=_t_model):
     """(what is shown, the items scored online)."""
     scored, late, times = [], [], []
 
@@ -3967,53 +3967,53 @@ def _served(user, events, now_s, batch, shortlist, shown, fails_on=None, score=_
     return got, scored
 
 
-_BATCH = {"ana": [("tapas", 0.2), ("sushi", 0.9), ("pizza", 0.7), ("ramen", 0.5)], "everyone": [("pizza", 0.6), ("kebab", 0.8)]}
-_EVENTS = [{"at_s": 300, "item": "sushi"}, {"at_s": 100, "item": "ramen"}, {"at_s": 50, "item": "pizza"}]
+_t_BATCH = {"ana": [("tapas", 0.2), ("sushi", 0.9), ("pizza", 0.7), ("ramen", 0.5)], "everyone": [("pizza", 0.6), ("kebab", 0.8)]}
+_t_EVENTS = [{"at_s": 300, "item": "sushi"}, {"at_s": 100, "item": "ramen"}, {"at_s": 50, "item": "pizza"}]
 checks.same(
-    _served("ana", [], 0, _BATCH, 3, 3)[0], ["sushi", "pizza", "ramen"],
+    _t_served("ana", [], 0, _t_BATCH, 3, 3)[0], ["sushi", "pizza", "ramen"],
     tr(es="Todavía no ha mirado nada, así que en línea empatan todos: vale el orden de batch_score.", en="Nothing has been looked at yet, so all tie online: the order of batch_score holds."),
 )
 checks.same(
-    _served("ana", _EVENTS, 200, _BATCH, 3, 2)[0], ["ramen", "pizza"],
+    _t_served("ana", _t_EVENTS, 200, _t_BATCH, 3, 2)[0], ["ramen", "pizza"],
     tr(es="A los 200 s ana ha mirado pizza y, lo último, ramen: el orden de la noche ya no es el mejor.", en="At 200 s ana has looked at pizza and, last of all, ramen: the order of the night is no longer the best."),
 )
-checks.same(_served("luis", [], 0, _BATCH, 2, 2)[0], ["kebab", "pizza"], tr(es="luis es nuevo.", en="luis is new."))
+checks.same(_t_served("luis", [], 0, _t_BATCH, 2, 2)[0], ["kebab", "pizza"], tr(es="luis es nuevo.", en="luis is new."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(120):
-    _arguments = _case(_seed)
-    _user, _events, _now, _, _shortlist, _shown = _arguments
-    checks.same(_served(*_arguments)[0], _right(*_arguments)[0], tr(es=f"{len(_arguments[3]['ana'])} artículos, {len(_events)} eventos, usuario {_user}, {_shortlist} candidatos y {_shown} a la vista.", en=f"{len(_arguments[3]['ana'])} items, {len(_events)} events, user {_user}, {_shortlist} candidates and {_shown} shown."))
-checks.same(_served("ana", [{"at_s": 200, "item": "ramen"}], 200, _BATCH, 3, 1)[0], ["ramen"], tr(es="El evento de ese mismo instante ya ha ocurrido.", en="The event of that very instant has happened already."))
+for _t_seed in range(120):
+    _t_arguments = _t_case(_t_seed)
+    _t_user, _t_events, _t_now, _, _t_shortlist, _t_shown = _t_arguments
+    checks.same(_t_served(*_t_arguments)[0], _t_right(*_t_arguments)[0], tr(es=f"{len(_t_arguments[3]['ana'])} artículos, {len(_t_events)} eventos, usuario {_t_user}, {_t_shortlist} candidatos y {_t_shown} a la vista.", en=f"{len(_t_arguments[3]['ana'])} items, {len(_t_events)} events, user {_t_user}, {_t_shortlist} candidates and {_t_shown} shown."))
+checks.same(_t_served("ana", [{"at_s": 200, "item": "ramen"}], 200, _t_BATCH, 3, 1)[0], ["ramen"], tr(es="El evento de ese mismo instante ya ha ocurrido.", en="The event of that very instant has happened already."))
 ### END HIDDEN TESTS
 
 # %% test="recommend/cost" points=1 row="32" objective="4.9"
-import random
+import random as _t_random
 
 from mlprod import checks
 
-_, _scored = _served("ana", _EVENTS, 200, _BATCH, 3, 2)
-checks.same(sorted(_scored), ["pizza", "ramen", "sushi"], tr(es="Artículos puntuados en línea, de los cuatro que hay, con shortlist=3: cada llamada cuesta.", en="Items scored online, of the four that there are, with shortlist=3: each call costs."), observed=True)
+_, _t_scored = _t_served("ana", _t_EVENTS, 200, _t_BATCH, 3, 2)
+checks.same(sorted(_t_scored), ["pizza", "ramen", "sushi"], tr(es="Artículos puntuados en línea, de los cuatro que hay, con shortlist=3: cada llamada cuesta.", en="Items scored online, of the four that there are, with shortlist=3: each call costs."), observed=True)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(200, 260):
-    _arguments = _case(_seed)
-    checks.same(sorted(_served(*_arguments)[1]), sorted(_right(*_arguments)[1]), tr(es=f"Artículos puntuados en línea con shortlist={_arguments[4]}.", en=f"Items scored online with shortlist={_arguments[4]}."), observed=True)
+for _t_seed in range(200, 260):
+    _t_arguments = _t_case(_t_seed)
+    checks.same(sorted(_t_served(*_t_arguments)[1]), sorted(_t_right(*_t_arguments)[1]), tr(es=f"Artículos puntuados en línea con shortlist={_t_arguments[4]}.", en=f"Items scored online with shortlist={_t_arguments[4]}."), observed=True)
 
 # quality against cost: taste is what the night knew plus what the session says
-_chance, _quality, _calls = random.Random(5), Counter(), Counter()
-_items = [f"i{n}" for n in range(200)]
-for _visit in range(30):
-    _night = {item: _chance.random() for item in _items}
-    _now_wants = {item: _chance.random() for item in _items}
-    _truth = {item: (_night[item] + 0.6 * _now_wants[item]) ** 6 for item in _items}
-    for _size in (10, 40, 200):
-        _got, _scored = _served("ana", [], 0, {"ana": list(_night.items()), "everyone": []}, _size, 10, score=lambda item, session, truth=_truth: truth[item])
-        _quality[_size] += _right_ndcg(_got, _truth, 10) / 30
-        _calls[_size] += len(_scored) / 30
-assert _quality[40] > _quality[10] + 0.01 and _quality[40] > 0.9 * _quality[200] and _calls[40] == 40, tr(
-    es=f"NDCG@10 y llamadas por visita, con 10, 40 y 200 candidatos: {dict(_quality)}, {dict(_calls)}. Con dos etapas debería haber casi la calidad de puntuarlo todo en línea, con la quinta parte de las llamadas.",
-    en=f"NDCG@10 and calls per visit, with 10, 40 and 200 candidates: {dict(_quality)}, {dict(_calls)}. Two stages should give almost the quality of scoring everything online, with a fifth of the calls.",
+_t_chance, _t_quality, _t_calls = _t_random.Random(5), Counter(), Counter()
+_t_items = [f"i{n}" for n in range(200)]
+for _t_visit in range(30):
+    _t_night = {item: _t_chance.random() for item in _t_items}
+    _t_now_wants = {item: _t_chance.random() for item in _t_items}
+    _t_truth = {item: (_t_night[item] + 0.6 * _t_now_wants[item]) ** 6 for item in _t_items}
+    for _t_size in (10, 40, 200):
+        _t_got, _t_scored = _t_served("ana", [], 0, {"ana": list(_t_night.items()), "everyone": []}, _t_size, 10, score=lambda item, session, truth=_t_truth: truth[item])
+        _t_quality[_t_size] += _t_right_ndcg(_t_got, _t_truth, 10) / 30
+        _t_calls[_t_size] += len(_t_scored) / 30
+assert _t_quality[40] > _t_quality[10] + 0.01 and _t_quality[40] > 0.9 * _t_quality[200] and _t_calls[40] == 40, tr(
+    es=f"NDCG@10 y llamadas por visita, con 10, 40 y 200 candidatos: {dict(_t_quality)}, {dict(_t_calls)}. Con dos etapas debería haber casi la calidad de puntuarlo todo en línea, con la quinta parte de las llamadas.",
+    en=f"NDCG@10 and calls per visit, with 10, 40 and 200 candidates: {dict(_t_quality)}, {dict(_t_calls)}. Two stages should give almost the quality of scoring everything online, with a fifth of the calls.",
 )
 ### END HIDDEN TESTS
 
@@ -4021,16 +4021,16 @@ assert _quality[40] > _quality[10] + 0.01 and _quality[40] > 0.9 * _quality[200]
 from mlprod import checks
 
 checks.same(
-    _served("ana", _EVENTS, 200, _BATCH, 3, 2, fails_on="ramen")[0], ["sushi", "pizza"],
+    _t_served("ana", _t_EVENTS, 200, _t_BATCH, 3, 2, fails_on="ramen")[0], ["sushi", "pizza"],
     tr(es="El modelo en línea falla con ramen: se muestra el orden de la noche.", en="The online model fails on ramen: the order of the night is shown."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(300, 340):
-    _arguments = _case(_seed)
-    _candidates = _right(*_arguments)[1]
-    for _bad in (_candidates[0], _candidates[-1]):
-        checks.same(_served(*_arguments, fails_on=_bad)[0], _candidates[: _arguments[5]], tr(es=f"El modelo en línea falla con {_bad}.", en=f"The online model fails on {_bad}."))
+for _t_seed in range(300, 340):
+    _t_arguments = _t_case(_t_seed)
+    _t_candidates = _t_right(*_t_arguments)[1]
+    for _t_bad in (_t_candidates[0], _t_candidates[-1]):
+        checks.same(_t_served(*_t_arguments, fails_on=_t_bad)[0], _t_candidates[: _t_arguments[5]], tr(es=f"El modelo en línea falla con {_t_bad}.", en=f"The online model fails on {_t_bad}."))
 ### END HIDDEN TESTS
 
 # %% wrong="recommend" score=2 says_es="cada llamada cuesta" says_en="each call costs"
@@ -4271,12 +4271,12 @@ def head_plan(counts, runs, batch_eur, online_eur, capacity):
     ### END SOLUTION
 
 # %% test="mode_metrics/log" points=2 row="28" objective="4.5"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _check_metrics(rows, requests, batch_eur, online_eur, want, what):
+def _t_check_metrics(rows, requests, batch_eur, online_eur, want, what):
     got = checks.plain(
         mode_metrics([dict(zip(("key", "computed_s", "published_s"), row, strict=True)) for row in rows], [dict(zip(("key", "at_s"), one, strict=True)) for one in requests], batch_eur, online_eur),
         tr(es="Lo que devuelve mode_metrics.", en="What mode_metrics returns."),
@@ -4293,51 +4293,51 @@ def _check_metrics(rows, requests, batch_eur, online_eur, want, what):
         checks.same(got[name], value, f"{what} {name}: {why[name]}.")
 
 
-_check_metrics(
+_t_check_metrics(
     [("r1", 0, 600), ("r1", 3600, 4200), ("r2", 0, 600)], [("r1", 900), ("r1", 3900), ("r3", 5000), ("r4", 5000)], 0.25, 1.0,
     {"coverage": 0.5, "waste": 2 / 3, "staleness_s": 2400.0, "eur": 2.75},
     tr(es="Tres filas, dos de r1; a los 3900 s la segunda se está calculando, pero no se ha publicado.", en="Three rows, two of r1; at 3900 s the second is being computed, but is not published."),
 )
-_check_metrics(
+_t_check_metrics(
     [("r1", 0, 600), ("r1", 3600, 4200), ("r2", 0, 600)], [("r1", 900), ("r1", 5000)], 0.25, 1.0,
     {"coverage": 1.0, "waste": 1 / 3, "staleness_s": 1150.0, "eur": 0.75},
     tr(es="Las dos filas de r1 se usan, cada una en una petición; la de r2, no.", en="Both rows of r1 are used, each by one request; that of r2 is not."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(80):
-    _chance = random.Random(_seed)
-    _keys = [f"r{n}" for n in range(_chance.choice([1, 5, 30]))]
-    _rows = []
-    for _run in range(_chance.choice([0, 1, 4])):
-        for _key in _chance.sample(_keys, _chance.randrange(len(_keys) + 1)):
-            _rows.append((_key, 1000 * _run + _chance.randrange(300), 1000 * _run + _chance.choice([300, 700])))
-    _chance.shuffle(_rows)
-    _asked = [(_chance.choice([*_keys, "other"]), _chance.choice([300, 700, 1300, _chance.randrange(5000)])) for _ in range(_chance.choice([1, 20, 100]))]
-    _found = []
-    for _key, _at in _asked:
-        _candidates = sorted((published, number) for number, (name, _, published) in enumerate(_rows) if name == _key and published <= _at)
-        _found.append(_candidates[-1][1] if _candidates else None)
-    _hits = [(number, at - _rows[number][1]) for number, (_, at) in zip(_found, _asked, strict=True) if number is not None]
-    _check_metrics(
-        _rows, _asked, 0.125, 2.0,
+for _t_seed in range(80):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_keys = [f"r{n}" for n in range(_t_chance.choice([1, 5, 30]))]
+    _t_rows = []
+    for _t_run in range(_t_chance.choice([0, 1, 4])):
+        for _t_key in _t_chance.sample(_t_keys, _t_chance.randrange(len(_t_keys) + 1)):
+            _t_rows.append((_t_key, 1000 * _t_run + _t_chance.randrange(300), 1000 * _t_run + _t_chance.choice([300, 700])))
+    _t_chance.shuffle(_t_rows)
+    _t_asked = [(_t_chance.choice([*_t_keys, "other"]), _t_chance.choice([300, 700, 1300, _t_chance.randrange(5000)])) for _ in range(_t_chance.choice([1, 20, 100]))]
+    _t_found = []
+    for _t_key, _t_at in _t_asked:
+        _t_candidates = sorted((published, number) for number, (name, _, published) in enumerate(_t_rows) if name == _t_key and published <= _t_at)
+        _t_found.append(_t_candidates[-1][1] if _t_candidates else None)
+    _t_hits = [(number, at - _t_rows[number][1]) for number, (_, at) in zip(_t_found, _t_asked, strict=True) if number is not None]
+    _t_check_metrics(
+        _t_rows, _t_asked, 0.125, 2.0,
         {
-            "coverage": len(_hits) / len(_asked),
-            "waste": (len(_rows) - len({number for number, _ in _hits})) / len(_rows) if _rows else 0,
-            "staleness_s": sum(age for _, age in _hits) / len(_hits) if _hits else None,
-            "eur": 0.125 * len(_rows) + 2.0 * (len(_asked) - len(_hits)),
+            "coverage": len(_t_hits) / len(_t_asked),
+            "waste": (len(_t_rows) - len({number for number, _ in _t_hits})) / len(_t_rows) if _t_rows else 0,
+            "staleness_s": sum(age for _, age in _t_hits) / len(_t_hits) if _t_hits else None,
+            "eur": 0.125 * len(_t_rows) + 2.0 * (len(_t_asked) - len(_t_hits)),
         },
-        tr(es=f"{len(_rows)} filas y {len(_asked)} peticiones.", en=f"{len(_rows)} rows and {len(_asked)} requests."),
+        tr(es=f"{len(_t_rows)} filas y {len(_t_asked)} peticiones.", en=f"{len(_t_rows)} rows and {len(_t_asked)} requests."),
     )
 ### END HIDDEN TESTS
 
 # %% test="mode_metrics/plan" points=2 row="29" objective="4.6"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _check_plan(arguments, want, what):
+def _t_check_plan(arguments, want, what):
     got = checks.plain(head_plan(dict(arguments[0]), *arguments[1:]), tr(es="Lo que devuelve head_plan.", en="What head_plan returns."))
     assert isinstance(got, dict), tr(es=f"head_plan devuelve un diccionario, y ha devuelto {got!r}.", en=f"head_plan returns a dict, and it returned {got!r}.")
     checks.same(set(got), {"keys", "coverage", "eur"}, tr(es="Claves del diccionario.", en="Keys of the dict."))
@@ -4345,31 +4345,31 @@ def _check_plan(arguments, want, what):
         checks.same(got[name], want[name], f"{what} {name}:")
 
 
-_counts = {"tapas": 2, "sushi": 100, "pizza": 40, "ramen": 3, "kebab": 6}
-_check_plan(
-    (_counts, 6, 0.5, 1.0, 10), {"keys": {"sushi", "pizza", "kebab"}, "coverage": 146 / 151, "eur": 3 * 6 * 0.5 + 5.0},
+_t_counts = {"tapas": 2, "sushi": 100, "pizza": 40, "ramen": 3, "kebab": 6}
+_t_check_plan(
+    (_t_counts, 6, 0.5, 1.0, 10), {"keys": {"sushi", "pizza", "kebab"}, "coverage": 146 / 151, "eur": 3 * 6 * 0.5 + 5.0},
     tr(es="Seis trabajos al día a 0.5 € por predicción, y 1 € por llamada en línea. ramen cuesta 3 € de las dos maneras, y tapas, más por lotes.", en="Six jobs a day at 0.5 € per prediction, and 1 € per online call. ramen costs 3 € either way, and tapas more in batch."),
 )
-_check_plan((_counts, 6, 0.5, 1.0, 1), {"keys": {"sushi"}, "coverage": 100 / 151, "eur": 3.0 + 51.0}, tr(es="Lo mismo, pero cabe una clave.", en="The same, but there is room for one key."))
+_t_check_plan((_t_counts, 6, 0.5, 1.0, 1), {"keys": {"sushi"}, "coverage": 100 / 151, "eur": 3.0 + 51.0}, tr(es="Lo mismo, pero cabe una clave.", en="The same, but there is room for one key."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(100):
-    _chance = random.Random(_seed)
-    _size = _chance.choice([1, 10, 300])
-    _counts = {f"r{n}": count for n, count in enumerate(_chance.sample(range(2000), _size))}
-    _runs, _batch, _online = _chance.choice([1, 6, 24]), _chance.choice([0.125, 1.0, 8.0]), _chance.choice([0.25, 1.0])
-    _capacity = _chance.choice([0, 1, 5, 1000])
-    _gain = sorted(((count * _online - _runs * _batch, key) for key, count in _counts.items()), reverse=True)[:_capacity]
-    _chosen = {key for gain, key in _gain if gain > 0}
-    _total = sum(_counts.values())
-    _covered = sum(_counts[key] for key in _chosen)
-    _check_plan(
-        (_counts, _runs, _batch, _online, _capacity),
-        {"keys": _chosen, "coverage": _covered / _total if _total else 0, "eur": len(_chosen) * _runs * _batch + (_total - _covered) * _online},
-        tr(es=f"{_size} claves, {_runs} trabajos al día, {_batch} € por lotes y {_online} € en línea, caben {_capacity}.", en=f"{_size} keys, {_runs} jobs a day, {_batch} € in batch and {_online} € online, room for {_capacity}."),
+for _t_seed in range(100):
+    _t_chance = _t_random.Random(_t_seed)
+    _t_size = _t_chance.choice([1, 10, 300])
+    _t_counts = {f"r{n}": count for n, count in enumerate(_t_chance.sample(range(2000), _t_size))}
+    _t_runs, _t_batch, _t_online = _t_chance.choice([1, 6, 24]), _t_chance.choice([0.125, 1.0, 8.0]), _t_chance.choice([0.25, 1.0])
+    _t_capacity = _t_chance.choice([0, 1, 5, 1000])
+    _t_gain = sorted(((count * _t_online - _t_runs * _t_batch, key) for key, count in _t_counts.items()), reverse=True)[:_t_capacity]
+    _t_chosen = {key for gain, key in _t_gain if gain > 0}
+    _t_total = sum(_t_counts.values())
+    _t_covered = sum(_t_counts[key] for key in _t_chosen)
+    _t_check_plan(
+        (_t_counts, _t_runs, _t_batch, _t_online, _t_capacity),
+        {"keys": _t_chosen, "coverage": _t_covered / _t_total if _t_total else 0, "eur": len(_t_chosen) * _t_runs * _t_batch + (_t_total - _t_covered) * _t_online},
+        tr(es=f"{_t_size} claves, {_t_runs} trabajos al día, {_t_batch} € por lotes y {_t_online} € en línea, caben {_t_capacity}.", en=f"{_t_size} keys, {_t_runs} jobs a day, {_t_batch} € in batch and {_t_online} € online, room for {_t_capacity}."),
     )
-_check_plan(({}, 6, 0.5, 1.0, 10), {"keys": set(), "coverage": 0, "eur": 0}, tr(es="No se espera ninguna petición.", en="No request is expected."))
-_check_plan(({"r": 0}, 6, 0.5, 1.0, 10), {"keys": set(), "coverage": 0, "eur": 0}, tr(es="No se espera ninguna petición.", en="No request is expected."))
+_t_check_plan(({}, 6, 0.5, 1.0, 10), {"keys": set(), "coverage": 0, "eur": 0}, tr(es="No se espera ninguna petición.", en="No request is expected."))
+_t_check_plan(({"r": 0}, 6, 0.5, 1.0, 10), {"keys": set(), "coverage": 0, "eur": 0}, tr(es="No se espera ninguna petición.", en="No request is expected."))
 ### END HIDDEN TESTS
 
 # %% wrong="mode_metrics" score=2 says_es="no tiene que ver con las peticiones sin fila" says_en="nothing to do with requests without a row"
@@ -4760,13 +4760,13 @@ def choose(case):
     ### END SOLUTION
 
 # %% test="choose/blockers" points=2 row="30" objective="4.7"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _random_case(seed):
-    chance = random.Random(seed)
+def _t_random_case(seed):
+    chance = _t_random.Random(seed)
     inputs = chance.choice([None, 1000, 50_000, 2_000_000])
     return dict(
         name=chance.choice(["recommendation", "fraud", "eta", "feed"]), answer_ms=chance.choice([50, 200, 1000]), model_ms=chance.choice([10, 100, 201, 900]), inputs=inputs,
@@ -4775,7 +4775,7 @@ def _random_case(seed):
     )
 
 
-def _reasons(case):
+def _t_reasons(case):
     slow, age = case["model_ms"] > case["answer_ms"], case["max_age_s"] * case["rows_per_s"] / 2
     found = {"batch": set(), "online": set(), "hybrid": set()}
     if case["inputs"] is None:
@@ -4792,59 +4792,59 @@ def _reasons(case):
 ### END HIDDEN TESTS
 
 
-def _facts(case):
+def _t_facts(case):
     return ", ".join(f"{name}={value}" for name, value in case.items())
 
 
-def _check_blockers(case, want):
+def _t_check_blockers(case, want):
     got = checks.plain(blockers(dict(case)), tr(es="Lo que devuelve blockers.", en="What blockers returns."))
     assert isinstance(got, dict) and set(got) == {"batch", "online", "hybrid"}, tr(
         es=f"blockers devuelve un diccionario con las claves batch, online y hybrid, y ha devuelto {got!r}.", en=f"blockers returns a dict with the keys batch, online and hybrid, and it returned {got!r}."
     )
     for mode, reasons in want.items():
-        checks.same(got[mode], reasons, tr(es=f"{_facts(case)}: razones contra {mode}:", en=f"{_facts(case)}: reasons against {mode}:"))
+        checks.same(got[mode], reasons, tr(es=f"{_t_facts(case)}: razones contra {mode}:", en=f"{_t_facts(case)}: reasons against {mode}:"))
 
 
-_named = {case["name"]: case for case in CASES}
-_check_blockers(_named["hotel ranking"], {"batch": set(), "online": set(), "hybrid": set()})
-_check_blockers(_named["speech recognition"], {"batch": {"space"}, "online": set(), "hybrid": set()})
-_check_blockers(_named["feed recommendation"], {"batch": {"freshness"}, "online": set(), "hybrid": set()})
-_check_blockers({**_named["search suggestions"], "model_ms": 900}, {"batch": {"space"}, "online": {"latency"}, "hybrid": {"latency"}})
-_job = {**_named["hotel ranking"], "inputs": 200_000, "rows_per_s": 500}  # d is 400 s
-_check_blockers({**_job, "max_age_s": 600}, {"batch": {"freshness"}, "online": set(), "hybrid": set()})
-_check_blockers({**_job, "max_age_s": 800}, {"batch": set(), "online": set(), "hybrid": set()})
-_check_blockers({**_named["search suggestions"], "model_ms": 900, "head_share": 1.0}, {"batch": {"space"}, "online": {"latency"}, "hybrid": set()})
+_t_named = {case["name"]: case for case in CASES}
+_t_check_blockers(_t_named["hotel ranking"], {"batch": set(), "online": set(), "hybrid": set()})
+_t_check_blockers(_t_named["speech recognition"], {"batch": {"space"}, "online": set(), "hybrid": set()})
+_t_check_blockers(_t_named["feed recommendation"], {"batch": {"freshness"}, "online": set(), "hybrid": set()})
+_t_check_blockers({**_t_named["search suggestions"], "model_ms": 900}, {"batch": {"space"}, "online": {"latency"}, "hybrid": {"latency"}})
+_t_job = {**_t_named["hotel ranking"], "inputs": 200_000, "rows_per_s": 500}  # d is 400 s
+_t_check_blockers({**_t_job, "max_age_s": 600}, {"batch": {"freshness"}, "online": set(), "hybrid": set()})
+_t_check_blockers({**_t_job, "max_age_s": 800}, {"batch": set(), "online": set(), "hybrid": set()})
+_t_check_blockers({**_t_named["search suggestions"], "model_ms": 900, "head_share": 1.0}, {"batch": {"space"}, "online": {"latency"}, "hybrid": set()})
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed in range(300):
-    _check_blockers(_random_case(_seed), _reasons(_random_case(_seed)))
-_check_blockers({**_named["hotel ranking"], "inputs": 1000, "rows_per_s": 100, "max_age_s": 20, "head": 1001}, {"batch": set(), "online": set(), "hybrid": {"freshness"}})
+for _t_seed in range(300):
+    _t_check_blockers(_t_random_case(_t_seed), _t_reasons(_t_random_case(_t_seed)))
+_t_check_blockers({**_t_named["hotel ranking"], "inputs": 1000, "rows_per_s": 100, "max_age_s": 20, "head": 1001}, {"batch": set(), "online": set(), "hybrid": {"freshness"}})
 ### END HIDDEN TESTS
 
 # %% test="choose/mode" points=2 row="28 30" objective="4.7"
-import random
+import random as _t_random
 
 from mlprod import checks
 
-_named = {case["name"]: case for case in CASES}
-for _mode, _many, _how in (
+_t_named = {case["name"]: case for case in CASES}
+for _t_mode, _t_many, _t_how in (
     ("batch", 200_000 * 86_400 / (86_400 - 400), tr(es="el trabajo dura d = 400 s, y p + d no pasa de 86 400 s", en="the job lasts d = 400 s, and p + d does not exceed 86,400 s")),
     ("online", 5_000_000, tr(es="una por petición", en="one per request")),
     ("hybrid", 2000 * 86_400 / (86_400 - 4) + 2_500_000, tr(es="el trabajo dura d = 4 s, y la mitad de las peticiones se calculan en línea", en="the job lasts d = 4 s, and half of the requests are computed online")),
 ):
     checks.same(
-        checks.number(predictions_per_day(dict(_named["hotel ranking"]), _mode), "predictions_per_day"), _many,
-        tr(es=f"predictions_per_day de hotel ranking, {_mode}: {_how}.", en=f"predictions_per_day of hotel ranking, {_mode}: {_how}."),
+        checks.number(predictions_per_day(dict(_t_named["hotel ranking"]), _t_mode), "predictions_per_day"), _t_many,
+        tr(es=f"predictions_per_day de hotel ranking, {_t_mode}: {_t_how}.", en=f"predictions_per_day of hotel ranking, {_t_mode}: {_t_how}."),
     )
 checks.same(
-    choose(dict(_named["hotel ranking"])), "batch", tr(es="Millones de peticiones, y 200 000 entradas posibles que basta con calcular una vez al día:", en="Millions of requests, and 200,000 possible inputs that need computing only once a day:")
+    choose(dict(_t_named["hotel ranking"])), "batch", tr(es="Millones de peticiones, y 200 000 entradas posibles que basta con calcular una vez al día:", en="Millions of requests, and 200,000 possible inputs that need computing only once a day:")
 )
-checks.same(choose(dict(_named["feed recommendation"])), "online", tr(es="Una recomendación que en un minuto es vieja:", en="A recommendation that is old after a minute:"))
-checks.same(choose({**_named["hotel ranking"], "requests_per_day": 3000}), "online", tr(es="Solo 3000 peticiones al día: casi toda la tabla se calcularía para nadie.", en="Only 3000 requests a day: almost the whole table would be computed for nobody."))
-checks.same(choose(dict(_named["search suggestions"])), "hybrid", tr(es="Infinitas consultas, y unas pocas son la mayoría de las peticiones:", en="Infinitely many queries, and a few of them are most of the requests:"))
+checks.same(choose(dict(_t_named["feed recommendation"])), "online", tr(es="Una recomendación que en un minuto es vieja:", en="A recommendation that is old after a minute:"))
+checks.same(choose({**_t_named["hotel ranking"], "requests_per_day": 3000}), "online", tr(es="Solo 3000 peticiones al día: casi toda la tabla se calcularía para nadie.", en="Only 3000 requests a day: almost the whole table would be computed for nobody."))
+checks.same(choose(dict(_t_named["search suggestions"])), "hybrid", tr(es="Infinitas consultas, y unas pocas son la mayoría de las peticiones:", en="Infinitely many queries, and a few of them are most of the requests:"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _per_day(case, mode):
+def _t_per_day(case, mode):
     if mode == "online":
         return case["requests_per_day"]
     rows = case["inputs" if mode == "batch" else "head"]
@@ -4852,18 +4852,18 @@ def _per_day(case, mode):
     return rows * jobs + (case["requests_per_day"] * (1 - case["head_share"]) if mode == "hybrid" else 0)
 
 
-_chosen = Counter()
-for _seed in range(600):
-    _case = _random_case(_seed)
-    _possible = sorted((_per_day(_case, mode), mode) for mode, reasons in _reasons(_case).items() if not reasons)
-    if len(_possible) > 1 and _possible[1][0] < 1.001 * _possible[0][0]:
+_t_chosen = Counter()
+for _t_seed in range(600):
+    _t_case = _t_random_case(_t_seed)
+    _t_possible = sorted((_t_per_day(_t_case, mode), mode) for mode, reasons in _t_reasons(_t_case).items() if not reasons)
+    if len(_t_possible) > 1 and _t_possible[1][0] < 1.001 * _t_possible[0][0]:
         continue
-    for _many, _mode in _possible:
-        checks.same(checks.number(predictions_per_day(dict(_case), _mode), f"predictions_per_day, {_mode}"), _many, tr(es=f"{_facts(_case)}: predicciones al día, {_mode}:", en=f"{_facts(_case)}: predictions per day, {_mode}:"), tolerance=1e-6)
-    _want = _possible[0][1] if _possible else None
-    _chosen[_want] += 1
-    checks.same(choose(dict(_case)), _want, tr(es=f"{_facts(_case)}: modo elegido:", en=f"{_facts(_case)}: mode chosen:"))
-assert len(_chosen) == 4, _chosen
+    for _t_many, _t_mode in _t_possible:
+        checks.same(checks.number(predictions_per_day(dict(_t_case), _t_mode), f"predictions_per_day, {_t_mode}"), _t_many, tr(es=f"{_t_facts(_t_case)}: predicciones al día, {_t_mode}:", en=f"{_t_facts(_t_case)}: predictions per day, {_t_mode}:"), tolerance=1e-6)
+    _t_want = _t_possible[0][1] if _t_possible else None
+    _t_chosen[_t_want] += 1
+    checks.same(choose(dict(_t_case)), _t_want, tr(es=f"{_t_facts(_t_case)}: modo elegido:", en=f"{_t_facts(_t_case)}: mode chosen:"))
+assert len(_t_chosen) == 4, _t_chosen
 ### END HIDDEN TESTS
 
 # %% wrong="choose" score=2 says_es="en un minuto es vieja" says_en="old after a minute"

@@ -209,21 +209,21 @@ def edge_wins(edge_ms, server_ms, rtts_ms):
     ### END SOLUTION
 
 # %% test="route/places" points=2 row="33" objective="5.1"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _task(model_mb=10, gflop=1, deadline_ms=100, battery_j=1000, internet_allowed=True, max_age_s=0):
+def _t_task(model_mb=10, gflop=1, deadline_ms=100, battery_j=1000, internet_allowed=True, max_age_s=0):
     return dict(locals())
 
 
-def _place(name, memory_mb=100, gflop_per_s=100, j_per_gflop=0, radio_j=0, rtts_ms=(), internet=False, eur_per_million=0, age_s=None):
+def _t_place(name, memory_mb=100, gflop_per_s=100, j_per_gflop=0, radio_j=0, rtts_ms=(), internet=False, eur_per_million=0, age_s=None):
     return dict(locals(), rtts_ms=list(rtts_ms))
 
 
 ### BEGIN HIDDEN TESTS
-def _expected(task, places):
+def _t_expected(task, places):
     """route, written in another way."""
     best = None
     for place in places:
@@ -242,131 +242,131 @@ def _expected(task, places):
 ### END HIDDEN TESTS
 
 
-def _facts(task, places):
+def _t_facts(task, places):
     lines = [", ".join(f"{key}={value if key != 'rtts_ms' or len(set(value)) != 1 else [value[0], '…']}" for key, value in place.items() if value is not None) for place in places]
     return f"{task}\n  - " + "\n  - ".join(lines)
 
 
-def _check_route(task, places, want, why):
+def _t_check_route(task, places, want, why):
     got = checks.plain(route(dict(task), [dict(place) for place in places]))
-    about = why + "\n  " + _facts(task, places)
+    about = why + "\n  " + _t_facts(task, places)
     assert isinstance(got, list) and len(got) == 2, about + tr(es=f"\n  route devuelve un par (name, margin_ms); ha devuelto {got!r}.", en=f"\n  route returns a pair (name, margin_ms); it returned {got!r}.")
     checks.same(got[0], want[0], about)
     checks.same(got[1], want[1], tr(es="El margen es el plazo menos el tiempo (el cálculo y la red). ", en="The margin is the deadline minus the time (computation and network). ") + about, tolerance=1e-6)
 
 
-_calm = [
-    _place("phone", 300, 25, j_per_gflop=0.4),
-    _place("rack", 24_000, 4_000, radio_j=0.05, rtts_ms=[3] * 20, eur_per_million=40),
-    _place("cloud", 160_000, 60_000, radio_j=0.9, rtts_ms=[60] * 20, internet=True, eur_per_million=15),
+_t_calm = [
+    _t_place("phone", 300, 25, j_per_gflop=0.4),
+    _t_place("rack", 24_000, 4_000, radio_j=0.05, rtts_ms=[3] * 20, eur_per_million=40),
+    _t_place("cloud", 160_000, 60_000, radio_j=0.9, rtts_ms=[60] * 20, internet=True, eur_per_million=15),
 ]
-_check_route(_task(12, 0.05, 100), _calm, ("phone", 98.0), tr(es="Texto predictivo: cabe en el móvil y no cuesta nada.", en="Predictive text: it fits in the phone and costs nothing."))
-_check_route(
-    _task(400, 8, 80, internet_allowed=False), _calm, ("rack", 75.0),
+_t_check_route(_t_task(12, 0.05, 100), _t_calm, ("phone", 98.0), tr(es="Texto predictivo: cabe en el móvil y no cuesta nada.", en="Predictive text: it fits in the phone and costs nothing."))
+_t_check_route(
+    _t_task(400, 8, 80, internet_allowed=False), _t_calm, ("rack", 75.0),
     tr(es="Lector de paquetes de un almacén sin Internet: ¿solo el móvil es borde? Mira los hechos de cada sitio, no su nombre.", en="Parcel reader of a warehouse without Internet: is only the phone edge? Look at each place's facts, not at its name."),
 )
-_check_route(_task(900, 30, 200), _calm, ("cloud", 139.5), tr(es="Traducción de un par de lenguas raro: no cabe en el móvil, y la nube es más barata que el servidor local.", en="Translation of a rare pair of languages: it does not fit in the phone, and the cloud is cheaper than the rack."))
-_check_route(_task(900, 30, 200, internet_allowed=False), _calm[::2], (None, None), tr(es="No cabe en el móvil y los datos no pueden salir: no sirve ninguno.", en="It does not fit in the phone and the data may not go out: none is suitable."))
-_twins = [_place("a", eur_per_million=3, gflop_per_s=50), _place("b", eur_per_million=3, gflop_per_s=200), _place("c", eur_per_million=4, gflop_per_s=1000)]
-for _order in (_twins, _twins[::-1]):
-    _check_route(_task(), _order, ("b", 95.0), tr(es="A igual precio, el de mayor margen; nadie pide pagar más por ir más deprisa.", en="At equal price, the one with the larger margin; paying more for speed is not asked for."))
+_t_check_route(_t_task(900, 30, 200), _t_calm, ("cloud", 139.5), tr(es="Traducción de un par de lenguas raro: no cabe en el móvil, y la nube es más barata que el servidor local.", en="Translation of a rare pair of languages: it does not fit in the phone, and the cloud is cheaper than the rack."))
+_t_check_route(_t_task(900, 30, 200, internet_allowed=False), _t_calm[::2], (None, None), tr(es="No cabe en el móvil y los datos no pueden salir: no sirve ninguno.", en="It does not fit in the phone and the data may not go out: none is suitable."))
+_t_twins = [_t_place("a", eur_per_million=3, gflop_per_s=50), _t_place("b", eur_per_million=3, gflop_per_s=200), _t_place("c", eur_per_million=4, gflop_per_s=1000)]
+for _t_order in (_t_twins, _t_twins[::-1]):
+    _t_check_route(_t_task(), _t_order, ("b", 95.0), tr(es="A igual precio, el de mayor margen; nadie pide pagar más por ir más deprisa.", en="At equal price, the one with the larger margin; paying more for speed is not asked for."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_gadgets = [
-    _place("watch", 8, 0.5, j_per_gflop=2),
-    _place("browser", 120, 12, j_per_gflop=0.6, eur_per_million=1),
-    _place("van", 4_000, 300, rtts_ms=[8] * 20, radio_j=0.1, eur_per_million=5),
-    _place("depot", 30_000, 5_000, rtts_ms=[22] * 20, radio_j=0.2, eur_per_million=30),
-    _place("far", 300_000, 90_000, rtts_ms=[95] * 20, radio_j=1.5, internet=True, eur_per_million=12),
+_t_gadgets = [
+    _t_place("watch", 8, 0.5, j_per_gflop=2),
+    _t_place("browser", 120, 12, j_per_gflop=0.6, eur_per_million=1),
+    _t_place("van", 4_000, 300, rtts_ms=[8] * 20, radio_j=0.1, eur_per_million=5),
+    _t_place("depot", 30_000, 5_000, rtts_ms=[22] * 20, radio_j=0.2, eur_per_million=30),
+    _t_place("far", 300_000, 90_000, rtts_ms=[95] * 20, radio_j=1.5, internet=True, eur_per_million=12),
 ]
-for _number, (_what, _want) in enumerate([
-    (_task(2, 0.004, 200), ("watch", 192.0)), (_task(8, 0.0625, 125), ("watch", 0.0)), (_task(9, 0.12, 100), ("browser", 90.0)), (_task(120, 0.6, 60), ("browser", 10.0)),
-    (_task(121, 0.6, 60), ("van", 50.0)), (_task(3_000, 60, 250), ("van", 42.0)), (_task(3_000, 90, 250), ("far", 154.0)), (_task(3_000, 90, 250, internet_allowed=False), ("depot", 210.0)),
-    (_task(20_000, 90, 90), ("depot", 50.0)), (_task(200_000, 90, 100), ("far", 4.0)), (_task(200_000, 90, 95), (None, None)), (_task(200_000, 90, 5000, internet_allowed=False), (None, None)),
+for _t_number, (_t_what, _t_want) in enumerate([
+    (_t_task(2, 0.004, 200), ("watch", 192.0)), (_t_task(8, 0.0625, 125), ("watch", 0.0)), (_t_task(9, 0.12, 100), ("browser", 90.0)), (_t_task(120, 0.6, 60), ("browser", 10.0)),
+    (_t_task(121, 0.6, 60), ("van", 50.0)), (_t_task(3_000, 60, 250), ("van", 42.0)), (_t_task(3_000, 90, 250), ("far", 154.0)), (_t_task(3_000, 90, 250, internet_allowed=False), ("depot", 210.0)),
+    (_t_task(20_000, 90, 90), ("depot", 50.0)), (_t_task(200_000, 90, 100), ("far", 4.0)), (_t_task(200_000, 90, 95), (None, None)), (_t_task(200_000, 90, 5000, internet_allowed=False), (None, None)),
 ], 1):
-    _check_route(_what, _gadgets, _want, tr(es=f"Tarea {_number} de 12, con otros sitios.", en=f"Task {_number} of 12, with other places."))
-_check_route(_task(), [], (None, None), tr(es="Sin ningún sitio.", en="Without any place."))
+    _t_check_route(_t_what, _t_gadgets, _t_want, tr(es=f"Tarea {_t_number} de 12, con otros sitios.", en=f"Task {_t_number} of 12, with other places."))
+_t_check_route(_t_task(), [], (None, None), tr(es="Sin ningún sitio.", en="Without any place."))
 
 
-_chance = random.Random(5)
+_t_chance = _t_random.Random(5)
 for _ in range(200):
-    _some = [
-        _place(
-            f"p{number}", _chance.choice([5, 50, 500, 5000]), _chance.choice([3, 33, 333, 3333]), rtts_ms=[_chance.choice([7, 31, 90])] * 20 if _chance.random() < 0.6 else [],
-            internet=_chance.random() < 0.4, eur_per_million=_chance.choice([0, 5, 10, 20]),
+    _t_some = [
+        _t_place(
+            f"p{number}", _t_chance.choice([5, 50, 500, 5000]), _t_chance.choice([3, 33, 333, 3333]), rtts_ms=[_t_chance.choice([7, 31, 90])] * 20 if _t_chance.random() < 0.6 else [],
+            internet=_t_chance.random() < 0.4, eur_per_million=_t_chance.choice([0, 5, 10, 20]),
         )
         for number in range(5)
     ]
-    _what = _task(_chance.choice([4, 40, 400]), _chance.uniform(0.01, 9), _chance.uniform(20, 300), internet_allowed=_chance.random() < 0.6)
-    if len({(place["eur_per_million"], place["gflop_per_s"], tuple(place["rtts_ms"])) for place in _some}) < len(_some):
+    _t_what = _t_task(_t_chance.choice([4, 40, 400]), _t_chance.uniform(0.01, 9), _t_chance.uniform(20, 300), internet_allowed=_t_chance.random() < 0.6)
+    if len({(place["eur_per_million"], place["gflop_per_s"], tuple(place["rtts_ms"])) for place in _t_some}) < len(_t_some):
         continue  # equal price and margin
-    _check_route(_what, _some, _expected(_what, _some), tr(es="Otra tarea y otros sitios.", en="Another task and other places."))
+    _t_check_route(_t_what, _t_some, _t_expected(_t_what, _t_some), tr(es="Otra tarea y otros sitios.", en="Another task and other places."))
 ### END HIDDEN TESTS
 
 # %% test="route/network" points=1 row="33 35" objective="5.1"
-_tail = [20] * 17 + [180, 200, 400]
-_check_route(
-    _task(gflop=1, deadline_ms=100), [_place("far", rtts_ms=_tail, internet=True)], (None, None),
+_t_tail = [20] * 17 + [180, 200, 400]
+_t_check_route(
+    _t_task(gflop=1, deadline_ms=100), [_t_place("far", rtts_ms=_t_tail, internet=True)], (None, None),
     tr(es="La media de esa red es de 56 ms, pero el plazo se cumple el 85 % de las veces, no el 95 %: la media esconde los días malos.", en="That network's mean is 56 ms, but the deadline holds 85% of the time and not 95%: the mean hides the bad days."),
 )
-_check_route(
-    _task(gflop=1, deadline_ms=100), [_place("far", rtts_ms=[20] * 18 + [None, None], internet=True), _place("near", rtts_ms=[40] * 20, eur_per_million=90)], ("near", 50.0),
+_t_check_route(
+    _t_task(gflop=1, deadline_ms=100), [_t_place("far", rtts_ms=[20] * 18 + [None, None], internet=True), _t_place("near", rtts_ms=[40] * 20, eur_per_million=90)], ("near", 50.0),
     tr(es="De cada veinte peticiones a `far` hay dos que no vuelven: no llegan tarde, no llegan.", en="Of each twenty requests to `far`, two do not come back: they are not late, they never arrive."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_route(_task(gflop=1, deadline_ms=100), [_place("far", rtts_ms=[20] * 19 + [None])], ("far", 70.0), tr(es="Se pierde una de veinte: el 95 % llega.", en="One of twenty is lost: 95% arrive."))
-_check_route(_task(gflop=1, deadline_ms=100), [_place("far", rtts_ms=[20] * 19 + [9999])], ("far", 70.0), tr(es="Una de veinte tarda 10 s: el 95 % llega.", en="One of twenty takes 10 s: 95% arrive."))
-_check_route(_task(gflop=6, deadline_ms=100), [_place("far", rtts_ms=[50] * 20)], (None, None), tr(es="Red y cálculo se suman: 50 y 60 ms.", en="Network and computation add up: 50 and 60 ms."))
-_chance = random.Random(6)
+_t_check_route(_t_task(gflop=1, deadline_ms=100), [_t_place("far", rtts_ms=[20] * 19 + [None])], ("far", 70.0), tr(es="Se pierde una de veinte: el 95 % llega.", en="One of twenty is lost: 95% arrive."))
+_t_check_route(_t_task(gflop=1, deadline_ms=100), [_t_place("far", rtts_ms=[20] * 19 + [9999])], ("far", 70.0), tr(es="Una de veinte tarda 10 s: el 95 % llega.", en="One of twenty takes 10 s: 95% arrive."))
+_t_check_route(_t_task(gflop=6, deadline_ms=100), [_t_place("far", rtts_ms=[50] * 20)], (None, None), tr(es="Red y cálculo se suman: 50 y 60 ms.", en="Network and computation add up: 50 and 60 ms."))
+_t_chance = _t_random.Random(6)
 for _ in range(150):
-    _some = [
-        _place(f"p{number}", 100, _chance.choice([20, 100, 900]), rtts_ms=[None if _chance.random() < 0.04 else round(_chance.lognormvariate(3.3, 0.7), 1) for _ in range(_chance.choice([20, 40, 100, 7]))], eur_per_million=number)
+    _t_some = [
+        _t_place(f"p{number}", 100, _t_chance.choice([20, 100, 900]), rtts_ms=[None if _t_chance.random() < 0.04 else round(_t_chance.lognormvariate(3.3, 0.7), 1) for _ in range(_t_chance.choice([20, 40, 100, 7]))], eur_per_million=number)
         for number in range(4)
     ]
-    _some.append(_place("here", 100, 4, eur_per_million=9))
-    _what = _task(10, _chance.uniform(0.1, 1), _chance.uniform(40, 160))
-    _check_route(_what, _some, _expected(_what, _some), tr(es="Otras trazas de red.", en="Other network traces."))
+    _t_some.append(_t_place("here", 100, 4, eur_per_million=9))
+    _t_what = _t_task(10, _t_chance.uniform(0.1, 1), _t_chance.uniform(40, 160))
+    _t_check_route(_t_what, _t_some, _t_expected(_t_what, _t_some), tr(es="Otras trazas de red.", en="Other network traces."))
 ### END HIDDEN TESTS
 
 # %% test="route/battery" points=1 row="33" objective="5.1"
-_check_route(
-    _task(gflop=5, deadline_ms=1000, battery_j=0.5), [_place("phone", j_per_gflop=0.4), _place("rack", rtts_ms=[3] * 20, radio_j=0.05, eur_per_million=40)], ("rack", 947.0),
+_t_check_route(
+    _t_task(gflop=5, deadline_ms=1000, battery_j=0.5), [_t_place("phone", j_per_gflop=0.4), _t_place("rack", rtts_ms=[3] * 20, radio_j=0.05, eur_per_million=40)], ("rack", 947.0),
     tr(es="En el móvil cada predicción gastaría 2 J de batería, y solo puede gastar 0.5.", en="On the phone each prediction would spend 2 J of battery, and it may spend 0.5 only."),
 )
-_check_route(
-    _task(gflop=1, deadline_ms=1000, battery_j=0.5), [_place("cloud", rtts_ms=[30] * 20, radio_j=0.9, internet=True), _place("phone", gflop_per_s=4, j_per_gflop=0.5, eur_per_million=1)], ("phone", 750.0),
+_t_check_route(
+    _t_task(gflop=1, deadline_ms=1000, battery_j=0.5), [_t_place("cloud", rtts_ms=[30] * 20, radio_j=0.9, internet=True), _t_place("phone", gflop_per_s=4, j_per_gflop=0.5, eur_per_million=1)], ("phone", 750.0),
     tr(es="La radio también gasta batería, y aquí más que calcular.", en="The radio spends battery, too, and here more than computing."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_route(_task(gflop=1, battery_j=0.5), [_place("hybrid", j_per_gflop=0.25, radio_j=0.5)], (None, None), tr(es="Radio y cálculo se suman: 0.75 J.", en="Radio and computation add up: 0.75 J."))
-_chance = random.Random(7)
+_t_check_route(_t_task(gflop=1, battery_j=0.5), [_t_place("hybrid", j_per_gflop=0.25, radio_j=0.5)], (None, None), tr(es="Radio y cálculo se suman: 0.75 J.", en="Radio and computation add up: 0.75 J."))
+_t_chance = _t_random.Random(7)
 for _ in range(150):
-    _some = [_place(f"p{number}", 100, round(_chance.uniform(20, 100), 2), _chance.choice([0, 0.1, 0.7, 3]), _chance.choice([0, 0.2, 1.1]), [12] * 20, False, _chance.choice([1, 2, 3])) for number in range(4)]
-    _what = _task(10, _chance.uniform(0.1, 1.5), 90, battery_j=_chance.uniform(0.05, 2))
-    _check_route(_what, _some, _expected(_what, _some), tr(es="Otras baterías.", en="Other batteries."))
+    _t_some = [_t_place(f"p{number}", 100, round(_t_chance.uniform(20, 100), 2), _t_chance.choice([0, 0.1, 0.7, 3]), _t_chance.choice([0, 0.2, 1.1]), [12] * 20, False, _t_chance.choice([1, 2, 3])) for number in range(4)]
+    _t_what = _t_task(10, _t_chance.uniform(0.1, 1.5), 90, battery_j=_t_chance.uniform(0.05, 2))
+    _t_check_route(_t_what, _t_some, _t_expected(_t_what, _t_some), tr(es="Otras baterías.", en="Other batteries."))
 ### END HIDDEN TESTS
 
 # %% test="route/stored" points=1 row="33 38" objective="5.6"
-_cached = [_place("cache", 0, 0, age_s=40), _place("cloud", 160_000, 60_000, rtts_ms=[60] * 20, internet=True, eur_per_million=15)]
-_check_route(_task(900, 30, 200, max_age_s=60), _cached, ("cache", 200.0), tr(es="La respuesta guardada tiene 40 s y puede tener 60: no hay que calcular nada.", en="The stored answer is 40 s old and may be 60: nothing need be computed."))
-_check_route(_task(900, 30, 200, max_age_s=30), _cached, ("cloud", 139.5), tr(es="La respuesta guardada tiene 40 s y puede tener 30: una caché no vale para siempre.", en="The stored answer is 40 s old and may be 30: a cache is not good for ever."))
-_check_route(_task(900, 30, 200, max_age_s=0), [_place("new", 0, 50, age_s=0), *_cached], ("new", 200.0), tr(es="Guardada hace 0 s: es una respuesta guardada, y sirve.", en="Stored 0 s ago: it is a stored answer, and it is suitable."))
+_t_cached = [_t_place("cache", 0, 0, age_s=40), _t_place("cloud", 160_000, 60_000, rtts_ms=[60] * 20, internet=True, eur_per_million=15)]
+_t_check_route(_t_task(900, 30, 200, max_age_s=60), _t_cached, ("cache", 200.0), tr(es="La respuesta guardada tiene 40 s y puede tener 60: no hay que calcular nada.", en="The stored answer is 40 s old and may be 60: nothing need be computed."))
+_t_check_route(_t_task(900, 30, 200, max_age_s=30), _t_cached, ("cloud", 139.5), tr(es="La respuesta guardada tiene 40 s y puede tener 30: una caché no vale para siempre.", en="The stored answer is 40 s old and may be 30: a cache is not good for ever."))
+_t_check_route(_t_task(900, 30, 200, max_age_s=0), [_t_place("new", 0, 50, age_s=0), *_t_cached], ("new", 200.0), tr(es="Guardada hace 0 s: es una respuesta guardada, y sirve.", en="Stored 0 s ago: it is a stored answer, and it is suitable."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_route(_task(900, 30, 200, max_age_s=40), _cached, ("cache", 200.0), tr(es="Justo 40 s: sirve.", en="Exactly 40 s: it is suitable."))
-_check_route(_task(900, 30, 200, battery_j=0.5, max_age_s=99), [_place("far", 0, 0, radio_j=0.9, age_s=1)], (None, None), tr(es="Una caché lejana también gasta radio.", en="A distant cache spends radio, too."))
-_check_route(_task(900, 30, 50, max_age_s=99), [_place("far", 0, 0, rtts_ms=[60] * 20, age_s=1)], (None, None), tr(es="Una caché lejana también tiene red.", en="A distant cache has a network, too."))
-_chance = random.Random(8)
+_t_check_route(_t_task(900, 30, 200, max_age_s=40), _t_cached, ("cache", 200.0), tr(es="Justo 40 s: sirve.", en="Exactly 40 s: it is suitable."))
+_t_check_route(_t_task(900, 30, 200, battery_j=0.5, max_age_s=99), [_t_place("far", 0, 0, radio_j=0.9, age_s=1)], (None, None), tr(es="Una caché lejana también gasta radio.", en="A distant cache spends radio, too."))
+_t_check_route(_t_task(900, 30, 50, max_age_s=99), [_t_place("far", 0, 0, rtts_ms=[60] * 20, age_s=1)], (None, None), tr(es="Una caché lejana también tiene red.", en="A distant cache has a network, too."))
+_t_chance = _t_random.Random(8)
 for _ in range(150):
-    _some = [
-        _place(f"p{number}", *_chance.choice([(0, 0), (100, 50)]), rtts_ms=_chance.choice([[], [25] * 20]), radio_j=_chance.choice([0, 0.3]), j_per_gflop=_chance.choice([0, 0.4]), internet=_chance.random() < 0.3, eur_per_million=number)
+    _t_some = [
+        _t_place(f"p{number}", *_t_chance.choice([(0, 0), (100, 50)]), rtts_ms=_t_chance.choice([[], [25] * 20]), radio_j=_t_chance.choice([0, 0.3]), j_per_gflop=_t_chance.choice([0, 0.4]), internet=_t_chance.random() < 0.3, eur_per_million=number)
         for number in range(5)
     ]
-    _some = [{**place, "age_s": _chance.choice([0, 10, 100, 1_000])} if place["gflop_per_s"] == 0 else place for place in _some]
-    _what = _task(_chance.choice([50, 500]), _chance.uniform(0.1, 3), _chance.uniform(10, 90), battery_j=_chance.choice([0.25, 0.9]), internet_allowed=_chance.random() < 0.7, max_age_s=_chance.choice([0, 50, 5_000]))
-    _check_route(_what, _some, _expected(_what, _some), tr(es="Otras respuestas guardadas.", en="Other stored answers."))
+    _t_some = [{**place, "age_s": _t_chance.choice([0, 10, 100, 1_000])} if place["gflop_per_s"] == 0 else place for place in _t_some]
+    _t_what = _t_task(_t_chance.choice([50, 500]), _t_chance.uniform(0.1, 3), _t_chance.uniform(10, 90), battery_j=_t_chance.choice([0.25, 0.9]), internet_allowed=_t_chance.random() < 0.7, max_age_s=_t_chance.choice([0, 50, 5_000]))
+    _t_check_route(_t_what, _t_some, _t_expected(_t_what, _t_some), tr(es="Otras respuestas guardadas.", en="Other stored answers."))
 ### END HIDDEN TESTS
 
 # %% test="route/server" points=1 row="35" objective="5.2"
@@ -378,15 +378,15 @@ checks.same(
 checks.same(edge_wins(60, 10, [20, 40, 51, 90]), 0.5, tr(es="El dispositivo tarda 60 ms; la nube, 30, 50, 61 y 100.", en="The device takes 60 ms; the cloud 30, 50, 61 and 100."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _deadline, _rtts, _want in [
+for _t_deadline, _t_rtts, _t_want in [
     (100, [20] * 18 + [None, None], None), (100, [20] * 19 + [None], 80), (70, [20] * 18 + [70, 300], 0), (69.5, [20] * 18 + [70, 300], None), (100, [None], None), (250, [33.5], 216.5), (100, [300] + [10] * 39, 90), (100, [10] * 94 + [95] * 6, 5),
 ]:
-    checks.same(server_budget_ms(_deadline, list(_rtts)), _want, tr(es=f"server_budget_ms con plazo {_deadline} e idas y vueltas {sorted(set(map(str, _rtts)))} (en total {len(_rtts)}).", en=f"server_budget_ms with deadline {_deadline} and round trips {sorted(set(map(str, _rtts)))} ({len(_rtts)} in all)."))
-for _edge, _server, _rtts, _want in [
+    checks.same(server_budget_ms(_t_deadline, list(_t_rtts)), _t_want, tr(es=f"server_budget_ms con plazo {_t_deadline} e idas y vueltas {sorted(set(map(str, _t_rtts)))} (en total {len(_t_rtts)}).", en=f"server_budget_ms with deadline {_t_deadline} and round trips {sorted(set(map(str, _t_rtts)))} ({len(_t_rtts)} in all)."))
+for _t_edge, _t_server, _t_rtts, _t_want in [
     (60, 10, [50, 50], 0.0), (60, 10, [20, None, None, 30], 0.5), (60, 0, [61, 62, 10, 20, None], 0.6), (5, 0, [9, 10, 11], 1.0), (500, 20, [9, 10, 11], 0.0), (15, 0, [None], 1.0), (35, 0, [30, 40, 50, 60], 0.75),
 ]:
-    checks.same(checks.number(edge_wins(_edge, _server, list(_rtts)), "edge_wins"), _want, tr(
-        es=f"edge_wins({_edge}, {_server}, {_rtts}): qué fracción contesta antes el dispositivo. Lo que no vuelve también cuenta, y el empate no.", en=f"edge_wins({_edge}, {_server}, {_rtts}): which fraction the device answers before. What does not come back counts, too; a tie does not."
+    checks.same(checks.number(edge_wins(_t_edge, _t_server, list(_t_rtts)), "edge_wins"), _t_want, tr(
+        es=f"edge_wins({_t_edge}, {_t_server}, {_t_rtts}): qué fracción contesta antes el dispositivo. Lo que no vuelve también cuenta, y el empate no.", en=f"edge_wins({_t_edge}, {_t_server}, {_t_rtts}): which fraction the device answers before. What does not come back counts, too; a tie does not."
     ))
 ### END HIDDEN TESTS
 
@@ -702,17 +702,17 @@ def ask(deadline_s, cloud, device, clock, p95_s, device_s):
     ### END SOLUTION
 
 # %% test="ask/on_time" points=2 row="35" objective="5.2"
-import random
+import random as _t_random
 
 from mlprod import checks
-from mlprod.systems.clocks import SimulatedClock
+from mlprod.systems.clocks import SimulatedClock as _t_SimulatedClock
 
 
-class _Request:
+class _t_Request:
     """One request on a simulated clock. `script`: what the cloud does each time, ("ok" | "cut", after how many seconds)."""
 
     def __init__(self, script, start=0.0, p95_s=0.08, device_s=0.04, budget_s=0.2):
-        self.script, self.clock, self.start = list(script), SimulatedClock(start), start
+        self.script, self.clock, self.start = list(script), _t_SimulatedClock(start), start
         self.p95_s, self.device_s, self.deadline_s = p95_s, device_s, start + budget_s
         self.asked, self.computed = [], 0
 
@@ -754,7 +754,7 @@ class _Request:
         )
 
 
-def _check_on_time(request):
+def _t_check_on_time(request):
     request.run()
     assert checks.plain(request.got) in ("cloud's answer", "device's answer"), tr(es=f"ask ha devuelto {request.got!r}, que no es la respuesta de nadie.", en=f"ask returned {request.got!r}, which is nobody's answer.") + request.story()
     late_s = request.took_s - (request.deadline_s - request.start)
@@ -764,7 +764,7 @@ def _check_on_time(request):
 
 
 ### BEGIN HIDDEN TESTS
-def _model(deadline_s, cloud, device, clock, p95_s, device_s):
+def _t_model(deadline_s, cloud, device, clock, p95_s, device_s):
     tries = 0
     while tries < 3 and deadline_s - device_s - clock.now() >= p95_s:
         tries += 1
@@ -775,9 +775,9 @@ def _model(deadline_s, cloud, device, clock, p95_s, device_s):
     return device()
 
 
-def _requests(count, seed):
+def _t_requests(count, seed):
     """Random requests in which nothing happens within 3 ms of a limit: how a timeout is rounded makes no difference."""
-    chance, found = random.Random(seed), []
+    chance, found = _t_random.Random(seed), []
     while len(found) < count:
         typical, device, budget = (round(chance.uniform(low, high), 3) for low, high in [(0.03, 0.12), (0.01, 0.08), (0.09, 0.4)])
         script = [(chance.choice(["ok", "cut", "cut"]), round(chance.choice([chance.uniform(0.005, 0.3), chance.uniform(0.005, 0.05), 9.0]), 3)) for _ in range(4)]
@@ -791,50 +791,50 @@ def _requests(count, seed):
             found.append((script, facts))
     return found
 ### END HIDDEN TESTS
-_check_on_time(_Request([("ok", 0.05)]))
-_check_on_time(_Request([("ok", 9.0)] * 5))
-_check_on_time(_Request([("cut", 0.05)] * 5))
+_t_check_on_time(_t_Request([("ok", 0.05)]))
+_t_check_on_time(_t_Request([("ok", 9.0)] * 5))
+_t_check_on_time(_t_Request([("cut", 0.05)] * 5))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _script, _facts in _requests(400, 1):
-    _check_on_time(_Request(_script, **_facts))
-_check_on_time(_Request([("ok", 0.001)], budget_s=0.041))
+for _t_script, _t_facts in _t_requests(400, 1):
+    _t_check_on_time(_t_Request(_t_script, **_t_facts))
+_t_check_on_time(_t_Request([("ok", 0.001)], budget_s=0.041))
 ### END HIDDEN TESTS
 
 # %% test="ask/cloud" points=1 row="35" objective="5.2"
-def _check_cloud(request, why):
+def _t_check_cloud(request, why):
     request.run()
     checks.same(request.got, "cloud's answer", why + request.story())
 
 
-_check_cloud(_Request([("ok", 0.05)]), tr(es="La nube contesta enseguida, y acierta más que el dispositivo.", en="The cloud answers at once, and is right more often than the device."))
-_check_cloud(_Request([("ok", 0.13)]), tr(es="La nube ha tardado más de lo habitual, pero había tiempo de sobra: p95_s no es el tiempo límite.", en="The cloud took longer than usual, but there was time enough: p95_s is not the timeout."))
-_check_cloud(_Request([("cut", 0.02), ("ok", 0.05)]), tr(es="El primer intento se corta a los 0.02 s y hay tiempo para otro.", en="The first try is cut after 0.02 s and there is time for another."))
+_t_check_cloud(_t_Request([("ok", 0.05)]), tr(es="La nube contesta enseguida, y acierta más que el dispositivo.", en="The cloud answers at once, and is right more often than the device."))
+_t_check_cloud(_t_Request([("ok", 0.13)]), tr(es="La nube ha tardado más de lo habitual, pero había tiempo de sobra: p95_s no es el tiempo límite.", en="The cloud took longer than usual, but there was time enough: p95_s is not the timeout."))
+_t_check_cloud(_t_Request([("cut", 0.02), ("ok", 0.05)]), tr(es="El primer intento se corta a los 0.02 s y hay tiempo para otro.", en="The first try is cut after 0.02 s and there is time for another."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_cloud(_Request([("cut", 0.01), ("cut", 0.01), ("ok", 0.1)]), tr(es="Dos cortes rápidos, y al tercero contesta.", en="Two quick cuts, and the third answers."))
-for _script, _facts in _requests(400, 2):
-    _want = _Request(_script, **_facts).run(_model)
-    if _want.got == "cloud's answer":
-        _check_cloud(_Request(_script, **_facts), tr(es="La nube podía contestar a tiempo.", en="The cloud could answer on time."))
+_t_check_cloud(_t_Request([("cut", 0.01), ("cut", 0.01), ("ok", 0.1)]), tr(es="Dos cortes rápidos, y al tercero contesta.", en="Two quick cuts, and the third answers."))
+for _t_script, _t_facts in _t_requests(400, 2):
+    _t_want = _t_Request(_t_script, **_t_facts).run(_t_model)
+    if _t_want.got == "cloud's answer":
+        _t_check_cloud(_t_Request(_t_script, **_t_facts), tr(es="La nube podía contestar a tiempo.", en="The cloud could answer on time."))
 ### END HIDDEN TESTS
 
 # %% test="ask/attempts" points=1 row="35" objective="5.2"
-def _check_attempts(request, asked, computed, why):
+def _t_check_attempts(request, asked, computed, why):
     request.run()
     checks.same(len(request.asked), asked, tr(es="Veces que se pregunta a la nube. ", en="Times that the cloud is asked. ") + why + request.story(), observed=True)
     checks.same(request.computed, computed, tr(es="Veces que calcula el dispositivo. ", en="Times that the device computes. ") + why + request.story(), observed=True)
 
 
-_check_attempts(_Request([("ok", 0.05)]), 1, 0, tr(es="La nube ha contestado: calcular además gasta batería en balde.", en="The cloud has answered: computing as well wastes battery."))
-_check_attempts(_Request([("cut", 0.1), ("ok", 0.05)]), 1, 1, tr(es="Tras el corte, quitado el tiempo del dispositivo, quedan 0.06 s, menos de lo que suele tardar la nube.", en="After the cut, with the device's time set aside, 0.06 s are left, less than the cloud usually takes."))
-_check_attempts(_Request([("ok", 0.01)], budget_s=0.1), 0, 1, tr(es="Desde el principio no hay tiempo para la nube y el dispositivo.", en="From the beginning there is no time for both cloud and device."))
-_check_attempts(_Request([("cut", 0.01)] * 9), 3, 1, tr(es="Aunque quede tiempo, como mucho tres veces.", en="Even if there is time left, three times at most."))
+_t_check_attempts(_t_Request([("ok", 0.05)]), 1, 0, tr(es="La nube ha contestado: calcular además gasta batería en balde.", en="The cloud has answered: computing as well wastes battery."))
+_t_check_attempts(_t_Request([("cut", 0.1), ("ok", 0.05)]), 1, 1, tr(es="Tras el corte, quitado el tiempo del dispositivo, quedan 0.06 s, menos de lo que suele tardar la nube.", en="After the cut, with the device's time set aside, 0.06 s are left, less than the cloud usually takes."))
+_t_check_attempts(_t_Request([("ok", 0.01)], budget_s=0.1), 0, 1, tr(es="Desde el principio no hay tiempo para la nube y el dispositivo.", en="From the beginning there is no time for both cloud and device."))
+_t_check_attempts(_t_Request([("cut", 0.01)] * 9), 3, 1, tr(es="Aunque quede tiempo, como mucho tres veces.", en="Even if there is time left, three times at most."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _script, _facts in _requests(400, 3):
-    _want = _Request(_script, **_facts).run(_model)
-    _check_attempts(_Request(_script, **_facts), len(_want.asked), _want.computed, "")
+for _t_script, _t_facts in _t_requests(400, 3):
+    _t_want = _t_Request(_t_script, **_t_facts).run(_t_model)
+    _t_check_attempts(_t_Request(_t_script, **_t_facts), len(_t_want.asked), _t_want.computed, "")
 ### END HIDDEN TESTS
 
 # %% wrong="ask" score=1 says_es="después del plazo" says_en="after the deadline"
@@ -992,26 +992,26 @@ class OfflineEta:
         ### END SOLUTION
 
 # %% test="offline_eta/degrade" points=2 row="34" objective="5.3"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _usual(time_s):
+def _t_usual(time_s):
     """Two rush hours a day, at 8 and at 18."""
     hour = time_s / 3600 % 24
     return 1.1 + 0.7 * math.exp(-((hour - 8) ** 2) / 2) + 0.8 * math.exp(-((hour - 18) ** 2) / 3)
 
 
-def _report(factor, measured_s, delay_s=0):
+def _t_report(factor, measured_s, delay_s=0):
     return {"factor": factor, "measured_s": measured_s, "received_s": measured_s + delay_s}
 
 
-def _flat(time_s):
+def _t_flat(time_s):
     return 1.2
 
 
-def _estimate(eta, free_flow_s, now_s, about):
+def _t_estimate(eta, free_flow_s, now_s, about):
     got = checks.plain(eta.estimate(free_flow_s, now_s), about)
     assert got is not None, tr(
         es="Sin conexión estimate no devuelve nada. El usuario sigue en el coche: ¿qué le dices con lo que sabe el dispositivo?", en="Offline, estimate returns nothing. The user is still in the car: what do you tell them with what the device knows?"
@@ -1024,126 +1024,126 @@ def _estimate(eta, free_flow_s, now_s, about):
 
 
 ### BEGIN HIDDEN TESTS
-def _day(seed, half_life_s):
+def _t_day(seed, half_life_s):
     """(moment, "report", report) and (moment, "ask", true factor, expected seconds, expected age) of a simulated day."""
-    chance, off, last, events = random.Random(seed), 0.0, None, []
+    chance, off, last, events = _t_random.Random(seed), 0.0, None, []
     online = True
     for step in range(288 * 2):
         now, half = step * 150, 0.5 ** (150 / half_life_s)
         off = off * half + chance.gauss(0, 0.35) * math.sqrt(1 - half * half)
-        true = _usual(now) + off
+        true = _t_usual(now) + off
         if chance.random() < 0.06:
             online = not online
         if online and step % 2 == 0:
-            last = _report(true, now)
+            last = _t_report(true, now)
             events.append((now, "report", last))
         if chance.random() < 0.5:
             free = chance.choice([300, 600, 1500])
             then = now + chance.choice([0, 40, 149])
-            best = _usual(then) if last is None else _usual(then) + (last["factor"] - _usual(last["measured_s"])) / 2 ** ((then - last["measured_s"]) / half_life_s)
+            best = _t_usual(then) if last is None else _t_usual(then) + (last["factor"] - _t_usual(last["measured_s"])) / 2 ** ((then - last["measured_s"]) / half_life_s)
             events.append((then, "ask", free, true * free, best * free, None if last is None else then - last["measured_s"]))
     return events
 ### END HIDDEN TESTS
 
 
-_eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
-_eta.receive(_report(2.0, 1000))
-for _age, _factor, _why in [
+_t_eta = OfflineEta(_t_flat, half_life_s=1200, fresh_s=120)
+_t_eta.receive(_t_report(2.0, 1000))
+for _t_age, _t_factor, _t_why in [
     (0, 2.0, tr(es="Recién medido, vale lo medido.", en="Just measured, the measurement holds.")),
     (1200, 1.6, tr(es="Ha pasado una vida media: queda la mitad del atasco. Lo último que se supo no vale para siempre, y tampoco deja de valer de golpe.", en="One half-life has passed: half of the jam is left. The last thing known does not hold for ever, nor does it stop holding at once.")),
     (24_000, 1.2, tr(es="Siete horas después, del atasco no queda casi nada: lo último que se supo no vale para siempre.", en="Seven hours later nearly nothing is left of the jam: the last thing known does not hold for ever.")),
 ]:
-    _got = _estimate(_eta, 600, 1000 + _age, _why)
-    checks.same(_got["seconds"], 600 * _factor, _why + tr(es=f" Duración (seconds) tras {_age} s sin conexión; habitual 1.2, medido 2.0, vida media de 1200 s.", en=f" Duration (seconds) after {_age} s offline; usual 1.2, measured 2.0, half-life of 1200 s."), tolerance=1e-4)
-_why = tr(es="Nunca ha llegado un informe: queda el tráfico habitual.", en="No report ever came: the usual traffic is what is left.")
-checks.same(_estimate(OfflineEta(_flat, 1200, 120), 600, 5000, _why)["seconds"], 720, _why + " seconds:")
-_eta = OfflineEta(_usual, half_life_s=1200, fresh_s=120)
-_eta.receive(_report(2.5, 28_800))
-_why = tr(
+    _t_got = _t_estimate(_t_eta, 600, 1000 + _t_age, _t_why)
+    checks.same(_t_got["seconds"], 600 * _t_factor, _t_why + tr(es=f" Duración (seconds) tras {_t_age} s sin conexión; habitual 1.2, medido 2.0, vida media de 1200 s.", en=f" Duration (seconds) after {_t_age} s offline; usual 1.2, measured 2.0, half-life of 1200 s."), tolerance=1e-4)
+_t_why = tr(es="Nunca ha llegado un informe: queda el tráfico habitual.", en="No report ever came: the usual traffic is what is left.")
+checks.same(_t_estimate(OfflineEta(_t_flat, 1200, 120), 600, 5000, _t_why)["seconds"], 720, _t_why + " seconds:")
+_t_eta = OfflineEta(_t_usual, half_life_s=1200, fresh_s=120)
+_t_eta.receive(_t_report(2.5, 28_800))
+_t_why = tr(
     es="A las 8 lo habitual es 1.8 y se mide 2.5; a las 9 lo habitual es 1.525. Lo que se reduce a la mitad es lo que se apartaba de lo habitual a la hora en que se midió. seconds:",
     en="At 8 the usual is 1.8 and 2.5 is measured; at 9 the usual is 1.525. What halves is how far it departed from the usual at the time when it was measured. seconds:",
 )
-checks.same(_estimate(_eta, 600, 32_400, _why)["seconds"], 967.243, _why, tolerance=1e-4)
+checks.same(_t_estimate(_t_eta, 600, 32_400, _t_why)["seconds"], 967.243, _t_why, tolerance=1e-4)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, _half in [(1, 1200), (2, 2400), (3, 600)]:
-    _eta, _bad, _best, _wrong = OfflineEta(_usual, half_life_s=_half, fresh_s=300), 0.0, 0.0, None
-    _asked = 0
-    for _now, _kind, *_rest in _day(_seed, _half):
-        if _kind == "report":
-            _eta.receive(dict(_rest[0]))
+for _t_seed, _t_half in [(1, 1200), (2, 2400), (3, 600)]:
+    _t_eta, _t_bad, _t_best, _t_wrong = OfflineEta(_t_usual, half_life_s=_t_half, fresh_s=300), 0.0, 0.0, None
+    _t_asked = 0
+    for _t_now, _t_kind, *_t_rest in _t_day(_t_seed, _t_half):
+        if _t_kind == "report":
+            _t_eta.receive(dict(_t_rest[0]))
             continue
-        _free, _true, _ideal, _age = _rest
-        _about = tr(es=f"Día simulado {_seed}, instante {_now} s.", en=f"Simulated day {_seed}, instant {_now} s.")
-        _seconds = checks.number(_estimate(_eta, _free, _now, _about)["seconds"], _about)
-        _bad, _best, _asked = _bad + abs(_seconds - _true), _best + abs(_ideal - _true), _asked + 1
-        if _wrong is None and abs(_seconds - _ideal) > 1e-6 * _ideal:
-            _wrong = _now, _age, _ideal, _seconds
-    if _wrong is not None:
+        _t_free, _t_true, _t_ideal, _t_age = _t_rest
+        _t_about = tr(es=f"Día simulado {_t_seed}, instante {_t_now} s.", en=f"Simulated day {_t_seed}, instant {_t_now} s.")
+        _t_seconds = checks.number(_t_estimate(_t_eta, _t_free, _t_now, _t_about)["seconds"], _t_about)
+        _t_bad, _t_best, _t_asked = _t_bad + abs(_t_seconds - _t_true), _t_best + abs(_t_ideal - _t_true), _t_asked + 1
+        if _t_wrong is None and abs(_t_seconds - _t_ideal) > 1e-6 * _t_ideal:
+            _t_wrong = _t_now, _t_age, _t_ideal, _t_seconds
+    if _t_wrong is not None:
         raise AssertionError(tr(
-            es=f"En un día simulado con cortes te equivocas de media en {_bad / _asked:.0f} s por trayecto, y se podía en {_best / _asked:.0f}. Por ejemplo, en el instante {_wrong[0]} s, con un informe de hace {_wrong[1]} s, se esperaban {_wrong[2]:.1f} s y has devuelto {_wrong[3]:.1f}. "
+            es=f"En un día simulado con cortes te equivocas de media en {_t_bad / _t_asked:.0f} s por trayecto, y se podía en {_t_best / _t_asked:.0f}. Por ejemplo, en el instante {_t_wrong[0]} s, con un informe de hace {_t_wrong[1]} s, se esperaban {_t_wrong[2]:.1f} s y has devuelto {_t_wrong[3]:.1f}. "
             "Lo que se reduce a la mitad es lo que se apartaba de lo habitual a la hora en que se midió.",
-            en=f"On a simulated day with outages you are off by {_bad / _asked:.0f} s per trip on average, and {_best / _asked:.0f} was possible. For example, at instant {_wrong[0]} s, with a report {_wrong[1]} s old, {_wrong[2]:.1f} s were expected and you returned {_wrong[3]:.1f}. "
+            en=f"On a simulated day with outages you are off by {_t_bad / _t_asked:.0f} s per trip on average, and {_t_best / _t_asked:.0f} was possible. For example, at instant {_t_wrong[0]} s, with a report {_t_wrong[1]} s old, {_t_wrong[2]:.1f} s were expected and you returned {_t_wrong[3]:.1f}. "
             "What halves is how far it departed from the usual at the time when it was measured.",
         ))
 ### END HIDDEN TESTS
 
 # %% test="offline_eta/honest" points=2 row="34" objective="5.3"
-_eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
-_about = tr(es="Nunca ha llegado un informe.", en="No report ever came.")
-_got = _estimate(_eta, 600, 900, _about)
-checks.same(_got["age_s"], None, _about + tr(es=" La antigüedad (age_s) de lo que no hay es None.", en=" The age (age_s) of what is not there is None."))
-checks.same(_got["fresh"], False, _about + " fresh.")
-_eta.receive(_report(2.0, 1000, delay_s=90))
-for _now, _fresh in [(1100, True), (1190, False), (4600, False)]:
-    _about = tr(es=f"Medido en 1000, recibido en 1090 y usado en {_now}. ", en=f"Measured at 1000, received at 1090 and used at {_now}. ")
-    _got = _estimate(_eta, 600, _now, _about)
-    checks.same(_got["age_s"], _now - 1000, _about + tr(es="La antigüedad (age_s) se cuenta desde que se midió: decir menos es dar por nuevo lo que no lo es.", en="Age (age_s) counts from when it was measured: to say less is to pass off as new what is not."))
-    checks.same(_got["fresh"], _fresh, _about + tr(es="fresh: ¿es reciente (como mucho 120 s)? No digas que lo es si no lo es.", en="fresh: is it (at most 120 s old)? Do not claim that it is when it is not."))
+_t_eta = OfflineEta(_t_flat, half_life_s=1200, fresh_s=120)
+_t_about = tr(es="Nunca ha llegado un informe.", en="No report ever came.")
+_t_got = _t_estimate(_t_eta, 600, 900, _t_about)
+checks.same(_t_got["age_s"], None, _t_about + tr(es=" La antigüedad (age_s) de lo que no hay es None.", en=" The age (age_s) of what is not there is None."))
+checks.same(_t_got["fresh"], False, _t_about + " fresh.")
+_t_eta.receive(_t_report(2.0, 1000, delay_s=90))
+for _t_now, _t_fresh in [(1100, True), (1190, False), (4600, False)]:
+    _t_about = tr(es=f"Medido en 1000, recibido en 1090 y usado en {_t_now}. ", en=f"Measured at 1000, received at 1090 and used at {_t_now}. ")
+    _t_got = _t_estimate(_t_eta, 600, _t_now, _t_about)
+    checks.same(_t_got["age_s"], _t_now - 1000, _t_about + tr(es="La antigüedad (age_s) se cuenta desde que se midió: decir menos es dar por nuevo lo que no lo es.", en="Age (age_s) counts from when it was measured: to say less is to pass off as new what is not."))
+    checks.same(_t_got["fresh"], _t_fresh, _t_about + tr(es="fresh: ¿es reciente (como mucho 120 s)? No digas que lo es si no lo es.", en="fresh: is it (at most 120 s old)? Do not claim that it is when it is not."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_eta = OfflineEta(_usual, half_life_s=900, fresh_s=300)
-for _now, _kind, *_rest in _day(4, 900):
-    if _kind == "report":
-        _eta.receive({**_rest[0], "received_s": _rest[0]["measured_s"] + 35})
+_t_eta = OfflineEta(_t_usual, half_life_s=900, fresh_s=300)
+for _t_now, _t_kind, *_t_rest in _t_day(4, 900):
+    if _t_kind == "report":
+        _t_eta.receive({**_t_rest[0], "received_s": _t_rest[0]["measured_s"] + 35})
         continue
-    _about = tr(es=f"Día simulado, instante {_now} s.", en=f"Simulated day, instant {_now} s.")
-    _got = _estimate(_eta, _rest[0], _now, _about)
-    checks.same(_got["age_s"], _rest[3], _about + tr(es=" Antigüedad declarada (age_s).", en=" Declared age (age_s)."))
-    checks.same(_got["fresh"], _rest[3] is not None and _rest[3] <= 300, _about + tr(es=f" Con {_rest[3]} s de antigüedad y un límite de 300, ¿es reciente?", en=f" With an age of {_rest[3]} s and a limit of 300, is it fresh?"))
-_one, _other = OfflineEta(_flat, 1200, 120), OfflineEta(_flat, 1200, 120)
-_one.receive(_report(2.0, 10))
-checks.same(_estimate(_other, 600, 20, "")["age_s"], None, tr(es="Dos OfflineEta no comparten informes.", en="Two OfflineEta share no reports."))
-_one.estimate(600, 400)
-checks.same(_estimate(_one, 600, 500, "")["age_s"], 490, tr(es="Preguntar no rejuvenece los datos.", en="Asking does not make data younger."))
+    _t_about = tr(es=f"Día simulado, instante {_t_now} s.", en=f"Simulated day, instant {_t_now} s.")
+    _t_got = _t_estimate(_t_eta, _t_rest[0], _t_now, _t_about)
+    checks.same(_t_got["age_s"], _t_rest[3], _t_about + tr(es=" Antigüedad declarada (age_s).", en=" Declared age (age_s)."))
+    checks.same(_t_got["fresh"], _t_rest[3] is not None and _t_rest[3] <= 300, _t_about + tr(es=f" Con {_t_rest[3]} s de antigüedad y un límite de 300, ¿es reciente?", en=f" With an age of {_t_rest[3]} s and a limit of 300, is it fresh?"))
+_t_one, _t_other = OfflineEta(_t_flat, 1200, 120), OfflineEta(_t_flat, 1200, 120)
+_t_one.receive(_t_report(2.0, 10))
+checks.same(_t_estimate(_t_other, 600, 20, "")["age_s"], None, tr(es="Dos OfflineEta no comparten informes.", en="Two OfflineEta share no reports."))
+_t_one.estimate(600, 400)
+checks.same(_t_estimate(_t_one, 600, 500, "")["age_s"], 490, tr(es="Preguntar no rejuvenece los datos.", en="Asking does not make data younger."))
 ### END HIDDEN TESTS
 
 # %% test="offline_eta/reports" points=1 row="34" objective="5.3"
-_eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
-_eta.receive(_report(2.0, 1000, delay_s=5))
-_eta.receive(_report(3.0, 400, delay_s=640))
-_about = tr(es="Un informe medido en 400 llega después de otro medido en 1000: el que llega el último no es el más nuevo.", en="A report measured at 400 comes after another measured at 1000: the one that arrives last is not the newest.")
-_got = _estimate(_eta, 600, 1060, _about)
-checks.same(_got["age_s"], 60, _about + " age_s:")
-checks.same(_got["seconds"], 600 * (1.2 + 0.8 * 0.5**0.05), _about + " seconds:", tolerance=1e-6)
+_t_eta = OfflineEta(_t_flat, half_life_s=1200, fresh_s=120)
+_t_eta.receive(_t_report(2.0, 1000, delay_s=5))
+_t_eta.receive(_t_report(3.0, 400, delay_s=640))
+_t_about = tr(es="Un informe medido en 400 llega después de otro medido en 1000: el que llega el último no es el más nuevo.", en="A report measured at 400 comes after another measured at 1000: the one that arrives last is not the newest.")
+_t_got = _t_estimate(_t_eta, 600, 1060, _t_about)
+checks.same(_t_got["age_s"], 60, _t_about + " age_s:")
+checks.same(_t_got["seconds"], 600 * (1.2 + 0.8 * 0.5**0.05), _t_about + " seconds:", tolerance=1e-6)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(9)
+_t_chance = _t_random.Random(9)
 for _ in range(60):
-    _reports = [_report(round(_chance.uniform(0.9, 3), 2), _chance.randrange(0, 3000)) for _ in range(6)]
-    if len({report["measured_s"] for report in _reports}) < 6:
+    _t_reports = [_t_report(round(_t_chance.uniform(0.9, 3), 2), _t_chance.randrange(0, 3000)) for _ in range(6)]
+    if len({report["measured_s"] for report in _t_reports}) < 6:
         continue
-    _order = _chance.sample(_reports, 6) + [dict(_chance.choice(_reports))]
-    _eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
-    for _number, _one in enumerate(_order):
-        _eta.receive({**_one, "received_s": 3000 + _number})
-    _newest = max(_reports, key=lambda report: report["measured_s"])
-    _got = _estimate(_eta, 100, 3100, _about)
-    checks.same(_got["age_s"], 3100 - _newest["measured_s"], tr(es="Informes en desorden y uno repetido: manda el de medición más reciente. age_s:", en="Reports out of order and one repeated: the one measured last counts. age_s:"))
-    checks.same(_got["seconds"], 100 * (1.2 + (_newest["factor"] - 1.2) * 0.5 ** ((3100 - _newest["measured_s"]) / 1200)), tr(es="Duración (seconds) con informes en desorden.", en="Duration (seconds) with reports out of order."), tolerance=1e-6)
-_eta = OfflineEta(_flat, half_life_s=1200, fresh_s=120)
-_eta.receive(_report(2.0, 0))
-checks.same(_estimate(_eta, 600, 60, _about)["age_s"], 60, tr(es="Un informe medido en el instante 0 es un informe.", en="A report measured at instant 0 is a report."))
+    _t_order = _t_chance.sample(_t_reports, 6) + [dict(_t_chance.choice(_t_reports))]
+    _t_eta = OfflineEta(_t_flat, half_life_s=1200, fresh_s=120)
+    for _t_number, _t_one in enumerate(_t_order):
+        _t_eta.receive({**_t_one, "received_s": 3000 + _t_number})
+    _t_newest = max(_t_reports, key=lambda report: report["measured_s"])
+    _t_got = _t_estimate(_t_eta, 100, 3100, _t_about)
+    checks.same(_t_got["age_s"], 3100 - _t_newest["measured_s"], tr(es="Informes en desorden y uno repetido: manda el de medición más reciente. age_s:", en="Reports out of order and one repeated: the one measured last counts. age_s:"))
+    checks.same(_t_got["seconds"], 100 * (1.2 + (_t_newest["factor"] - 1.2) * 0.5 ** ((3100 - _t_newest["measured_s"]) / 1200)), tr(es="Duración (seconds) con informes en desorden.", en="Duration (seconds) with reports out of order."), tolerance=1e-6)
+_t_eta = OfflineEta(_t_flat, half_life_s=1200, fresh_s=120)
+_t_eta.receive(_t_report(2.0, 0))
+checks.same(_t_estimate(_t_eta, 600, 60, _t_about)["age_s"], 60, tr(es="Un informe medido en el instante 0 es un informe.", en="A report measured at instant 0 is a report."))
 ### END HIDDEN TESTS
 
 # %% wrong="offline_eta" score=2 says_es="no vale para siempre" says_en="does not hold for ever"
@@ -1394,17 +1394,17 @@ def cloud_state(db):
     ### END SOLUTION
 
 # %% test="rack/local" points=1 row="38" objective="5.6"
-import contextlib
-import pickle
-import random
-import secrets
+import contextlib as _t_contextlib
+import pickle as _t_pickle
+import random as _t_random
+import secrets as _t_secrets
 
 from mlprod import checks
-from mlprod.systems import crashes, pickling
-from mlprod.systems.workspace import workspace
+from mlprod.systems import crashes as _t_crashes, pickling as _t_pickling
+from mlprod.systems.workspace import workspace as _t_workspace
 
 
-def _events(*facts):
+def _t_events(*facts):
     """One event for each "A1" or (shelf, version): by default versions grow. `picked` are powers of 4: a sum tells how often each was counted."""
     found, seen = [], {}
     for number, fact in enumerate(facts):
@@ -1414,16 +1414,16 @@ def _events(*facts):
     return found
 
 
-class _Warehouse:
+class _t_Warehouse:
     """A rack, a cloud and the line between them. Each call is a process of its own, with its own copy of the answer's code."""
 
     def __init__(self, cuts=(), cloud_dies=None):
         try:
-            self.program = pickling.dumps((record, local, sync, receive, cloud_state))
+            self.program = _t_pickling.dumps((record, local, sync, receive, cloud_state))
         except Exception as error:
             raise AssertionError(tr(es=f"Tus funciones usan algo del notebook que otro proceso no puede tener ({error}).", en=f"Your functions use something of the notebook that another process cannot have ({error}).")) from None
-        name = f"warehouse-{secrets.token_hex(4)}"
-        self.paths = {who: workspace() / f"{name}-{who}.sqlite" for who in ("rack", "cloud")}
+        name = f"warehouse-{_t_secrets.token_hex(4)}"
+        self.paths = {who: _t_workspace() / f"{name}-{who}.sqlite" for who in ("rack", "cloud")}
         self.cuts, self.cloud_dies = dict(cuts), cloud_dies
         self.arrived, self.sent, self.steps = [], 0, {}
 
@@ -1437,17 +1437,17 @@ class _Warehouse:
 
     def call(self, who, name, *arguments, die_at=None):
         """(result, whether the process has died) of a call in its own process."""
-        functions = dict(zip(("record", "local", "sync", "receive", "cloud_state"), pickle.loads(self.program), strict=True))
-        steps = crashes.Steps(die_at)
-        with contextlib.closing(crashes.connect(self.paths[who], steps)) as db:
+        functions = dict(zip(("record", "local", "sync", "receive", "cloud_state"), _t_pickle.loads(self.program), strict=True))
+        steps = _t_crashes.Steps(die_at)
+        with _t_contextlib.closing(_t_crashes.connect(self.paths[who], steps)) as db:
             sqlite3.Connection.execute(db, "PRAGMA journal_mode = MEMORY").close()
             try:
                 result = functions[name](db, *arguments)
-            except crashes.SimulatedCrash:
+            except _t_crashes.SimulatedCrash:
                 if not steps.dead:
                     raise
                 result = None
-            except crashes.Endless as endless:
+            except _t_crashes.Endless as endless:
                 raise AssertionError(tr(es=f"{name} no termina: {endless}", en=f"{name} does not end: {endless}")) from None
         self.steps[name] = steps.names
         return result, steps.dead
@@ -1521,37 +1521,37 @@ class _Warehouse:
         checks.same(self.call("rack", "local")[0], want, about + tr(es=" local(db) con el servidor local:", en=" local(db) on the rack:"))
 
 
-with _Warehouse() as _w:
-    _some = _events("A1", "B2", "A1", "A1")
-    for _event in _some:
-        _w.record(_event)
-    _w.check_local(_some, tr(es="Cuatro sucesos apuntados, y la línea cortada todo el día.", en="Four events recorded, and the line cut all day."))
-    _w.record(_some[0])
-    _w.check_local(_some, tr(es="El lector repite su primer suceso: la versión 1 no es más nueva que la 3.", en="The scanner repeats its first event: version 1 is not newer than 3."))
+with _t_Warehouse() as _t_w:
+    _t_some = _t_events("A1", "B2", "A1", "A1")
+    for _t_event in _t_some:
+        _t_w.record(_t_event)
+    _t_w.check_local(_t_some, tr(es="Cuatro sucesos apuntados, y la línea cortada todo el día.", en="Four events recorded, and the line cut all day."))
+    _t_w.record(_t_some[0])
+    _t_w.check_local(_t_some, tr(es="El lector repite su primer suceso: la versión 1 no es más nueva que la 3.", en="The scanner repeats its first event: version 1 is not newer than 3."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-with _Warehouse() as _w:
-    checks.same(_w.call("rack", "local")[0], {}, tr(es="Recién instalado, local(db) está vacío.", en="Just installed, local(db) is empty."))
-    checks.same(_w.call("cloud", "cloud_state")[0], {}, tr(es="Recién instalada, cloud_state(db) está vacío.", en="Just installed, cloud_state(db) is empty."))
-    _some = _events(("A1", 3), ("A1", 1), ("B2", 9), ("A1", 2), ("B2", 12), ("B2", 10))
-    for _number, _event in enumerate(_some, 1):
-        _w.record(_event)
-        _w.check_local(_some[:_number], tr(es="Sucesos en desorden.", en="Events out of order."))
-    _w.sync_all("")
-    _w.check_local(_some, tr(es="Lo mandado a la nube sigue valiendo en el servidor local.", en="What was sent to the cloud still holds on the rack."))
-for _step in range(1, len(_w.steps["record"]) + 1):
-    with _Warehouse() as _w:
-        _w.record(_some[0])
-        _w.record(_some[2], die_at=_step)
-        _w.check_local([_some[0], _some[2]], tr(es=f"record muere en su paso {_step} y el lector repite el suceso.", en=f"record dies at its step {_step} and the scanner repeats the event."))
+with _t_Warehouse() as _t_w:
+    checks.same(_t_w.call("rack", "local")[0], {}, tr(es="Recién instalado, local(db) está vacío.", en="Just installed, local(db) is empty."))
+    checks.same(_t_w.call("cloud", "cloud_state")[0], {}, tr(es="Recién instalada, cloud_state(db) está vacío.", en="Just installed, cloud_state(db) is empty."))
+    _t_some = _t_events(("A1", 3), ("A1", 1), ("B2", 9), ("A1", 2), ("B2", 12), ("B2", 10))
+    for _t_number, _t_event in enumerate(_t_some, 1):
+        _t_w.record(_t_event)
+        _t_w.check_local(_t_some[:_t_number], tr(es="Sucesos en desorden.", en="Events out of order."))
+    _t_w.sync_all("")
+    _t_w.check_local(_t_some, tr(es="Lo mandado a la nube sigue valiendo en el servidor local.", en="What was sent to the cloud still holds on the rack."))
+for _t_step in range(1, len(_t_w.steps["record"]) + 1):
+    with _t_Warehouse() as _t_w:
+        _t_w.record(_t_some[0])
+        _t_w.record(_t_some[2], die_at=_t_step)
+        _t_w.check_local([_t_some[0], _t_some[2]], tr(es=f"record muere en su paso {_t_step} y el lector repite el suceso.", en=f"record dies at its step {_t_step} and the scanner repeats the event."))
 ### END HIDDEN TESTS
 
 # %% test="rack/cut" points=2 row="38" objective="5.6"
-_some = _events("A1", "B2", "A1", "B2", "A1")
+_t_some = _t_events("A1", "B2", "A1", "B2", "A1")
 
 
-def _check_cuts(cuts, events, about):
-    with _Warehouse(cuts) as w:
+def _t_check_cuts(cuts, events, about):
+    with _t_Warehouse(cuts) as w:
         for event in events:
             w.record(event)
         w.sync_all(about)
@@ -1560,46 +1560,46 @@ def _check_cuts(cuts, events, about):
         return w.sent
 
 
-_check_cuts({}, _some, tr(es="La línea no se corta.", en="The line is not cut."))
-_check_cuts({1: "before"}, _some, tr(es="La línea se corta antes de que llegue el segundo suceso, y vuelve.", en="The line is cut before the second event arrives, and comes back."))
-_check_cuts({1: "after"}, _some, tr(es="La línea se corta después de que llegue el segundo suceso y antes de que el servidor local lo sepa, y vuelve.", en="The line is cut after the second event has arrived and before the rack knows, and comes back."))
-with _Warehouse({1: "after"}) as _w:
-    for _event in _some[:3]:
-        _w.record(_event)
-    checks.same(_w.sync(), 2, tr(es="Tres sucesos, y la línea se corta en el segundo: sync devuelve cuántos quedan por mandar, y del segundo no se sabe si llegó.", en="Three events, and the line is cut at the second: sync returns how many are still to be sent, and of the second it is not known whether it arrived."))
-    checks.same(_w.sync(), 0, tr(es="La línea ya funciona y sync ha mandado lo que faltaba: quedan por mandar 0.", en="The line works again and sync has sent what was missing: 0 are still to be sent."))
-    _w.sync()
-    checks.same(_w.sent, 4, tr(es="Envíos en total, con tres llamadas a sync: dos la primera vez (el segundo suceso se corta), dos la segunda y ninguno la tercera. Lo que la nube confirmó no se vuelve a mandar.", en="Sendings in all, with three calls of sync: two the first time (the second event is cut), two the second time and none the third. What the cloud has confirmed is not sent again."), observed=True)
+_t_check_cuts({}, _t_some, tr(es="La línea no se corta.", en="The line is not cut."))
+_t_check_cuts({1: "before"}, _t_some, tr(es="La línea se corta antes de que llegue el segundo suceso, y vuelve.", en="The line is cut before the second event arrives, and comes back."))
+_t_check_cuts({1: "after"}, _t_some, tr(es="La línea se corta después de que llegue el segundo suceso y antes de que el servidor local lo sepa, y vuelve.", en="The line is cut after the second event has arrived and before the rack knows, and comes back."))
+with _t_Warehouse({1: "after"}) as _t_w:
+    for _t_event in _t_some[:3]:
+        _t_w.record(_t_event)
+    checks.same(_t_w.sync(), 2, tr(es="Tres sucesos, y la línea se corta en el segundo: sync devuelve cuántos quedan por mandar, y del segundo no se sabe si llegó.", en="Three events, and the line is cut at the second: sync returns how many are still to be sent, and of the second it is not known whether it arrived."))
+    checks.same(_t_w.sync(), 0, tr(es="La línea ya funciona y sync ha mandado lo que faltaba: quedan por mandar 0.", en="The line works again and sync has sent what was missing: 0 are still to be sent."))
+    _t_w.sync()
+    checks.same(_t_w.sent, 4, tr(es="Envíos en total, con tres llamadas a sync: dos la primera vez (el segundo suceso se corta), dos la segunda y ninguno la tercera. Lo que la nube confirmó no se vuelve a mandar.", en="Sendings in all, with three calls of sync: two the first time (the second event is cut), two the second time and none the third. What the cloud has confirmed is not sent again."), observed=True)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _number in range(len(_some)):
-    for _when in ("before", "after"):
-        _check_cuts({_number: _when}, _some, tr(es=f"Corte en el envío {_number} ({_when}).", en=f"Cut at sending {_number} ({_when})."))
-_check_cuts({0: "after", 1: "after", 2: "before", 4: "after", 6: "before"}, _some, tr(es="Cinco cortes seguidos.", en="Five cuts in a row."))
-with _Warehouse({2: "after"}) as _w:
-    for _event in _some[:3]:
-        _w.record(_event)
-    checks.same(_w.sync(), 1, tr(es="Tres sucesos; el tercero se corta: quedan por mandar los que no se sabe si han llegado.", en="Three events; the third is cut: those of which it is not known whether they arrived are still to be sent."))
-    for _event in [*_some[3:], _some[0], _some[2]]:
-        _w.record(_event)
-    _w.sync_all("")
-    _w.check_cloud(_some, tr(es="Entre dos sincronizaciones llegan sucesos nuevos y otros repetidos.", en="Between two synchronizations come new events, and repeated ones."))
-    _w.check_order(_some, "")
-    _before = _w.sent
-    checks.same(_w.sync(), 0, tr(es="No queda nada que mandar.", en="Nothing is left to be sent."))
-    _w.record(_some[1])
-    checks.same(_w.sync(), 0, tr(es="Un suceso repetido que ya se mandó.", en="A repeated event that was sent already."))
-    checks.same(_w.sent - _before, 0, tr(es="Lo que la nube confirmó no se vuelve a mandar: envíos de más.", en="What the cloud has confirmed is not sent again: sendings too many."), observed=True)
-with _Warehouse() as _w:
-    checks.same(_w.sync(), 0, tr(es="Sin sucesos apuntados.", en="Without recorded events."))
+for _t_number in range(len(_t_some)):
+    for _t_when in ("before", "after"):
+        _t_check_cuts({_t_number: _t_when}, _t_some, tr(es=f"Corte en el envío {_t_number} ({_t_when}).", en=f"Cut at sending {_t_number} ({_t_when})."))
+_t_check_cuts({0: "after", 1: "after", 2: "before", 4: "after", 6: "before"}, _t_some, tr(es="Cinco cortes seguidos.", en="Five cuts in a row."))
+with _t_Warehouse({2: "after"}) as _t_w:
+    for _t_event in _t_some[:3]:
+        _t_w.record(_t_event)
+    checks.same(_t_w.sync(), 1, tr(es="Tres sucesos; el tercero se corta: quedan por mandar los que no se sabe si han llegado.", en="Three events; the third is cut: those of which it is not known whether they arrived are still to be sent."))
+    for _t_event in [*_t_some[3:], _t_some[0], _t_some[2]]:
+        _t_w.record(_t_event)
+    _t_w.sync_all("")
+    _t_w.check_cloud(_t_some, tr(es="Entre dos sincronizaciones llegan sucesos nuevos y otros repetidos.", en="Between two synchronizations come new events, and repeated ones."))
+    _t_w.check_order(_t_some, "")
+    _t_before = _t_w.sent
+    checks.same(_t_w.sync(), 0, tr(es="No queda nada que mandar.", en="Nothing is left to be sent."))
+    _t_w.record(_t_some[1])
+    checks.same(_t_w.sync(), 0, tr(es="Un suceso repetido que ya se mandó.", en="A repeated event that was sent already."))
+    checks.same(_t_w.sent - _t_before, 0, tr(es="Lo que la nube confirmó no se vuelve a mandar: envíos de más.", en="What the cloud has confirmed is not sent again: sendings too many."), observed=True)
+with _t_Warehouse() as _t_w:
+    checks.same(_t_w.sync(), 0, tr(es="Sin sucesos apuntados.", en="Without recorded events."))
 ### END HIDDEN TESTS
 
 # %% test="rack/crash" points=2 row="38" objective="5.6"
-_three = _events("A1", "B2", "A1")
+_t_three = _t_events("A1", "B2", "A1")
 
 
-def _check_crashes(about, record_dies=None, sync_dies=None, cloud_dies=None, events=_three):
-    with _Warehouse(cloud_dies=cloud_dies) as w:
+def _t_check_crashes(about, record_dies=None, sync_dies=None, cloud_dies=None, events=_t_three):
+    with _t_Warehouse(cloud_dies=cloud_dies) as w:
         for number, event in enumerate(events):
             w.record(event, die_at=record_dies[1] if record_dies and record_dies[0] == number else None)
         w.sync_all(about, die_at=sync_dies)
@@ -1607,62 +1607,62 @@ def _check_crashes(about, record_dies=None, sync_dies=None, cloud_dies=None, eve
         return w.steps
 
 
-with _Warehouse() as _w:
-    for _event in _three:
-        _w.record(_event)
-    _w.sync()
-    assert _w.sent, tr(es="sync no ha mandado nada: ¿siguen ahí los sucesos que record apuntó?", en="sync has sent nothing: are the events that record noted still there?")
-    _names = dict(_w.steps)
-    _steps = {name: len(names) for name, names in _names.items()}
-for _name in ("record", "sync", "receive"):
-    assert _steps.get(_name), tr(es=f"{_name} no usa la base de datos que recibe.", en=f"{_name} does not use the database that it gets.")
+with _t_Warehouse() as _t_w:
+    for _t_event in _t_three:
+        _t_w.record(_t_event)
+    _t_w.sync()
+    assert _t_w.sent, tr(es="sync no ha mandado nada: ¿siguen ahí los sucesos que record apuntó?", en="sync has sent nothing: are the events that record noted still there?")
+    _t_names = dict(_t_w.steps)
+    _t_steps = {name: len(names) for name, names in _t_names.items()}
+for _t_name in ("record", "sync", "receive"):
+    assert _t_steps.get(_t_name), tr(es=f"{_t_name} no usa la base de datos que recibe.", en=f"{_t_name} does not use the database that it gets.")
 
 
-def _at(name, step):
+def _t_at(name, step):
     """Which step that is, as far as is known: "6 (after INSERT INTO …)"."""
-    if step > _steps[name]:
+    if step > _t_steps[name]:
         return str(step)
-    what = " ".join(_names[name][step - 1].split())
+    what = " ".join(_t_names[name][step - 1].split())
     after = what.endswith(": done")
     what = what.removesuffix(": done")
     what = what if len(what) <= 70 else what[:69] + "…"
     return tr(es=f"{step} (después de {what})", en=f"{step} (after {what})") if after else tr(es=f"{step} (antes de {what})", en=f"{step} (before {what})")
 
 
-for _step in range(1, _steps["record"] + 1):
-    _check_crashes(tr(es=f"record muere en su paso {_at('record', _step)} con el segundo suceso, y el lector lo repite.", en=f"record dies at its step {_at('record', _step)} with the second event, and the scanner repeats it."), record_dies=(1, _step))
-for _step in range(1, _steps["receive"] + 1):
-    _check_crashes(tr(es=f"La nube muere en el paso {_at('receive', _step)} de receive con el segundo suceso, y sync lo repite.", en=f"The cloud dies at step {_at('receive', _step)} of receive with the second event, and sync repeats it."), cloud_dies=(1, _step))
-_check_crashes(tr(es=f"sync muere en su último paso, el {_at('sync', _steps['sync'])}, y se la vuelve a llamar.", en=f"sync dies at its last step, {_at('sync', _steps['sync'])}, and is called again."), sync_dies=_steps["sync"])
+for _t_step in range(1, _t_steps["record"] + 1):
+    _t_check_crashes(tr(es=f"record muere en su paso {_t_at('record', _t_step)} con el segundo suceso, y el lector lo repite.", en=f"record dies at its step {_t_at('record', _t_step)} with the second event, and the scanner repeats it."), record_dies=(1, _t_step))
+for _t_step in range(1, _t_steps["receive"] + 1):
+    _t_check_crashes(tr(es=f"La nube muere en el paso {_t_at('receive', _t_step)} de receive con el segundo suceso, y sync lo repite.", en=f"The cloud dies at step {_t_at('receive', _t_step)} of receive with the second event, and sync repeats it."), cloud_dies=(1, _t_step))
+_t_check_crashes(tr(es=f"sync muere en su último paso, el {_t_at('sync', _t_steps['sync'])}, y se la vuelve a llamar.", en=f"sync dies at its last step, {_t_at('sync', _t_steps['sync'])}, and is called again."), sync_dies=_t_steps["sync"])
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _step in range(1, _steps["sync"] + 1):
-    _check_crashes(tr(es=f"sync muere en su paso {_at('sync', _step)}.", en=f"sync dies at its step {_at('sync', _step)}."), sync_dies=_step)
-for _number in range(3):
-    for _step in range(1, _steps["receive"] + 3):
-        _check_crashes(tr(es=f"La nube muere en el paso {_at('receive', _step)} de receive, en el envío {_number}.", en=f"The cloud dies at step {_at('receive', _step)} of receive, at sending {_number}."), cloud_dies=(_number, _step))
-        if _step % 3 == 0:
-            _check_crashes(tr(es=f"Mueren record, sync y la nube (pasos {_step}).", en=f"record, sync and the cloud die (steps {_step})."), (0, _step), _step, (_number, _step))
+for _t_step in range(1, _t_steps["sync"] + 1):
+    _t_check_crashes(tr(es=f"sync muere en su paso {_t_at('sync', _t_step)}.", en=f"sync dies at its step {_t_at('sync', _t_step)}."), sync_dies=_t_step)
+for _t_number in range(3):
+    for _t_step in range(1, _t_steps["receive"] + 3):
+        _t_check_crashes(tr(es=f"La nube muere en el paso {_t_at('receive', _t_step)} de receive, en el envío {_t_number}.", en=f"The cloud dies at step {_t_at('receive', _t_step)} of receive, at sending {_t_number}."), cloud_dies=(_t_number, _t_step))
+        if _t_step % 3 == 0:
+            _t_check_crashes(tr(es=f"Mueren record, sync y la nube (pasos {_t_step}).", en=f"record, sync and the cloud die (steps {_t_step})."), (0, _t_step), _t_step, (_t_number, _t_step))
 ### END HIDDEN TESTS
 
 # %% test="rack/version" points=1 row="38" objective="5.6"
-def _check_versions(events, about):
-    with _Warehouse() as w:
+def _t_check_versions(events, about):
+    with _t_Warehouse() as w:
         for event in events:
             w.record(event)
         w.sync_all(about)
         w.check_cloud(events, about)
 
 
-_check_versions(_events(("A1", 3), ("A1", 1)), tr(es="La versión 1 se quedó en el wifi y llega después de la 3: no gana, pero lo que se cogió se cogió.", en="Version 1 was held up in the wifi and comes after 3: it does not win, but what was picked was picked."))
+_t_check_versions(_t_events(("A1", 3), ("A1", 1)), tr(es="La versión 1 se quedó en el wifi y llega después de la 3: no gana, pero lo que se cogió se cogió.", en="Version 1 was held up in the wifi and comes after 3: it does not win, but what was picked was picked."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(4)
+_t_chance = _t_random.Random(4)
 for _ in range(12):
-    _facts = [(shelf, version) for shelf in ("A1", "B2", "C3") for version in _chance.sample(range(1, 40), 3)]
-    _chance.shuffle(_facts)
-    _check_versions(_events(*_facts), tr(es=f"Llegan en este orden: {_facts}.", en=f"They come in this order: {_facts}."))
-_check_versions(_events(("A1", 9), ("A1", 10), ("A1", 2)), tr(es="Versiones 9, 10 y 2: son números, no textos.", en="Versions 9, 10 and 2: they are numbers, not strings."))
+    _t_facts = [(shelf, version) for shelf in ("A1", "B2", "C3") for version in _t_chance.sample(range(1, 40), 3)]
+    _t_chance.shuffle(_t_facts)
+    _t_check_versions(_t_events(*_t_facts), tr(es=f"Llegan en este orden: {_t_facts}.", en=f"They come in this order: {_t_facts}."))
+_t_check_versions(_t_events(("A1", 9), ("A1", 10), ("A1", 2)), tr(es="Versiones 9, 10 y 2: son números, no textos.", en="Versions 9, 10 and 2: they are numbers, not strings."))
 ### END HIDDEN TESTS
 
 # %% wrong="rack" score=2 says_es="Se han perdido" says_en="Lost in the cloud"
@@ -2175,12 +2175,12 @@ def duties(incident):
     ### END SOLUTION
 
 # %% test="exposure/expected" points=2 row="36" objective="5.4"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-def _years(design, risks, years=20_000):
+def _t_years(design, risks, years=20_000):
     """Mean and standard error of the exposed records in `years` simulated years."""
     chance = np.random.default_rng(3)
     readable = {None: 1.0, "beside": 1.0, "apart": risks["key_too"]}
@@ -2190,99 +2190,99 @@ def _years(design, risks, years=20_000):
     return exposed.mean(), exposed.std() / math.sqrt(years)
 
 
-def _check_simulated(design, risks):
-    mean, error = _years(design, risks)
+def _t_check_simulated(design, risks):
+    mean, error = _t_years(design, risks)
     about = tr(es=f"En 20 000 años simulados quedan expuestos {mean:.1f} registros al año (error típico {error:.1f}). ", en=f"In 20,000 simulated years {mean:.1f} records are exposed per year (standard error {error:.1f}). ") + f"\n  {design}\n  {risks}"
     got = checks.number(expected_records(dict(design), dict(risks)), about)
     assert abs(got - mean) <= 5 * error + 1e-9, about + tr(es=f"\n  y has devuelto {got:.1f}.", en=f"\n  and you returned {got:.1f}.")
 ### END HIDDEN TESTS
 
 
-def _design(users=10_000, server_records=0, device_records=0, server_key=None, device_key=None):
+def _t_design(users=10_000, server_records=0, device_records=0, server_key=None, device_key=None):
     return dict(locals())
 
 
-def _risks(breaches_per_year=0.1, thefts_per_device_year=0.02, key_too=0.05):
+def _t_risks(breaches_per_year=0.1, thefts_per_device_year=0.02, key_too=0.05):
     return dict(locals())
 
 
-def _check_expected(design, risks, want, why):
+def _t_check_expected(design, risks, want, why):
     about = why + f"\n  {design}\n  {risks}"
     checks.same(checks.number(expected_records(dict(design), dict(risks)), about), want, about, tolerance=1e-6)
 
 
-_check_expected(_design(server_records=300), _risks(), 300_000.0, tr(es="Todo en el servidor: una intrusión cada diez años, y se lleva los datos de los 10 000.", en="All on the server: a break-in every ten years, and it takes the data of all 10,000."))
-_check_expected(
-    _design(device_records=300), _risks(), 60_000.0,
+_t_check_expected(_t_design(server_records=300), _t_risks(), 300_000.0, tr(es="Todo en el servidor: una intrusión cada diez años, y se lleva los datos de los 10 000.", en="All on the server: a break-in every ten years, and it takes the data of all 10,000."))
+_t_check_expected(
+    _t_design(device_records=300), _t_risks(), 60_000.0,
     tr(es="Todo en los dispositivos: no se entra en ningún servidor, pero se roban 200 al año, y cada uno lleva los datos de un usuario. En el borde el riesgo no es cero, ni un robo se lleva los datos de todos.", en="All on the devices: no server is broken into, but 200 are stolen per year, and each carries one user's data. At the edge the risk is not zero, nor does one theft take everybody's."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(8)
+_t_chance = _t_random.Random(8)
 for _ in range(12):
-    _check_simulated(
-        _design(_chance.choice([1, 40, 5_000]), _chance.choice([0, 10, 250]), _chance.choice([0, 10, 700])), _risks(_chance.choice([0.5, 0.1, 2.5]), _chance.choice([0.01, 0.3]))
+    _t_check_simulated(
+        _t_design(_t_chance.choice([1, 40, 5_000]), _t_chance.choice([0, 10, 250]), _t_chance.choice([0, 10, 700])), _t_risks(_t_chance.choice([0.5, 0.1, 2.5]), _t_chance.choice([0.01, 0.3]))
     )
-_check_expected(_design(500, 20, 30), _risks(0.2, 0.1), 3_500.0, tr(es="En los dos sitios: se suman.", en="On both: they add up."))
-_check_expected(_design(500, 20, 30), _risks(3, 0), 30_000.0, tr(es="Tres intrusiones al año.", en="Three break-ins per year."))
-_check_expected(_design(0, 20, 30), _risks(), 0, tr(es="Sin usuarios.", en="Without users."))
+_t_check_expected(_t_design(500, 20, 30), _t_risks(0.2, 0.1), 3_500.0, tr(es="En los dos sitios: se suman.", en="On both: they add up."))
+_t_check_expected(_t_design(500, 20, 30), _t_risks(3, 0), 30_000.0, tr(es="Tres intrusiones al año.", en="Three break-ins per year."))
+_t_check_expected(_t_design(0, 20, 30), _t_risks(), 0, tr(es="Sin usuarios.", en="Without users."))
 ### END HIDDEN TESTS
 
 # %% test="exposure/keys" points=1 row="36" objective="5.4"
-_check_expected(_design(device_records=300, device_key="apart"), _risks(), 3_000.0, tr(es="Cifrado en el dispositivo, con la clave en un chip aparte: el ladrón la consigue el 5 % de las veces.", en="Encrypted on the device, with the key in a separate chip: the thief gets it 5% of the time."))
-_check_expected(_design(server_records=300, server_key="beside"), _risks(), 300_000.0, tr(es="Cifrado en el servidor, con la clave en el mismo disco: quien se lleva los datos se lleva también la clave.", en="Encrypted on the server, with the key on the same disk: whoever takes the data takes the key, too."))
+_t_check_expected(_t_design(device_records=300, device_key="apart"), _t_risks(), 3_000.0, tr(es="Cifrado en el dispositivo, con la clave en un chip aparte: el ladrón la consigue el 5 % de las veces.", en="Encrypted on the device, with the key in a separate chip: the thief gets it 5% of the time."))
+_t_check_expected(_t_design(server_records=300, server_key="beside"), _t_risks(), 300_000.0, tr(es="Cifrado en el servidor, con la clave en el mismo disco: quien se lleva los datos se lleva también la clave.", en="Encrypted on the server, with the key on the same disk: whoever takes the data takes the key, too."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _design_of, _want in [
-    (_design(500, 20, 30, "apart", None), 1_600.0), (_design(500, 20, 30, None, "apart"), 2_075.0), (_design(500, 20, 30, "apart", "apart"), 175.0), (_design(500, 20, 30, "beside", "apart"), 2_075.0), (_design(500, 20, 30, "apart", "beside"), 1_600.0), (_design(500, 20, 30, "beside", "beside"), 3_500.0),
+for _t_design_of, _t_want in [
+    (_t_design(500, 20, 30, "apart", None), 1_600.0), (_t_design(500, 20, 30, None, "apart"), 2_075.0), (_t_design(500, 20, 30, "apart", "apart"), 175.0), (_t_design(500, 20, 30, "beside", "apart"), 2_075.0), (_t_design(500, 20, 30, "apart", "beside"), 1_600.0), (_t_design(500, 20, 30, "beside", "beside"), 3_500.0),
 ]:
-    _check_expected(_design_of, _risks(0.2, 0.1), _want, tr(es="Claves en un sitio y en otro.", en="Keys in one place and the other."))
-for _keys in [("apart", "apart"), ("apart", None), ("beside", "apart")]:
-    _check_simulated(_design(3_000, 40, 60, *_keys), _risks(0.8, 0.05, 0.2))
-_check_expected(_design(500, 20, 30, "apart", "apart"), _risks(0.2, 0.1, 0), 0.0, tr(es="La clave que está aparte no se consigue nunca.", en="The key that is apart is never obtained."))
+    _t_check_expected(_t_design_of, _t_risks(0.2, 0.1), _t_want, tr(es="Claves en un sitio y en otro.", en="Keys in one place and the other."))
+for _t_keys in [("apart", "apart"), ("apart", None), ("beside", "apart")]:
+    _t_check_simulated(_t_design(3_000, 40, 60, *_t_keys), _t_risks(0.8, 0.05, 0.2))
+_t_check_expected(_t_design(500, 20, 30, "apart", "apart"), _t_risks(0.2, 0.1, 0), 0.0, tr(es="La clave que está aparte no se consigue nunca.", en="The key that is apart is never obtained."))
 ### END HIDDEN TESTS
 
 # %% test="exposure/incident" points=1 row="36" objective="5.4"
-def _check_worst(design, risks, want, why):
+def _t_check_worst(design, risks, want, why):
     checks.same(worst_incident(dict(design), dict(risks)), want, why + f"\n  {design}\n  {risks}")
 
 
-_check_worst(_design(server_records=300), _risks(), 3_000_000, tr(es="Una intrusión en el servidor.", en="One break-in into the server."))
-_check_worst(_design(device_records=300), _risks(), 300, tr(es="Un robo es de un dispositivo, no de todos.", en="A theft is of one device, not of all of them."))
+_t_check_worst(_t_design(server_records=300), _t_risks(), 3_000_000, tr(es="Una intrusión en el servidor.", en="One break-in into the server."))
+_t_check_worst(_t_design(device_records=300), _t_risks(), 300, tr(es="Un robo es de un dispositivo, no de todos.", en="A theft is of one device, not of all of them."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _design_of, _risks_of, _want in [
-    (_design(10, 5, 80), _risks(), 80), (_design(100, 5, 80), _risks(), 500), (_design(100, 5, 80), _risks(breaches_per_year=0), 80), (_design(100, 5, 80), _risks(0, 0), 0), (_design(100, 5, 80, "apart"), _risks(key_too=0), 80),
-    (_design(100, 5, 80, "apart"), _risks(), 500), (_design(100, 5, 80, "beside", "apart"), _risks(key_too=0), 500), (_design(100, 5, 80, "apart", "apart"), _risks(key_too=0), 0), (_design(100, 0, 80, device_key="beside"), _risks(thefts_per_device_year=0.5), 80),
-    (_design(100, 0, 80), _risks(thefts_per_device_year=0), 0), (_design(1, 7, 9), _risks(), 9),
+for _t_design_of, _t_risks_of, _t_want in [
+    (_t_design(10, 5, 80), _t_risks(), 80), (_t_design(100, 5, 80), _t_risks(), 500), (_t_design(100, 5, 80), _t_risks(breaches_per_year=0), 80), (_t_design(100, 5, 80), _t_risks(0, 0), 0), (_t_design(100, 5, 80, "apart"), _t_risks(key_too=0), 80),
+    (_t_design(100, 5, 80, "apart"), _t_risks(), 500), (_t_design(100, 5, 80, "beside", "apart"), _t_risks(key_too=0), 500), (_t_design(100, 5, 80, "apart", "apart"), _t_risks(key_too=0), 0), (_t_design(100, 0, 80, device_key="beside"), _t_risks(thefts_per_device_year=0.5), 80),
+    (_t_design(100, 0, 80), _t_risks(thefts_per_device_year=0), 0), (_t_design(1, 7, 9), _t_risks(), 9),
 ]:
-    _check_worst(_design_of, _risks_of, _want, tr(es="El peor incidente que puede ocurrir. Cifrar con la clave aparte lo hace raro, no más pequeño.", en="The worst incident that can happen. Encrypting with the key apart makes it rare, not smaller."))
+    _t_check_worst(_t_design_of, _t_risks_of, _t_want, tr(es="El peor incidente que puede ocurrir. Cifrar con la clave aparte lo hace raro, no más pequeño.", en="The worst incident that can happen. Encrypting with the key apart makes it rare, not smaller."))
 ### END HIDDEN TESTS
 
 # %% test="exposure/duties" points=1 row="36" objective="5.4"
-def _incident(where="server", key=None, key_taken=False, high_risk=False, happened_h=0, aware_h=0, now_h=10):
+def _t_incident(where="server", key=None, key_taken=False, high_risk=False, happened_h=0, aware_h=0, now_h=10):
     return dict(locals())
 
 
-def _check_duties(incident, authority, people, hours_left, why):
+def _t_check_duties(incident, authority, people, hours_left, why):
     got = checks.plain(duties(dict(incident)))
     about = why + f"\n  {incident}"
     checks.same(got, {"authority": authority, "people": people, "hours_left": hours_left}, about)
 
 
-_check_duties(_incident(happened_h=0, aware_h=100, now_h=110), True, False, 62, tr(es="Entraron en la hora 0 y la empresa se enteró en la 100: ¿desde cuándo cuentan las 72 horas?", en="They broke in at hour 0 and the company became aware at 100: from when do the 72 hours count?"))
-_check_duties(_incident("device", None, high_risk=True), True, True, 62, tr(es="Roban el móvil de un repartidor con datos de salud sin cifrar. Que estuvieran en un dispositivo no los hace menos personales.", en="A courier's phone is stolen, with health data in clear. That they were on a device does not make them less personal."))
-_check_duties(_incident("device", "apart", high_risk=True), False, False, None, tr(es="Los datos de salud iban cifrados, con la clave aparte, y la clave no se la han llevado.", en="The health data were encrypted, with the key apart, and the key was not taken."))
+_t_check_duties(_t_incident(happened_h=0, aware_h=100, now_h=110), True, False, 62, tr(es="Entraron en la hora 0 y la empresa se enteró en la 100: ¿desde cuándo cuentan las 72 horas?", en="They broke in at hour 0 and the company became aware at 100: from when do the 72 hours count?"))
+_t_check_duties(_t_incident("device", None, high_risk=True), True, True, 62, tr(es="Roban el móvil de un repartidor con datos de salud sin cifrar. Que estuvieran en un dispositivo no los hace menos personales.", en="A courier's phone is stolen, with health data in clear. That they were on a device does not make them less personal."))
+_t_check_duties(_t_incident("device", "apart", high_risk=True), False, False, None, tr(es="Los datos de salud iban cifrados, con la clave aparte, y la clave no se la han llevado.", en="The health data were encrypted, with the key apart, and the key was not taken."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _where in ("server", "device"):
-    for _key, _taken, _read in [(None, False, True), ("beside", False, True), ("apart", False, False), ("apart", True, True)]:
-        for _high in (False, True):
-            _check_duties(
-                _incident(_where, _key, _taken, _high, 5, 20, 50.5), _read, _read and _high, 41.5 if _read else None,
+for _t_where in ("server", "device"):
+    for _t_key, _t_taken, _t_read in [(None, False, True), ("beside", False, True), ("apart", False, False), ("apart", True, True)]:
+        for _t_high in (False, True):
+            _t_check_duties(
+                _t_incident(_t_where, _t_key, _t_taken, _t_high, 5, 20, 50.5), _t_read, _t_read and _t_high, 41.5 if _t_read else None,
                 tr(es="Si se puede leer, a la autoridad; si además el riesgo es alto, a las personas. Una clave guardada al lado no protege.", en="If it can be read, to the authority; if besides the risk is high, to the people. A key kept beside does not protect."),
             )
-_check_duties(_incident(aware_h=8, now_h=90), True, False, -10, tr(es="Diez horas tarde.", en="Ten hours late."))
+_t_check_duties(_t_incident(aware_h=8, now_h=90), True, False, -10, tr(es="Diez horas tarde.", en="Ten hours late."))
 ### END HIDDEN TESTS
 
 # %% wrong="exposure" score=1 says_es="el riesgo no es cero" says_en="the risk is not zero"
@@ -2512,77 +2512,77 @@ def keep(kinds, room_eur):
     ### END SOLUTION
 
 # %% test="bill/cost" points=2 row="37" objective="5.5"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _requests_of(kind="booking", count=1_000, attempts=1, seconds=0.2, kb=50):
+def _t_requests_of(kind="booking", count=1_000, attempts=1, seconds=0.2, kb=50):
     return dict(locals())
 
 
-def _hour(requests=(), instances=(), stored_gb=0):
+def _t_hour(requests=(), instances=(), stored_gb=0):
     return {"requests": list(requests), "instances": [{"name": f"m{n}", "eur_per_h": eur, "busy": busy} for n, (eur, busy) in enumerate(instances)], "stored_gb": stored_gb}
 
 
-_PRICES = {"eur_per_compute_s": 0.0001, "eur_per_gb_out": 0.08, "eur_per_gb_month": 0.0216}
+_t_PRICES = {"eur_per_compute_s": 0.0001, "eur_per_gb_out": 0.08, "eur_per_gb_month": 0.0216}
 
 
-def _check_cost(hour, want, why, prices=None):
-    prices = prices or _PRICES
+def _t_check_cost(hour, want, why, prices=None):
+    prices = prices or _t_PRICES
     about = why + f"\n  {hour}\n  {prices}"
     checks.same(checks.number(cost_eur(json.loads(json.dumps(hour)), dict(prices)), about), want, about, tolerance=1e-6)
 
 
-_check_cost(_hour([_requests_of()]), 0.024, tr(es="Mil peticiones: 200 s de cálculo y 0.05 GB.", en="A thousand requests: 200 s of computation and 0.05 GB."))
-_check_cost(
-    _hour([_requests_of(count=200_000, attempts=10, kb=0)]), 40.0,
+_t_check_cost(_t_hour([_t_requests_of()]), 0.024, tr(es="Mil peticiones: 200 s de cálculo y 0.05 GB.", en="A thousand requests: 200 s of computation and 0.05 GB."))
+_t_check_cost(
+    _t_hour([_t_requests_of(count=200_000, attempts=10, kb=0)]), 40.0,
     tr(es="Una tormenta de reintentos: 200 000 peticiones, diez intentos de cada una. El servicio pone las máquinas que hagan falta, y se pagan todas.", en="A retry storm: 200,000 requests, ten attempts each. The service adds as many machines as needed, and all of them are paid."),
 )
-_check_cost(_hour(instances=[(3.5, True), (3.5, False)]), 7.0, tr(es="Dos máquinas con GPU, y una la dejó encendida alguien que se fue de vacaciones.", en="Two machines with a GPU, and one was left on by somebody who went on holiday."))
-_check_cost(
-    _hour([_requests_of("search", seconds=0.01, kb=0), _requests_of("video", seconds=30, kb=0)]), 3.001,
+_t_check_cost(_t_hour(instances=[(3.5, True), (3.5, False)]), 7.0, tr(es="Dos máquinas con GPU, y una la dejó encendida alguien que se fue de vacaciones.", en="Two machines with a GPU, and one was left on by somebody who went on holiday."))
+_t_check_cost(
+    _t_hour([_t_requests_of("search", seconds=0.01, kb=0), _t_requests_of("video", seconds=30, kb=0)]), 3.001,
     tr(es="Dos clases con las mismas peticiones: una cuesta tres mil veces más que la otra. Se cobra por segundo de cálculo.", en="Two kinds with the same requests: one costs three thousand times as much as the other. One is charged by the second of computation."),
 )
-_check_cost(_hour(stored_gb=10_000), 0.3, tr(es="10 000 GB guardados, una hora de las 720 del mes.", en="10,000 GB stored, one hour of the month's 720."))
+_t_check_cost(_t_hour(stored_gb=10_000), 0.3, tr(es="10 000 GB guardados, una hora de las 720 del mes.", en="10,000 GB stored, one hour of the month's 720."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_cost(_hour(), 0.0, tr(es="Una hora sin nada.", en="An hour with nothing."))
-_chance = random.Random(11)
+_t_check_cost(_t_hour(), 0.0, tr(es="Una hora sin nada.", en="An hour with nothing."))
+_t_chance = _t_random.Random(11)
 for _ in range(40):
-    _some = _hour(
-        [_requests_of(f"k{number}", _chance.randrange(0, 10**6), _chance.choice([1, 1, 1.5, 4, 12]), _chance.choice([0.01, 0.3, 8]), _chance.choice([0, 3, 900])) for number in range(_chance.randrange(4))],
-        [(_chance.choice([0.05, 1.2, 30]), _chance.random() < 0.5) for _ in range(_chance.randrange(3))], _chance.choice([0, 10, 5_000]),
+    _t_some = _t_hour(
+        [_t_requests_of(f"k{number}", _t_chance.randrange(0, 10**6), _t_chance.choice([1, 1, 1.5, 4, 12]), _t_chance.choice([0.01, 0.3, 8]), _t_chance.choice([0, 3, 900])) for number in range(_t_chance.randrange(4))],
+        [(_t_chance.choice([0.05, 1.2, 30]), _t_chance.random() < 0.5) for _ in range(_t_chance.randrange(3))], _t_chance.choice([0, 10, 5_000]),
     )
-    _rates = {name: value * _chance.choice([0.5, 1, 3]) for name, value in _PRICES.items()}
-    _tries = [kind["count"] * kind["attempts"] for kind in _some["requests"]]
-    _want = _some["stored_gb"] / 720 * _rates["eur_per_gb_month"] + math.fsum(machine["eur_per_h"] for machine in _some["instances"])
-    for _one, _times in zip(_some["requests"], _tries, strict=True):
-        _want += _times * (_one["seconds"] * _rates["eur_per_compute_s"] + _one["kb"] / 10**6 * _rates["eur_per_gb_out"])
-    _check_cost(_some, _want, tr(es="Otra hora, con otros precios.", en="Another hour, at other prices."), _rates)
+    _t_rates = {name: value * _t_chance.choice([0.5, 1, 3]) for name, value in _t_PRICES.items()}
+    _t_tries = [kind["count"] * kind["attempts"] for kind in _t_some["requests"]]
+    _t_want = _t_some["stored_gb"] / 720 * _t_rates["eur_per_gb_month"] + math.fsum(machine["eur_per_h"] for machine in _t_some["instances"])
+    for _t_one, _t_times in zip(_t_some["requests"], _t_tries, strict=True):
+        _t_want += _t_times * (_t_one["seconds"] * _t_rates["eur_per_compute_s"] + _t_one["kb"] / 10**6 * _t_rates["eur_per_gb_out"])
+    _t_check_cost(_t_some, _t_want, tr(es="Otra hora, con otros precios.", en="Another hour, at other prices."), _t_rates)
 ### END HIDDEN TESTS
 
 # %% test="bill/alert" points=2 row="37" objective="5.5"
-def _spans(*spans):
+def _t_spans(*spans):
     """[eur, …] for each hour, from (hours, eur per hour)."""
     return [eur for hours, eur in spans for _ in range(hours)]
 
 
-def _check_alert(hours, budget, want, why, month_h=720):
+def _t_check_alert(hours, budget, want, why, month_h=720):
     got = checks.plain(alert_hour(list(hours), budget, month_h))
     about = why + tr(es=f" (presupuesto {budget} €, {len(hours)} horas de {month_h})", en=f" (budget {budget} €, {len(hours)} hours of {month_h})")
     checks.same(got, want, about)
 
 
-_check_alert(_spans((720, 1)), 1_000, None, tr(es="Un euro cada hora.", en="One euro each hour."))
-_check_alert(
-    _spans((300, 1), (420, 10)), 1_000, 301,
+_t_check_alert(_t_spans((720, 1)), 1_000, None, tr(es="Un euro cada hora.", en="One euro each hour."))
+_t_check_alert(
+    _t_spans((300, 1), (420, 10)), 1_000, 301,
     tr(es="En la hora 300 empieza una tormenta de reintentos, a 10 € la hora. En la 370 el dinero ya está gastado; la previsión avisa mucho antes.", en="At hour 300 a retry storm begins, at 10 € an hour. At hour 370 the money is spent already; the forecast warns long before."),
 )
-_check_alert(_spans((10, 1)), 10, None, tr(es="Diez horas a 1 €, y 10 € de presupuesto: la previsión es de 10 € siempre, y no lo supera. Cuenta cuántas horas quedan al acabar cada una.", en="Ten hours at 1 €, and a budget of 10 €: the forecast is 10 € all along, and does not exceed it. Count how many hours are left at the end of each."), 10)
+_t_check_alert(_t_spans((10, 1)), 10, None, tr(es="Diez horas a 1 €, y 10 € de presupuesto: la previsión es de 10 € siempre, y no lo supera. Cuenta cuántas horas quedan al acabar cada una.", en="Ten hours at 1 €, and a budget of 10 €: the forecast is 10 € all along, and does not exceed it. Count how many hours are left at the end of each."), 10)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _first(hours, budget, month_h=720):
+def _t_first(hours, budget, month_h=720):
     spent, latest = 0.0, []
     for number, eur in enumerate(hours):
         spent, latest = spent + eur, [*latest, eur][-24:]
@@ -2591,29 +2591,29 @@ def _first(hours, budget, month_h=720):
     return None
 
 
-for _hours, _budget, _want, _why in [
-    (_spans((100, 1), (1, 200), (619, 1)), 1_500, 100, tr(es="Un solo pico enorme: la media de 24 horas lo nota enseguida.", en="A single huge peak: the mean of 24 hours notices at once.")),
-    (_spans((720, 2)), 1_000, 0, tr(es="Desde la primera hora se va a gastar de más.", en="From the first hour it is going to be overspent.")),
-    (_spans((700, 1), (20, 20)), 1_000, 710, tr(es="La tormenta llega en la hora 700, cuando quedan pocas: lo que se gastará es poco.", en="The storm comes at hour 700, with few left: what will be spent is little.")),
-    (_spans((700, 1), (20, 3)), 1_000, None, tr(es="Sube al final, pero no llega.", en="It rises at the end, but not enough.")),
-    (_spans((5, 0)), 0, None, tr(es="Nada gastado, nada que avisar.", en="Nothing spent, nothing to warn of.")), ([], 10, None, tr(es="Aún no ha pasado ninguna hora.", en="No hour has passed yet.")),
-    (_spans((720, 1)), 720, None, tr(es="Se gasta justo el presupuesto: no lo supera.", en="Exactly the budget is spent: that does not exceed it.")),
+for _t_hours, _t_budget, _t_want, _t_why in [
+    (_t_spans((100, 1), (1, 200), (619, 1)), 1_500, 100, tr(es="Un solo pico enorme: la media de 24 horas lo nota enseguida.", en="A single huge peak: the mean of 24 hours notices at once.")),
+    (_t_spans((720, 2)), 1_000, 0, tr(es="Desde la primera hora se va a gastar de más.", en="From the first hour it is going to be overspent.")),
+    (_t_spans((700, 1), (20, 20)), 1_000, 710, tr(es="La tormenta llega en la hora 700, cuando quedan pocas: lo que se gastará es poco.", en="The storm comes at hour 700, with few left: what will be spent is little.")),
+    (_t_spans((700, 1), (20, 3)), 1_000, None, tr(es="Sube al final, pero no llega.", en="It rises at the end, but not enough.")),
+    (_t_spans((5, 0)), 0, None, tr(es="Nada gastado, nada que avisar.", en="Nothing spent, nothing to warn of.")), ([], 10, None, tr(es="Aún no ha pasado ninguna hora.", en="No hour has passed yet.")),
+    (_t_spans((720, 1)), 720, None, tr(es="Se gasta justo el presupuesto: no lo supera.", en="Exactly the budget is spent: that does not exceed it.")),
 ]:
-    _check_alert(_hours, _budget, _want, _why)
-_check_alert(_spans((48, 1), (48, 5)), 200, _first(_spans((48, 1), (48, 5)), 200, 96), tr(es="Un mes de 96 horas.", en="A month of 96 hours."), 96)
-_chance = random.Random(12)
+    _t_check_alert(_t_hours, _t_budget, _t_want, _t_why)
+_t_check_alert(_t_spans((48, 1), (48, 5)), 200, _t_first(_t_spans((48, 1), (48, 5)), 200, 96), tr(es="Un mes de 96 horas.", en="A month of 96 hours."), 96)
+_t_chance = _t_random.Random(12)
 for _ in range(60):
-    _hours = [round(_chance.uniform(0.2, 3) * (_chance.choice([1, 1, 1, 30]) if _chance.random() < 0.05 else 1), 3) for _ in range(_chance.choice([10, 200, 720]))]
-    _budget = _chance.choice([500, 900, 1_300, 2_000]) + 0.0005
-    _check_alert(_hours, _budget, _first(_hours, _budget), tr(es="Otro mes.", en="Another month."))
+    _t_hours = [round(_t_chance.uniform(0.2, 3) * (_t_chance.choice([1, 1, 1, 30]) if _t_chance.random() < 0.05 else 1), 3) for _ in range(_t_chance.choice([10, 200, 720]))]
+    _t_budget = _t_chance.choice([500, 900, 1_300, 2_000]) + 0.0005
+    _t_check_alert(_t_hours, _t_budget, _t_first(_t_hours, _t_budget), tr(es="Otro mes.", en="Another month."))
 ### END HIDDEN TESTS
 
 # %% test="bill/drop" points=1 row="37" objective="5.5"
-def _kind(kind, count, eur_each, value_eur_each):
+def _t_kind(kind, count, eur_each, value_eur_each):
     return dict(locals())
 
 
-def _check_keep(kinds, room_eur, want_eur, why):
+def _t_check_keep(kinds, room_eur, want_eur, why):
     about = why + tr(es=f" Quedan {room_eur} €.\n  ", en=f" {room_eur} € are left.\n  ") + "\n  ".join(map(str, kinds))
     got = checks.plain(keep([dict(kind) for kind in kinds], room_eur), about)
     assert isinstance(got, dict), about + tr(es=f"\n  keep devuelve un diccionario; ha devuelto {got!r}.", en=f"\n  keep returns a dict; it returned {got!r}.")
@@ -2629,12 +2629,12 @@ def _check_keep(kinds, room_eur, want_eur, why):
     return fractions
 
 
-_three_kinds = [_kind("free", 10_000, 0.001, 0.0005), _kind("crawler", 50_000, 0.0004, 0), _kind("premium", 1_000, 0.01, 0.3)]
-_check_keep(_three_kinds, 15, 302.5, tr(es="Las de pago son las más caras de atender, y las que más valen.", en="The paying ones are the dearest to serve, and those worth most."))
-_check_keep([_kind("long", 10, 5, 20), _kind("short", 100, 0.1, 1)], 12, 108, tr(es="La que más vale por petición no es la que más vale por euro.", en="The one worth most per request is not the one worth most per euro."))
+_t_three_kinds = [_t_kind("free", 10_000, 0.001, 0.0005), _t_kind("crawler", 50_000, 0.0004, 0), _t_kind("premium", 1_000, 0.01, 0.3)]
+_t_check_keep(_t_three_kinds, 15, 302.5, tr(es="Las de pago son las más caras de atender, y las que más valen.", en="The paying ones are the dearest to serve, and those worth most."))
+_t_check_keep([_t_kind("long", 10, 5, 20), _t_kind("short", 100, 0.1, 1)], 12, 108, tr(es="La que más vale por petición no es la que más vale por euro.", en="The one worth most per request is not the one worth most per euro."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _best(kinds, room_eur):
+def _t_best(kinds, room_eur):
     worth, left = 0.0, room_eur
     for kind in sorted(kinds, key=lambda kind: -kind["value_eur_each"] / kind["eur_each"]):
         count = min(kind["count"], left / kind["eur_each"])
@@ -2642,14 +2642,14 @@ def _best(kinds, room_eur):
     return worth
 
 
-checks.same(_check_keep(_three_kinds, 100, 305, tr(es="Alcanza para todo.", en="There is enough for everything.")), {"free": 1.0, "crawler": 1.0, "premium": 1.0}, tr(es="Alcanza para todo: no se descarta nada.", en="There is enough for everything: nothing is dropped."))
-_check_keep(_three_kinds, 0, 0, tr(es="No queda nada.", en="Nothing is left."))
-_check_keep([], 5, 0, tr(es="Sin tráfico.", en="Without traffic."))
-_chance = random.Random(13)
+checks.same(_t_check_keep(_t_three_kinds, 100, 305, tr(es="Alcanza para todo.", en="There is enough for everything.")), {"free": 1.0, "crawler": 1.0, "premium": 1.0}, tr(es="Alcanza para todo: no se descarta nada.", en="There is enough for everything: nothing is dropped."))
+_t_check_keep(_t_three_kinds, 0, 0, tr(es="No queda nada.", en="Nothing is left."))
+_t_check_keep([], 5, 0, tr(es="Sin tráfico.", en="Without traffic."))
+_t_chance = _t_random.Random(13)
 for _ in range(80):
-    _some = [_kind(f"k{number}", _chance.randrange(1, 5_000), _chance.choice([0.0002, 0.004, 0.05]), _chance.choice([0, 0.001, 0.02, 0.4])) for number in range(_chance.randrange(1, 6))]
-    _room = _chance.uniform(0, 1.2) * sum(kind["count"] * kind["eur_each"] for kind in _some)
-    _check_keep(_some, _room, _best(_some, _room), tr(es="Otro tráfico.", en="Other traffic."))
+    _t_some = [_t_kind(f"k{number}", _t_chance.randrange(1, 5_000), _t_chance.choice([0.0002, 0.004, 0.05]), _t_chance.choice([0, 0.001, 0.02, 0.4])) for number in range(_t_chance.randrange(1, 6))]
+    _t_room = _t_chance.uniform(0, 1.2) * sum(kind["count"] * kind["eur_each"] for kind in _t_some)
+    _t_check_keep(_t_some, _t_room, _t_best(_t_some, _t_room), tr(es="Otro tráfico.", en="Other traffic."))
 ### END HIDDEN TESTS
 
 # %% wrong="bill" score=3 says_es="por segundo de cálculo" says_en="by the second of computation"
@@ -2876,20 +2876,20 @@ def speedup(kernels, machine, compute=1, bandwidth=1):
     ### END SOLUTION
 
 # %% test="roofline/dense" points=1 row="39" objective="5.7"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _machine(gflop_per_s=100, gb_per_s=10, overhead_s=0):
+def _t_machine(gflop_per_s=100, gb_per_s=10, overhead_s=0):
     return dict(locals())
 
 
-def _kernel(gflop, gb):
+def _t_kernel(gflop, gb):
     return dict(locals())
 
 
-def _check_dense(shape, gflop, gb, why):
+def _t_check_dense(shape, gflop, gb, why):
     got = checks.plain(dense(*shape))
     about = why + f" dense{shape}:"
     assert isinstance(got, dict) and {"gflop", "gb"} <= got.keys(), about + tr(es=f"\n  dense devuelve un kernel, un diccionario con gflop y gb; ha devuelto {got!r}.", en=f"\n  dense returns a kernel, a dict with gflop and gb; it returned {got!r}.")
@@ -2897,62 +2897,62 @@ def _check_dense(shape, gflop, gb, why):
     checks.same(got["gb"], gb, about + tr(es=" GB (las dos matrices se leen y el resultado se escribe; cada cosa una vez).", en=" GB (both matrices are read and the result is written; each once)."), tolerance=1e-12)
 
 
-_check_dense((1, 1000, 2000, 4), 0.004, 0.008012, tr(es="Un ejemplo solo: la matriz de pesos es casi todo lo que se mueve.", en="A single example: the weight matrix is nearly all that moves."))
-_check_dense((64, 1000, 2000, 4), 0.256, 0.008768, tr(es="Con 64 ejemplos los pesos se leen igualmente una sola vez.", en="With 64 examples the weights are still read only once."))
+_t_check_dense((1, 1000, 2000, 4), 0.004, 0.008012, tr(es="Un ejemplo solo: la matriz de pesos es casi todo lo que se mueve.", en="A single example: the weight matrix is nearly all that moves."))
+_t_check_dense((64, 1000, 2000, 4), 0.256, 0.008768, tr(es="Con 64 ejemplos los pesos se leen igualmente una sola vez.", en="With 64 examples the weights are still read only once."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _shape in [(1, 1, 1, 4), (7, 30, 20, 1), (512, 4096, 4096, 2), (3, 1, 900, 8), (1, 4096, 4096, 1)]:
-    _b, _i, _o, _size = _shape
-    _check_dense(_shape, (_i + _i) * _b * _o * 1e-9, _size * (_b * (_i + _o) + _i * _o) * 1e-9, tr(es="Otra forma.", en="Another shape."))
+for _t_shape in [(1, 1, 1, 4), (7, 30, 20, 1), (512, 4096, 4096, 2), (3, 1, 900, 8), (1, 4096, 4096, 1)]:
+    _t_b, _t_i, _t_o, _t_size = _t_shape
+    _t_check_dense(_t_shape, (_t_i + _t_i) * _t_b * _t_o * 1e-9, _t_size * (_t_b * (_t_i + _t_o) + _t_i * _t_o) * 1e-9, tr(es="Otra forma.", en="Another shape."))
 ### END HIDDEN TESTS
 
 # %% test="roofline/limit" points=1 row="39" objective="5.7"
-def _check_kernel(kernel, machine, seconds, what, why):
+def _t_check_kernel(kernel, machine, seconds, what, why):
     about = why + f"\n  {kernel}\n  {machine}"
     checks.same(checks.number(kernel_s(dict(kernel), dict(machine)), about), seconds, about + "\n  kernel_s", tolerance=1e-9)
     checks.same(limit(dict(kernel), dict(machine)), what, about + "\n  limit")
 
 
-_check_kernel(_kernel(50, 1), _machine(), 0.5, "compute", tr(es="0.5 s de cálculo y 0.1 s de memoria, a la vez.", en="0.5 s of computation and 0.1 s of memory, at the same time."))
-_check_kernel(_kernel(5, 1), _machine(overhead_s=0.01), 0.11, "bandwidth", tr(es="0.05 s de cálculo y 0.1 s de memoria, a la vez, y 0.01 s de lanzarlo.", en="0.05 s of computation and 0.1 s of memory, at the same time, and 0.01 s to launch it."))
+_t_check_kernel(_t_kernel(50, 1), _t_machine(), 0.5, "compute", tr(es="0.5 s de cálculo y 0.1 s de memoria, a la vez.", en="0.5 s of computation and 0.1 s of memory, at the same time."))
+_t_check_kernel(_t_kernel(5, 1), _t_machine(overhead_s=0.01), 0.11, "bandwidth", tr(es="0.05 s de cálculo y 0.1 s de memoria, a la vez, y 0.01 s de lanzarlo.", en="0.05 s of computation and 0.1 s of memory, at the same time, and 0.01 s to launch it."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(21)
+_t_chance = _t_random.Random(21)
 for _ in range(60):
-    _one, _box = _kernel(_chance.uniform(0, 9), _chance.uniform(0.001, 2)), _machine(_chance.choice([3, 80, 2_000]), _chance.choice([4, 50, 900]), _chance.choice([0, 1e-5, 0.2]))
-    _parts = {"compute": _one["gflop"] / _box["gflop_per_s"], "bandwidth": _one["gb"] / _box["gb_per_s"]}
-    _slow = max(_parts, key=_parts.get)
-    _check_kernel(_one, _box, _parts[_slow] + _box["overhead_s"], _slow, tr(es="Otro kernel en otra máquina.", en="Another kernel on another machine."))
-_check_kernel(_kernel(0, 0.5), _machine(), 0.05, "bandwidth", tr(es="Copiar: ningún cálculo.", en="Copying: no computation."))
+    _t_one, _t_box = _t_kernel(_t_chance.uniform(0, 9), _t_chance.uniform(0.001, 2)), _t_machine(_t_chance.choice([3, 80, 2_000]), _t_chance.choice([4, 50, 900]), _t_chance.choice([0, 1e-5, 0.2]))
+    _t_parts = {"compute": _t_one["gflop"] / _t_box["gflop_per_s"], "bandwidth": _t_one["gb"] / _t_box["gb_per_s"]}
+    _t_slow = max(_t_parts, key=_t_parts.get)
+    _t_check_kernel(_t_one, _t_box, _t_parts[_t_slow] + _t_box["overhead_s"], _t_slow, tr(es="Otro kernel en otra máquina.", en="Another kernel on another machine."))
+_t_check_kernel(_t_kernel(0, 0.5), _t_machine(), 0.05, "bandwidth", tr(es="Copiar: ningún cálculo.", en="Copying: no computation."))
 ### END HIDDEN TESTS
 
 # %% test="roofline/speedup" points=1 row="39" objective="5.7"
-def _check_speedup(kernels, machine, factors, want, why):
+def _t_check_speedup(kernels, machine, factors, want, why):
     about = why + tr(es=f" Con {factors}.", en=f" With {factors}.") + f"\n  {machine}\n  - " + "\n  - ".join(map(str, kernels))
     checks.same(checks.number(speedup([dict(kernel) for kernel in kernels], dict(machine), **factors), about), want, about, tolerance=1e-6)
 
 
-_words = tr(es="Un modelo de lenguaje que contesta a un solo usuario: leer los pesos tarda más que usarlos. El doble de TOPS no lo hace el doble de rápido.", en="A language model that serves a single user: reading the weights takes longer than using them. Twice the TOPS does not make it twice as fast.")
-_check_speedup([_kernel(1, 2)] * 3, _machine(), {"compute": 2}, 1.0, _words)
-_check_speedup([_kernel(1, 2)] * 3, _machine(), {"bandwidth": 2}, 2.0, _words)
-_check_speedup(
-    [_kernel(90, 1), _kernel(1, 1)], _machine(), {"compute": 2}, 1.0 / 0.55,
+_t_words = tr(es="Un modelo de lenguaje que contesta a un solo usuario: leer los pesos tarda más que usarlos. El doble de TOPS no lo hace el doble de rápido.", en="A language model that serves a single user: reading the weights takes longer than using them. Twice the TOPS does not make it twice as fast.")
+_t_check_speedup([_t_kernel(1, 2)] * 3, _t_machine(), {"compute": 2}, 1.0, _t_words)
+_t_check_speedup([_t_kernel(1, 2)] * 3, _t_machine(), {"bandwidth": 2}, 2.0, _t_words)
+_t_check_speedup(
+    [_t_kernel(90, 1), _t_kernel(1, 1)], _t_machine(), {"compute": 2}, 1.0 / 0.55,
     tr(es="Un kernel limitado por el cálculo (0.9 s) y otro por la memoria (0.1 s): se suman los tiempos, no las aceleraciones.", en="One kernel limited by computation (0.9 s) and one by memory (0.1 s): times add up, not speed-ups."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_speedup([_kernel(12, 1)], _machine(), {"compute": 2}, 1.2, tr(es="Al doblar el cálculo pasa a mandar la memoria.", en="When computation doubles, memory takes over."))
-_check_speedup([_kernel(100, 1)], _machine(overhead_s=1), {"compute": 2}, 2 / 1.5, tr(es="Lanzar el kernel cuesta lo mismo.", en="Launching the kernel costs the same."))
-_check_speedup([_kernel(100, 1)], _machine(overhead_s=1), {"compute": 1e9, "bandwidth": 1e9}, 2.0, tr(es="Ni con hardware infinito: queda lanzarlo.", en="Not even with infinite hardware: launching it remains."))
-_check_speedup([_kernel(5, 1)], _machine(), {}, 1.0, tr(es="La misma máquina.", en="The same machine."))
-_check_speedup([_kernel(5, 1)], _machine(), {"bandwidth": 0.5}, 0.5, tr(es="Una máquina con la mitad de ancho de banda.", en="A machine with half the bandwidth."))
-_chance = random.Random(22)
+_t_check_speedup([_t_kernel(12, 1)], _t_machine(), {"compute": 2}, 1.2, tr(es="Al doblar el cálculo pasa a mandar la memoria.", en="When computation doubles, memory takes over."))
+_t_check_speedup([_t_kernel(100, 1)], _t_machine(overhead_s=1), {"compute": 2}, 2 / 1.5, tr(es="Lanzar el kernel cuesta lo mismo.", en="Launching the kernel costs the same."))
+_t_check_speedup([_t_kernel(100, 1)], _t_machine(overhead_s=1), {"compute": 1e9, "bandwidth": 1e9}, 2.0, tr(es="Ni con hardware infinito: queda lanzarlo.", en="Not even with infinite hardware: launching it remains."))
+_t_check_speedup([_t_kernel(5, 1)], _t_machine(), {}, 1.0, tr(es="La misma máquina.", en="The same machine."))
+_t_check_speedup([_t_kernel(5, 1)], _t_machine(), {"bandwidth": 0.5}, 0.5, tr(es="Una máquina con la mitad de ancho de banda.", en="A machine with half the bandwidth."))
+_t_chance = _t_random.Random(22)
 for _ in range(60):
-    _model = [_kernel(_chance.uniform(0, 30), _chance.uniform(0.01, 3)) for _ in range(_chance.randrange(1, 7))]
-    _box, _factors = _machine(_chance.choice([30, 100, 300]), _chance.choice([4, 10, 40]), _chance.choice([0, 0.02])), {"compute": _chance.choice([1, 2, 8]), "bandwidth": _chance.choice([1, 2, 1.5])}
-    _before = math.fsum(max(one["gflop"] / _box["gflop_per_s"], one["gb"] / _box["gb_per_s"]) + _box["overhead_s"] for one in _model)
-    _after = math.fsum(max(one["gflop"] / _box["gflop_per_s"] / _factors["compute"], one["gb"] / _box["gb_per_s"] / _factors["bandwidth"]) + _box["overhead_s"] for one in _model)
-    _check_speedup(_model, _box, _factors, _before / _after, tr(es="Otro modelo en otra máquina.", en="Another model on another machine."))
+    _t_model = [_t_kernel(_t_chance.uniform(0, 30), _t_chance.uniform(0.01, 3)) for _ in range(_t_chance.randrange(1, 7))]
+    _t_box, _t_factors = _t_machine(_t_chance.choice([30, 100, 300]), _t_chance.choice([4, 10, 40]), _t_chance.choice([0, 0.02])), {"compute": _t_chance.choice([1, 2, 8]), "bandwidth": _t_chance.choice([1, 2, 1.5])}
+    _t_before = math.fsum(max(one["gflop"] / _t_box["gflop_per_s"], one["gb"] / _t_box["gb_per_s"]) + _t_box["overhead_s"] for one in _t_model)
+    _t_after = math.fsum(max(one["gflop"] / _t_box["gflop_per_s"] / _t_factors["compute"], one["gb"] / _t_box["gb_per_s"] / _t_factors["bandwidth"]) + _t_box["overhead_s"] for one in _t_model)
+    _t_check_speedup(_t_model, _t_box, _t_factors, _t_before / _t_after, tr(es="Otro modelo en otra máquina.", en="Another model on another machine."))
 ### END HIDDEN TESTS
 
 # %% wrong="roofline" score=2 says_es="no lo hace el doble de rápido" says_en="does not make it twice as fast"
@@ -3114,57 +3114,57 @@ def pick(models, max_latency_ms, max_mb):
     ### END SOLUTION
 
 # %% test="front/dominated" points=2 row="41" objective="5.9"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _models(*facts):
+def _t_models(*facts):
     return [{"name": name, "accuracy": accuracy, "latency_ms": latency, "mb": mb} for name, accuracy, latency, mb in facts]
 
 
-def _table(models):
+def _t_table(models):
     return "".join(f"\n  {model['name']}: {model['accuracy']}, {model['latency_ms']} ms, {model['mb']} MB" for model in models)
 
 
-def _check_front(models, want, why):
-    got = checks.plain(front([dict(model) for model in models]), why + _table(models))
+def _t_check_front(models, want, why):
+    got = checks.plain(front([dict(model) for model in models]), why + _t_table(models))
     assert isinstance(got, (set, list)), why + tr(es=f"\n  front devuelve un conjunto de nombres; ha devuelto {got!r}.", en=f"\n  front returns a set of names; it returned {got!r}.")
-    checks.same(got, want, why + _table(models))
+    checks.same(got, want, why + _t_table(models))
 
 
-_ladder = _models(("xs", 0.86, 1.0, 2), ("s", 0.90, 2.0, 8), ("m", 0.93, 5.0, 30), ("l", 0.93, 12.0, 110), ("xl", 0.92, 30.0, 400))
-_check_front(_ladder, {"xs", "s", "m"}, tr(es="El más grande no es el mejor: xl acierta menos que m, y l lo mismo pero más despacio.", en="The biggest is not the best: xl is right less often than m, and l as often but more slowly."))
-_check_front(_ladder[:2] + _models(("s2", 0.90, 2.0, 8)), {"xs", "s", "s2"}, tr(es="s y s2 son iguales en todo: ninguno domina al otro.", en="s and s2 are equal in everything: neither dominates the other."))
+_t_ladder = _t_models(("xs", 0.86, 1.0, 2), ("s", 0.90, 2.0, 8), ("m", 0.93, 5.0, 30), ("l", 0.93, 12.0, 110), ("xl", 0.92, 30.0, 400))
+_t_check_front(_t_ladder, {"xs", "s", "m"}, tr(es="El más grande no es el mejor: xl acierta menos que m, y l lo mismo pero más despacio.", en="The biggest is not the best: xl is right less often than m, and l as often but more slowly."))
+_t_check_front(_t_ladder[:2] + _t_models(("s2", 0.90, 2.0, 8)), {"xs", "s", "s2"}, tr(es="s y s2 son iguales en todo: ninguno domina al otro.", en="s and s2 are equal in everything: neither dominates the other."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_front([], set(), tr(es="Sin modelos.", en="Without models."))
-_check_front(_models(("only", 0.1, 900.0, 900)), {"only"}, tr(es="Uno solo.", en="Only one."))
-_check_front(_models(("a", 0.9, 5.0, 10), ("b", 0.9, 6.0, 4), ("c", 0.88, 6.0, 3)), {"a", "b", "c"}, tr(es="El tamaño también cuenta.", en="Size counts, too."))
-_check_front(_models(("a", 0.9, 5.0, 10), ("b", 0.9, 5.0, 9)), {"b"}, tr(es="Igual en dos cosas y mejor en una: domina.", en="Equal in two things and better in one: it dominates."))
-_chance = random.Random(31)
+_t_check_front([], set(), tr(es="Sin modelos.", en="Without models."))
+_t_check_front(_t_models(("only", 0.1, 900.0, 900)), {"only"}, tr(es="Uno solo.", en="Only one."))
+_t_check_front(_t_models(("a", 0.9, 5.0, 10), ("b", 0.9, 6.0, 4), ("c", 0.88, 6.0, 3)), {"a", "b", "c"}, tr(es="El tamaño también cuenta.", en="Size counts, too."))
+_t_check_front(_t_models(("a", 0.9, 5.0, 10), ("b", 0.9, 5.0, 9)), {"b"}, tr(es="Igual en dos cosas y mejor en una: domina.", en="Equal in two things and better in one: it dominates."))
+_t_chance = _t_random.Random(31)
 for _ in range(80):
-    _some = _models(*[(f"m{number}", _chance.choice([0.8, 0.85, 0.9, 0.95]), float(_chance.choice([1, 2, 5, 9])), _chance.choice([1, 10, 100])) for number in range(_chance.randrange(1, 12))])
-    _numbers = {model["name"]: np.array([-model["accuracy"], model["latency_ms"], model["mb"]]) for model in _some}
-    _want = {name for name, own in _numbers.items() if not any((other <= own).all() and (other < own).any() for other in _numbers.values())}
-    _check_front(_some, _want, tr(es="Otra lista, con empates.", en="Another list, with ties."))
+    _t_some = _t_models(*[(f"m{number}", _t_chance.choice([0.8, 0.85, 0.9, 0.95]), float(_t_chance.choice([1, 2, 5, 9])), _t_chance.choice([1, 10, 100])) for number in range(_t_chance.randrange(1, 12))])
+    _t_numbers = {model["name"]: np.array([-model["accuracy"], model["latency_ms"], model["mb"]]) for model in _t_some}
+    _t_want = {name for name, own in _t_numbers.items() if not any((other <= own).all() and (other < own).any() for other in _t_numbers.values())}
+    _t_check_front(_t_some, _t_want, tr(es="Otra lista, con empates.", en="Another list, with ties."))
 ### END HIDDEN TESTS
 
 # %% test="front/pick" points=1 row="41" objective="5.9"
-def _check_pick(models, latency, mb, want, why):
-    checks.same(pick([dict(model) for model in models], latency, mb), want, why + tr(es=f" Como mucho {latency} ms y {mb} MB.", en=f" At most {latency} ms and {mb} MB.") + _table(models))
+def _t_check_pick(models, latency, mb, want, why):
+    checks.same(pick([dict(model) for model in models], latency, mb), want, why + tr(es=f" Como mucho {latency} ms y {mb} MB.", en=f" At most {latency} ms and {mb} MB.") + _t_table(models))
 
 
-_check_pick(_ladder, 50, 500, "m", tr(es="Caben todos: más grande no es siempre mejor.", en="All of them fit: bigger is not always better."))
-_check_pick(_ladder, 4, 500, "s", tr(es="Hay prisa.", en="There is a hurry."))
-_check_pick(_ladder, 0.5, 500, None, tr(es="No cabe ninguno.", en="None fits."))
+_t_check_pick(_t_ladder, 50, 500, "m", tr(es="Caben todos: más grande no es siempre mejor.", en="All of them fit: bigger is not always better."))
+_t_check_pick(_t_ladder, 4, 500, "s", tr(es="Hay prisa.", en="There is a hurry."))
+_t_check_pick(_t_ladder, 0.5, 500, None, tr(es="No cabe ninguno.", en="None fits."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_ties = _models(("a", 0.9, 5.0, 10), ("b", 0.9, 4.0, 12), ("c", 0.9, 4.0, 11), ("d", 0.95, 8.0, 50))
-for _latency, _mb, _want in [(7, 100, "c"), (8, 50, "d"), (8, 49, "c"), (5, 10, "a"), (4, 12, "c"), (3.9, 99, None), (99, 9, None)]:
-    for _order in (_ties, _ties[::-1]):
-        _check_pick(_order, _latency, _mb, _want, tr(es="Empates y límites justos.", en="Ties and exact limits."))
-_check_pick([], 9, 9, None, tr(es="Sin modelos.", en="Without models."))
+_t_ties = _t_models(("a", 0.9, 5.0, 10), ("b", 0.9, 4.0, 12), ("c", 0.9, 4.0, 11), ("d", 0.95, 8.0, 50))
+for _t_latency, _t_mb, _t_want in [(7, 100, "c"), (8, 50, "d"), (8, 49, "c"), (5, 10, "a"), (4, 12, "c"), (3.9, 99, None), (99, 9, None)]:
+    for _t_order in (_t_ties, _t_ties[::-1]):
+        _t_check_pick(_t_order, _t_latency, _t_mb, _t_want, tr(es="Empates y límites justos.", en="Ties and exact limits."))
+_t_check_pick([], 9, 9, None, tr(es="Sin modelos.", en="Without models."))
 ### END HIDDEN TESTS
 
 # %% wrong="front" score=0 says_es="El más grande no es el mejor" says_en="The biggest is not the best"
@@ -3353,32 +3353,32 @@ def answer(fitted, logits, ask_cloud):
     ### END SOLUTION
 
 # %% test="cascade/calibrated" points=1 row="40" objective="5.8"
-import copy
-import warnings
+import copy as _t_copy
+import warnings as _t_warnings
 
 from mlprod import checks
 
 
-def _log_softmax(logits):
+def _t_log_softmax(logits):
     logits = logits - logits.max(axis=1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def _cross_entropy(data, temperature):
-    return -_log_softmax(data["logits"] / temperature)[np.arange(len(data["label"])), data["label"]].mean()
+def _t_cross_entropy(data, temperature):
+    return -_t_log_softmax(data["logits"] / temperature)[np.arange(len(data["label"])), data["label"]].mean()
 
 
-def _confidence(logits, temperature):
-    return np.exp(_log_softmax(logits / temperature).max(axis=1))
+def _t_confidence(logits, temperature):
+    return np.exp(_t_log_softmax(logits / temperature).max(axis=1))
 
 
-def _fit(data, target, why=""):
+def _t_fit(data, target, why=""):
     """fit, and what it returned as plain numbers."""
     about = why + tr(es=f"fit con {len(data['label'])} peticiones y target={target}.", en=f"fit with {len(data['label'])} requests and target={target}.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            got = checks.plain(fit(copy.deepcopy(data), target), about)
+        with _t_warnings.catch_warnings():
+            _t_warnings.simplefilter("ignore")
+            got = checks.plain(fit(_t_copy.deepcopy(data), target), about)
     except ValueError as error:
         raise AssertionError(about + tr(es=f" Ha lanzado ValueError ({error}), y hay umbrales que llegan.", en=f" It raised ValueError ({error}), and there are thresholds that reach it.")) from None
     names = ("temperature", "threshold", "cloud_fraction")
@@ -3388,11 +3388,11 @@ def _fit(data, target, why=""):
     return numbers
 
 
-def _check_calibrated(data, target):
-    temperature = _fit(data, target)["temperature"]
-    best = min(np.geomspace(0.1, 10, 120), key=lambda one: _cross_entropy(data, one))
-    excess = _cross_entropy(data, temperature) - _cross_entropy(data, best)
-    confidence = _confidence(data["logits"], temperature)
+def _t_check_calibrated(data, target):
+    temperature = _t_fit(data, target)["temperature"]
+    best = min(np.geomspace(0.1, 10, 120), key=lambda one: _t_cross_entropy(data, one))
+    excess = _t_cross_entropy(data, temperature) - _t_cross_entropy(data, best)
+    confidence = _t_confidence(data["logits"], temperature)
     sure = confidence >= np.quantile(confidence, 0.5)
     says, does = confidence[sure].mean(), (data["logits"].argmax(axis=1) == data["label"])[sure].mean()
     assert excess <= 0.002, tr(
@@ -3401,18 +3401,18 @@ def _check_calibrated(data, target):
     )
 
 
-_check_calibrated(VALIDATION, 0.9)
+_t_check_calibrated(VALIDATION, 0.9)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, _sharpness in [(11, 1.2), (12, 1.0), (13, 6.0), (14, 2.0)]:
-    _check_calibrated(synthetic_requests(_seed, 1000, classes=3 + _seed % 4, sharpness=_sharpness), 0.88)
+for _t_seed, _t_sharpness in [(11, 1.2), (12, 1.0), (13, 6.0), (14, 2.0)]:
+    _t_check_calibrated(synthetic_requests(_t_seed, 1000, classes=3 + _t_seed % 4, sharpness=_t_sharpness), 0.88)
 ### END HIDDEN TESTS
 
 # %% test="cascade/threshold" points=2 row="40" objective="5.8"
-def _check_threshold(data, target, why=""):
-    fitted = _fit(data, target, why)
+def _t_check_threshold(data, target, why=""):
+    fitted = _t_fit(data, target, why)
     count, small = len(data["label"]), data["logits"].argmax(axis=1) == data["label"]
-    cloud, confidence = data["cloud"] == data["label"], _confidence(data["logits"], fitted["temperature"])
+    cloud, confidence = data["cloud"] == data["label"], _t_confidence(data["logits"], fitted["temperature"])
     up = confidence < fitted["threshold"]
     order = np.argsort(confidence)
     right = np.array([small.sum(), *(small.sum() + np.cumsum(cloud[order].astype(int) - small[order]))])
@@ -3431,33 +3431,33 @@ def _check_threshold(data, target, why=""):
     )
 
 
-_check_threshold(VALIDATION, 0.9)
-_check_threshold(VALIDATION, 0.7)
-_check_threshold(
+_t_check_threshold(VALIDATION, 0.9)
+_t_check_threshold(VALIDATION, 0.7)
+_t_check_threshold(
     synthetic_requests(10, cloud_errors=0.3), 0.876,
     tr(es="Aquí la nube acierta menos que el pequeño, pero no en lo mismo: la exactitud de la cascada sube con el umbral y después baja. ", en="Here the cloud is right less often than the small model, but not on the same requests: the accuracy of the cascade rises with the threshold and then falls. "),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, _sharpness, _skill, _errors in [(21, 0.5, 4.0, 0.1), (22, 4.0, 3.0, 0.06), (23, 2.0, 2.0, 0.03), (24, 1.0, 5.0, 0.2)]:
-    _data = synthetic_requests(_seed, 800, 4, _sharpness, _skill, _errors)
-    _low, _high = (_data["logits"].argmax(axis=1) == _data["label"]).mean(), (_data["cloud"] == _data["label"]).mean()
-    for _part in (0.3, 0.9):
-        _check_threshold(_data, round(_low + _part * (_high - _low), 4))
-    _check_threshold(_data, round(_low - 0.05, 4))
-for _hopeless in (0.999, 1.0):
+for _t_seed, _t_sharpness, _t_skill, _t_errors in [(21, 0.5, 4.0, 0.1), (22, 4.0, 3.0, 0.06), (23, 2.0, 2.0, 0.03), (24, 1.0, 5.0, 0.2)]:
+    _t_data = synthetic_requests(_t_seed, 800, 4, _t_sharpness, _t_skill, _t_errors)
+    _t_low, _t_high = (_t_data["logits"].argmax(axis=1) == _t_data["label"]).mean(), (_t_data["cloud"] == _t_data["label"]).mean()
+    for _t_part in (0.3, 0.9):
+        _t_check_threshold(_t_data, round(_t_low + _t_part * (_t_high - _t_low), 4))
+    _t_check_threshold(_t_data, round(_t_low - 0.05, 4))
+for _t_hopeless in (0.999, 1.0):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _got = fit(synthetic_requests(25, 800), _hopeless)
+        with _t_warnings.catch_warnings():
+            _t_warnings.simplefilter("ignore")
+            _t_got = fit(synthetic_requests(25, 800), _t_hopeless)
     except ValueError:
         pass
     else:
-        raise AssertionError(tr(es=f"Con target={_hopeless} ningún umbral llega: se esperaba ValueError y has devuelto {_got!r}.", en=f"With target={_hopeless} no threshold reaches it: ValueError was expected and you returned {_got!r}."))
+        raise AssertionError(tr(es=f"Con target={_t_hopeless} ningún umbral llega: se esperaba ValueError y has devuelto {_t_got!r}.", en=f"With target={_t_hopeless} no threshold reaches it: ValueError was expected and you returned {_t_got!r}."))
 ### END HIDDEN TESTS
 
 # %% test="cascade/answer" points=1 row="40" objective="5.8"
-class _Cloud:
+class _t_Cloud:
     """The cloud behind ask_cloud: which rows were asked about."""
 
     def __init__(self, data):
@@ -3472,37 +3472,37 @@ class _Cloud:
         return np.array([self.data["cloud"][row] for row in rows], dtype=int)
 
 
-def _answer(fitted, data):
-    cloud = _Cloud(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _t_answer(fitted, data):
+    cloud = _t_Cloud(data)
+    with _t_warnings.catch_warnings():
+        _t_warnings.simplefilter("ignore")
         got = answer(dict(fitted), data["logits"].copy(), cloud)
     got = checks.plain(got, tr(es="answer devuelve la clase de cada petición.", en="answer returns the class of each request."))
     return got, cloud.asked
 
 
-def _check_answer(fitted, data, why):
-    up = _confidence(data["logits"], fitted["temperature"]) < fitted["threshold"]
-    got, asked = _answer(fitted, data)
+def _t_check_answer(fitted, data, why):
+    up = _t_confidence(data["logits"], fitted["temperature"]) < fitted["threshold"]
+    got, asked = _t_answer(fitted, data)
     checks.same(len(asked), int(up.sum()), why + tr(es=" Filas por las que se pregunta a la nube, que se pagan.", en=" Rows that the cloud is asked about, which are paid for."), observed=True)
     checks.same(set(asked), set(np.flatnonzero(up).tolist()), why + tr(es=" Van a la nube las de menor confianza que el umbral.", en=" Those of less confidence than the threshold go to the cloud."), observed=True)
     checks.same(got, np.where(up, data["cloud"], data["logits"].argmax(axis=1)).tolist(), why + tr(es=" Respuestas, en orden.", en=" Answers, in order."))
 
 
-_fitted = {"temperature": 2.0, "threshold": 0.8, "cloud_fraction": 0.5}
-_check_answer(_fitted, synthetic_requests(31, 12), tr(es="Doce peticiones.", en="Twelve requests."))
+_t_fitted = {"temperature": 2.0, "threshold": 0.8, "cloud_fraction": 0.5}
+_t_check_answer(_t_fitted, synthetic_requests(31, 12), tr(es="Doce peticiones.", en="Twelve requests."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _number in range(12):
-    _check_answer({"temperature": 1.5, "threshold": 0.6 + 0.03 * _number, "cloud_fraction": 0.2}, synthetic_requests(40 + _number, 1), tr(es="Una sola petición.", en="A single request."))
-for _temperature, _threshold in [(1.0, 0.9), (5.0, 0.5), (0.5, 0.99), (2.0, 0.0), (2.0, 1.5)]:
-    _check_answer({"temperature": _temperature, "threshold": _threshold, "cloud_fraction": 0.1}, synthetic_requests(60, 300), f"temperature={_temperature}, threshold={_threshold}.")
+for _t_number in range(12):
+    _t_check_answer({"temperature": 1.5, "threshold": 0.6 + 0.03 * _t_number, "cloud_fraction": 0.2}, synthetic_requests(40 + _t_number, 1), tr(es="Una sola petición.", en="A single request."))
+for _t_temperature, _t_threshold in [(1.0, 0.9), (5.0, 0.5), (0.5, 0.99), (2.0, 0.0), (2.0, 1.5)]:
+    _t_check_answer({"temperature": _t_temperature, "threshold": _t_threshold, "cloud_fraction": 0.1}, synthetic_requests(60, 300), f"temperature={_t_temperature}, threshold={_t_threshold}.")
 ### END HIDDEN TESTS
 
 # %% test="cascade/fresh" points=1 row="40" objective="5.8"
-def _check_fresh(validation, fresh, target):
-    fitted = _fit(validation, target)
-    got, asked = _answer(fitted, fresh)
+def _t_check_fresh(validation, fresh, target):
+    fitted = _t_fit(validation, target)
+    got, asked = _t_answer(fitted, fresh)
     reached, fraction = np.mean(np.array(got) == fresh["label"]), len(asked) / len(fresh["label"])
     about = tr(es=f"Con datos nuevos y target={target}: acierta {reached:.4f} y manda a la nube {fraction:.4f}; preveías {fitted['cloud_fraction']:.4f}.", en=f"On new data and target={target}: it is right {reached:.4f} of the time and sends {fraction:.4f} to the cloud; you expected {fitted['cloud_fraction']:.4f}.")
     assert reached >= target - 0.02, about + tr(es=" No llega a la exactitud pedida.", en=" It does not reach the accuracy asked for.")
@@ -3510,14 +3510,14 @@ def _check_fresh(validation, fresh, target):
     return about
 
 
-_check_fresh(VALIDATION, synthetic_requests(7), 0.9)
+_t_check_fresh(VALIDATION, synthetic_requests(7), 0.9)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _seed, _sharpness, _skill, _errors in [(74, 0.5, 4.0, 0.1), (76, 4.0, 3.0, 0.06), (72, 2.0, 2.5, 0.04)]:
-    _data = synthetic_requests(_seed, 4000, 4, _sharpness, _skill, _errors)
-    _low, _high = (_data["logits"].argmax(axis=1) == _data["label"]).mean(), (_data["cloud"] == _data["label"]).mean()
-    for _part in (0.4, 0.8):
-        _check_fresh(_data, synthetic_requests(_seed + 100, 4000, 4, _sharpness, _skill, _errors), round(_low + _part * (_high - _low), 3))
+for _t_seed, _t_sharpness, _t_skill, _t_errors in [(74, 0.5, 4.0, 0.1), (76, 4.0, 3.0, 0.06), (72, 2.0, 2.5, 0.04)]:
+    _t_data = synthetic_requests(_t_seed, 4000, 4, _t_sharpness, _t_skill, _t_errors)
+    _t_low, _t_high = (_t_data["logits"].argmax(axis=1) == _t_data["label"]).mean(), (_t_data["cloud"] == _t_data["label"]).mean()
+    for _t_part in (0.4, 0.8):
+        _t_check_fresh(_t_data, synthetic_requests(_t_seed + 100, 4000, 4, _t_sharpness, _t_skill, _t_errors), round(_t_low + _t_part * (_t_high - _t_low), 3))
 ### END HIDDEN TESTS
 
 # %% wrong="cascade" score=4 says_es="no está calibrada" says_en="is not calibrated"

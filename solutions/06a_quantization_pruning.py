@@ -113,39 +113,39 @@ def alive(projects, today):
 from mlprod import checks
 
 ### BEGIN HIDDEN TESTS
-import statistics
+import statistics as _t_statistics
 ### END HIDDEN TESTS
 
 
-def _f_pair(n, both, only_first, only_second):
+def _t_f_pair(n, both, only_first, only_second):
     """Answers of two models that agree on `both` right ones, and differ as said."""
     _first = [True] * (both + only_first) + [False] * (n - both - only_first)
     _second = [True] * both + [False] * only_first + [True] * only_second + [False] * (n - both - only_first - only_second)
     return _first, _second
 
 
-def _f_gap(first, second, want, why):
+def _t_f_gap(first, second, want, why):
     _got = accuracy_gap(list(first), list(second))
     checks.same(_got, want, why, tolerance=1e-6)
 
 
-_f_gap([True, False, True, True], [True, True, False, False], (0.25, 0.25 - 1.96 * 0.9574271077563381 / 2, 0.25 + 1.96 * 0.9574271077563381 / 2), tr(es="Cuatro ejemplos, cuyas diferencias, correct menos base_correct, son 0, −1, 1 y 1: se toma la desviación típica de esas cuatro, entre la raíz de 4.", en="Four examples, whose differences, correct minus base_correct, are 0, −1, 1 and 1: take the standard deviation of those four, over the root of 4."))
-_f_gap(
-    *_f_pair(1000, 880, 10, 30), (-0.02, -0.02 - 1.96 * 0.19908808988411776 / 1000**0.5, -0.02 + 1.96 * 0.19908808988411776 / 1000**0.5),
+_t_f_gap([True, False, True, True], [True, True, False, False], (0.25, 0.25 - 1.96 * 0.9574271077563381 / 2, 0.25 + 1.96 * 0.9574271077563381 / 2), tr(es="Cuatro ejemplos, cuyas diferencias, correct menos base_correct, son 0, −1, 1 y 1: se toma la desviación típica de esas cuatro, entre la raíz de 4.", en="Four examples, whose differences, correct minus base_correct, are 0, −1, 1 and 1: take the standard deviation of those four, over the root of 4."))
+_t_f_gap(
+    *_t_f_pair(1000, 880, 10, 30), (-0.02, -0.02 - 1.96 * 0.19908808988411776 / 1000**0.5, -0.02 + 1.96 * 0.19908808988411776 / 1000**0.5),
     tr(es="1000 ejemplos; los dos modelos solo discrepan en 40. El intervalo es el de la diferencia, ejemplo a ejemplo: los aciertos y fallos comunes no añaden incertidumbre.", en="1,000 examples; the two models only disagree on 40. The interval is that of the difference, example by example: what both get right or wrong adds no uncertainty."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_f_rng = np.random.default_rng(42)
-for _number in range(40):
-    _a, _b = (_f_rng.random(2 + 7 * _number) < 0.8).tolist(), (_f_rng.random(2 + 7 * _number) < 0.7).tolist()
-    _d = [int(x) - int(y) for x, y in zip(_a, _b, strict=True)]
-    _mean, _half = statistics.fmean(_d), 1.96 * statistics.stdev(_d) / len(_d) ** 0.5
-    _f_gap(_a, _b, (_mean, _mean - _half, _mean + _half), tr(es=f"{len(_a)} ejemplos al azar.", en=f"{len(_a)} random examples."))
+_t_f_rng = np.random.default_rng(42)
+for _t_number in range(40):
+    _t_a, _t_b = (_t_f_rng.random(2 + 7 * _t_number) < 0.8).tolist(), (_t_f_rng.random(2 + 7 * _t_number) < 0.7).tolist()
+    _t_d = [int(x) - int(y) for x, y in zip(_t_a, _t_b, strict=True)]
+    _t_mean, _t_half = _t_statistics.fmean(_t_d), 1.96 * _t_statistics.stdev(_t_d) / len(_t_d) ** 0.5
+    _t_f_gap(_t_a, _t_b, (_t_mean, _t_mean - _t_half, _t_mean + _t_half), tr(es=f"{len(_t_a)} ejemplos al azar.", en=f"{len(_t_a)} random examples."))
 ### END HIDDEN TESTS
 
 # %% test="frontier/smallest" points=1 row="42" objective="6a.1"
-def _f_models(n, table):
+def _t_f_models(n, table):
     """From name: (bytes, only this one is right, only the base is right) to models, with a base called full."""
     _made = {"full": {"bytes": 4_000, "correct": [True] * (n // 2) + [False] * (n - n // 2)}}
     for _name, (_bytes, _won, _lost) in table.items():
@@ -156,46 +156,46 @@ def _f_models(n, table):
     return _made
 
 
-def _f_smallest(n, table, margin, want, why):
-    _got = smallest(_f_models(n, table), "full", margin)
+def _t_f_smallest(n, table, margin, want, why):
+    _got = smallest(_t_f_models(n, table), "full", margin)
     checks.same(_got, want, why + tr(es=f"\n  {n} ejemplos, margin={margin}; de cada modelo, bytes y ejemplos que solo acierta él y que solo acierta full: {table}", en=f"\n  {n} examples, margin={margin}; of each model, bytes and examples that only it and that only full gets right: {table}"))
 
 
-_f_smallest(2000, {"int8": (1_000, 20, 24), "tiny": (200, 20, 90)}, 0.01, "int8", tr(es="tiny pierde 3.5 puntos: sus aciertos menos los de full, −0.035.", en="tiny loses 3.5 points: what it gets right minus what full does, −0.035."))
-_f_smallest(
+_t_f_smallest(2000, {"int8": (1_000, 20, 24), "tiny": (200, 20, 90)}, 0.01, "int8", tr(es="tiny pierde 3.5 puntos: sus aciertos menos los de full, −0.035.", en="tiny loses 3.5 points: what it gets right minus what full does, −0.035."))
+_t_f_smallest(
     100, {"half": (2_000, 0, 0), "tiny": (200, 8, 8)}, 0.02, "half",
     tr(es="Con 100 ejemplos, tiny acierta lo mismo que full, pero su intervalo llega a −8 puntos: no haber visto diferencia no descarta que la haya.", en="With 100 examples tiny is right as often as full, but its interval reaches −8 points: not having seen a difference does not rule it out."),
 )
-_f_smallest(10_000, {"tiny": (200, 8, 40)}, 0.01, "tiny", tr(es="tiny es peor, sin duda, pero en menos de un punto: aceptable.", en="tiny is worse, no doubt, but by less than one point: acceptable."))
-_f_smallest(100, {"same": (2_000, 0, 0)}, 0.0, "same", tr(es="same contesta siempre igual que full: su extremo inferior es 0, que no baja de 0.", en="same always answers as full does: its lower end is 0, which does not fall below 0."))
+_t_f_smallest(10_000, {"tiny": (200, 8, 40)}, 0.01, "tiny", tr(es="tiny es peor, sin duda, pero en menos de un punto: aceptable.", en="tiny is worse, no doubt, but by less than one point: acceptable."))
+_t_f_smallest(100, {"same": (2_000, 0, 0)}, 0.0, "same", tr(es="same contesta siempre igual que full: su extremo inferior es 0, que no baja de 0.", en="same always answers as full does: its lower end is 0, which does not fall below 0."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_f_smallest(50, {"tiny": (200, 1, 10)}, 0.01, "full", tr(es="Si nada sirve, el modelo sin comprimir.", en="If nothing will do, the uncompressed model."))
-_f_smallest(3000, {"huge": (9_000, 300, 0), "a": (3_000, 30, 10), "b": (1_500, 20, 20), "c": (900, 40, 200)}, 0.01, "b", tr(es="El más pequeño de los aceptables, no el mejor.", en="The smallest of the acceptable ones, not the best."))
-_f_smallest(200, {"a": (900, 6, 9), "b": (950, 0, 1), "c": (400, 30, 30)}, 0.02, "b", tr(es="Solo b tiene un intervalo bastante estrecho.", en="Only b has an interval narrow enough."))
+_t_f_smallest(50, {"tiny": (200, 1, 10)}, 0.01, "full", tr(es="Si nada sirve, el modelo sin comprimir.", en="If nothing will do, the uncompressed model."))
+_t_f_smallest(3000, {"huge": (9_000, 300, 0), "a": (3_000, 30, 10), "b": (1_500, 20, 20), "c": (900, 40, 200)}, 0.01, "b", tr(es="El más pequeño de los aceptables, no el mejor.", en="The smallest of the acceptable ones, not the best."))
+_t_f_smallest(200, {"a": (900, 6, 9), "b": (950, 0, 1), "c": (400, 30, 30)}, 0.02, "b", tr(es="Solo b tiene un intervalo bastante estrecho.", en="Only b has an interval narrow enough."))
 ### END HIDDEN TESTS
 
 # %% test="frontier/alive" points=1 row="42" objective="6a.1"
-def _f_project(stars, last_release, archived=False):
+def _t_f_project(stars, last_release, archived=False):
     return {"stars": stars, "last_release": last_release, "archived": archived}
 
 
-_f_some = {
-    "famous": _f_project(13_000, "2022-09-14"),
-    "quiet": _f_project(20, "2025-08-15"),
-    "closed": _f_project(7_000, "2026-05-30", True),
-    "steady": _f_project(900, "2026-02-11"),
-    "late": _f_project(300, "2025-05-20"),
-    "modest": _f_project(90, "2026-06-01"),
+_t_f_some = {
+    "famous": _t_f_project(13_000, "2022-09-14"),
+    "quiet": _t_f_project(20, "2025-08-15"),
+    "closed": _t_f_project(7_000, "2026-05-30", True),
+    "steady": _t_f_project(900, "2026-02-11"),
+    "late": _t_f_project(300, "2025-05-20"),
+    "modest": _t_f_project(90, "2026-06-01"),
 }
-checks.same(alive(dict(_f_some), "2026-07-01"), ["modest", "steady", "quiet"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando.\n  alive({_f_some}, '2026-07-01'):", en=f"Stars belong to those who once passed by; releases, to those still at work.\n  alive({_f_some}, '2026-07-01'):"))
+checks.same(alive(dict(_t_f_some), "2026-07-01"), ["modest", "steady", "quiet"], tr(es=f"Las estrellas son de quien pasó por allí una vez; las versiones, de quien sigue trabajando.\n  alive({_t_f_some}, '2026-07-01'):", en=f"Stars belong to those who once passed by; releases, to those still at work.\n  alive({_t_f_some}, '2026-07-01'):"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
 checks.same(alive({}, "2026-07-01"), [], tr(es="Sin proyectos.", en="Without projects."))
-for _day, _want in (("2026-09-14", ["a"]), ("2025-09-14", ["a"]), ("2027-06-20", ["a"]), ("2027-06-21", [])):
-    checks.same(alive({"a": _f_project(1, "2026-06-20" if _day > "2026-01" else "2024-09-14")}, _day), _want, tr(es=f"El límite son 365 días, inclusive; hoy es {_day}.", en=f"The limit is 365 days, inclusive; today is {_day}."))
-checks.same(alive({"old": _f_project(9, "2023-03-01")}, "2024-03-01"), [], tr(es="De 2023-03-01 a 2024-03-01 van 366 días: 2024 es bisiesto.", en="From 2023-03-01 to 2024-03-01 there are 366 days: 2024 is a leap year."))
-checks.same(alive({"a": _f_project(5, "2026-01-02"), "b": _f_project(500, "2026-01-01"), "c": _f_project(50, "2026-01-03")}, "2026-01-10"), ["c", "a", "b"], tr(es="Del más reciente al más antiguo.", en="From the most recent to the oldest."))
+for _t_day, _t_want in (("2026-09-14", ["a"]), ("2025-09-14", ["a"]), ("2027-06-20", ["a"]), ("2027-06-21", [])):
+    checks.same(alive({"a": _t_f_project(1, "2026-06-20" if _t_day > "2026-01" else "2024-09-14")}, _t_day), _t_want, tr(es=f"El límite son 365 días, inclusive; hoy es {_t_day}.", en=f"The limit is 365 days, inclusive; today is {_t_day}."))
+checks.same(alive({"old": _t_f_project(9, "2023-03-01")}, "2024-03-01"), [], tr(es="De 2023-03-01 a 2024-03-01 van 366 días: 2024 es bisiesto.", en="From 2023-03-01 to 2024-03-01 there are 366 days: 2024 is a leap year."))
+checks.same(alive({"a": _t_f_project(5, "2026-01-02"), "b": _t_f_project(500, "2026-01-01"), "c": _t_f_project(50, "2026-01-03")}, "2026-01-10"), ["c", "a", "b"], tr(es="Del más reciente al más antiguo.", en="From the most recent to the oldest."))
 ### END HIDDEN TESTS
 
 # %% wrong="frontier" score=1 says_es="desviación típica de esas" says_en="standard deviation of those"
@@ -423,15 +423,15 @@ def _along(values, ndim, axis):
 from mlprod import checks
 
 
-def _q_parts(x, axis=None):
+def _t_q_parts(x, axis=None):
     with np.errstate(all="ignore"):
         got = quantize(x.copy(), axis) if axis is not None else quantize(x.copy())
     assert isinstance(got, tuple) and len(got) == 3, tr(es=f"quantize devuelve la tupla (q, scale, zero_point); ha devuelto un {type(got).__name__}.", en=f"quantize returns the tuple (q, scale, zero_point); it returned a {type(got).__name__}.")
     return tuple(np.asarray(part) for part in got)
 
 
-def _q_stored(x, axis, channels):
-    _q, _scale, _zero = _q_parts(x, axis)
+def _t_q_stored(x, axis, channels):
+    _q, _scale, _zero = _t_q_parts(x, axis)
     assert _q.dtype == np.int8, tr(
         es=f"q es de tipo {_q.dtype} y ocupa {_q.nbytes} bytes para {x.size} pesos. Números enteros guardados en {_q.dtype} no ahorran nada: se esperaba int8, un byte por peso.",
         en=f"q is of type {_q.dtype} and takes {_q.nbytes} bytes for {x.size} weights. Whole numbers stored as {_q.dtype} save nothing: int8 was expected, one byte a weight.",
@@ -443,20 +443,20 @@ def _q_stored(x, axis, channels):
     )
 
 
-_q_stored(np.linspace(-1, 1, 1000, dtype=np.float32), None, 1)
-_back = np.asarray(dequantize(*quantize(np.array([[-1, 0, 1]], dtype=np.float32))))
-assert _back.dtype == np.float32, tr(es=f"dequantize devuelve {_back.dtype}; se esperaba float32.", en=f"dequantize returns {_back.dtype}; float32 was expected.")
+_t_q_stored(np.linspace(-1, 1, 1000, dtype=np.float32), None, 1)
+_t_back = np.asarray(dequantize(*quantize(np.array([[-1, 0, 1]], dtype=np.float32))))
+assert _t_back.dtype == np.float32, tr(es=f"dequantize devuelve {_t_back.dtype}; se esperaba float32.", en=f"dequantize returns {_t_back.dtype}; float32 was expected.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_q_stored(np.ones((3, 4, 5), dtype=np.float32), None, 1)
-_q_stored(np.linspace(-3, 5, 24, dtype=np.float32).reshape(4, 6), 0, 4)
-_q_stored(np.zeros(7, dtype=np.float32), None, 1)
+_t_q_stored(np.ones((3, 4, 5), dtype=np.float32), None, 1)
+_t_q_stored(np.linspace(-3, 5, 24, dtype=np.float32).reshape(4, 6), 0, 4)
+_t_q_stored(np.zeros(7, dtype=np.float32), None, 1)
 ### END HIDDEN TESTS
 
 # %% test="quantize/ranges" points=2 row="43 45" objective="6a.2"
-def _q_check(x, axis, why):
+def _t_q_check(x, axis, why):
     x = np.asarray(x, dtype=np.float32)
-    _q, _scale, _zero = _q_parts(x, axis)
+    _q, _scale, _zero = _t_q_parts(x, axis)
     assert _q.shape == x.shape, why + tr(es=f" q tiene forma {_q.shape}; se esperaba {x.shape}.", en=f" q has shape {_q.shape}; {x.shape} was expected.")
     _n = 1 if axis is None else x.shape[axis]
     assert _scale.size == _zero.size == _n, why + tr(
@@ -508,45 +508,45 @@ def _q_check(x, axis, why):
     assert _back.shape == x.shape and np.allclose(_back, _want_back, rtol=1e-4, atol=1e-4 * _s.max()), why + tr(es=" dequantize no recupera s·(q − z). ¿Se resta el punto cero en int8, que da la vuelta?", en=" dequantize does not recover s·(q − z). Is the zero point subtracted in int8, which wraps around?")
 
 
-_q_check(np.linspace(-1, 1, 501), None, tr(es="De −1 a 1.", en="From −1 to 1."))
-_q_check([-127.5, 0, 127.5], None, tr(es="Un paso de 1, y los extremos justo a medio camino entre dos códigos.", en="A step of 1, and both ends just halfway between two codes."))
-_q_check([5, 5.2, 5.9, 6], None, tr(es="Todos entre 5 y 6: el rango se amplía hasta el 0.", en="All between 5 and 6: the range is extended down to 0."))
-_q_check([0, 0.5, 3, 0, 8.5], None, tr(es="Salida de una ReLU.", en="Output of a ReLU."))
-_q_check([[0.3] * 4] * 2, None, tr(es="Una matriz constante.", en="A constant matrix."))
-_q_check([-6, -5.5, -5], None, tr(es="Todos entre −6 y −5: el rango se amplía hasta el 0.", en="All between −6 and −5: the range is extended up to 0."))
-_q_check(np.zeros((2, 3)), None, tr(es="Todo ceros.", en="All zeros."))
-_q_check(np.linspace(-2, 3, 24).reshape(2, 3, 4), None, tr(es="Tres dimensiones.", en="Three dimensions."))
+_t_q_check(np.linspace(-1, 1, 501), None, tr(es="De −1 a 1.", en="From −1 to 1."))
+_t_q_check([-127.5, 0, 127.5], None, tr(es="Un paso de 1, y los extremos justo a medio camino entre dos códigos.", en="A step of 1, and both ends just halfway between two codes."))
+_t_q_check([5, 5.2, 5.9, 6], None, tr(es="Todos entre 5 y 6: el rango se amplía hasta el 0.", en="All between 5 and 6: the range is extended down to 0."))
+_t_q_check([0, 0.5, 3, 0, 8.5], None, tr(es="Salida de una ReLU.", en="Output of a ReLU."))
+_t_q_check([[0.3] * 4] * 2, None, tr(es="Una matriz constante.", en="A constant matrix."))
+_t_q_check([-6, -5.5, -5], None, tr(es="Todos entre −6 y −5: el rango se amplía hasta el 0.", en="All between −6 and −5: the range is extended up to 0."))
+_t_q_check(np.zeros((2, 3)), None, tr(es="Todo ceros.", en="All zeros."))
+_t_q_check(np.linspace(-2, 3, 24).reshape(2, 3, 4), None, tr(es="Tres dimensiones.", en="Three dimensions."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_q_rng = np.random.default_rng(6)
-_q_check([-0.06, -0.055, -0.05], None, tr(es="Todos entre −0.06 y −0.05.", en="All between −0.06 and −0.05."))
-_q_check([-2.0] * 5, None, tr(es="Constante y negativa.", en="Constant and negative."))
-_q_check(np.zeros((4, 1, 2)), None, tr(es="Todo ceros.", en="All zeros."))
-_q_check([7], None, tr(es="Un solo número.", en="A single number."))
-_q_check([0, 1e-6, 3e-6], None, tr(es="Valores diminutos.", en="Tiny values."))
-_q_check([-1e6, 0, 2e6, 123456], None, tr(es="Valores enormes.", en="Huge values."))
-for _number in range(60):
-    _shape = [(50,), (7, 9), (2, 3, 4)][_number % 3]
-    _q_check(_q_rng.uniform(0.01, 10) * _q_rng.normal(_q_rng.uniform(-3, 3), 1, _shape), None, tr(es="Valores al azar.", en="Random values."))
-    _q_check(np.maximum(_q_rng.normal(0, 1, _shape), 0), None, tr(es="Salidas de una ReLU, al azar.", en="Random outputs of a ReLU."))
+_t_q_rng = np.random.default_rng(6)
+_t_q_check([-0.06, -0.055, -0.05], None, tr(es="Todos entre −0.06 y −0.05.", en="All between −0.06 and −0.05."))
+_t_q_check([-2.0] * 5, None, tr(es="Constante y negativa.", en="Constant and negative."))
+_t_q_check(np.zeros((4, 1, 2)), None, tr(es="Todo ceros.", en="All zeros."))
+_t_q_check([7], None, tr(es="Un solo número.", en="A single number."))
+_t_q_check([0, 1e-6, 3e-6], None, tr(es="Valores diminutos.", en="Tiny values."))
+_t_q_check([-1e6, 0, 2e6, 123456], None, tr(es="Valores enormes.", en="Huge values."))
+for _t_number in range(60):
+    _t_size = [(50,), (7, 9), (2, 3, 4)][_t_number % 3]
+    _t_q_check(_t_q_rng.uniform(0.01, 10) * _t_q_rng.normal(_t_q_rng.uniform(-3, 3), 1, _t_size), None, tr(es="Valores al azar.", en="Random values."))
+    _t_q_check(np.maximum(_t_q_rng.normal(0, 1, _t_size), 0), None, tr(es="Salidas de una ReLU, al azar.", en="Random outputs of a ReLU."))
 ### END HIDDEN TESTS
 
 # %% test="quantize/channels" points=2 row="43 45" objective="6a.4"
-_q_check([[0.001, -0.002, 0.0015], [100, -50, 25]], 0, tr(es="Dos salidas muy distintas, axis=0.", en="Two very different outputs, axis=0."))
-_q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], 1, tr(es="Forma (3, 2), axis=1.", en="Shape (3, 2), axis=1."))
-_q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], -1, tr(es="Forma (3, 2), axis=-1, que es el eje 1.", en="Shape (3, 2), axis=-1, which is axis 1."))
-_q_check([[1, 2, 3], [0, 0, 0]], 0, tr(es="Un canal todo ceros.", en="A channel of zeros."))
+_t_q_check([[0.001, -0.002, 0.0015], [100, -50, 25]], 0, tr(es="Dos salidas muy distintas, axis=0.", en="Two very different outputs, axis=0."))
+_t_q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], 1, tr(es="Forma (3, 2), axis=1.", en="Shape (3, 2), axis=1."))
+_t_q_check([[3, 0.01], [-1, 0.02], [2, -0.03]], -1, tr(es="Forma (3, 2), axis=-1, que es el eje 1.", en="Shape (3, 2), axis=-1, which is axis 1."))
+_t_q_check([[1, 2, 3], [0, 0, 0]], 0, tr(es="Un canal todo ceros.", en="A channel of zeros."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_q_rng = np.random.default_rng(7)
-_q_check([[5, 6, 5.5], [0, 0, 0], [-6, -5, -5.5]], 0, tr(es="Canales que no cruzan el 0 y uno todo ceros.", en="Channels that do not cross 0, and one all zeros."))
-for _axis in (0, 1, 2, 3, -1, -2):
-    _x = _q_rng.normal(0, 1, (3, 4, 5, 2))
-    _sizes = [1] * 4
-    _sizes[_axis] = -1
-    _x = _x * np.reshape(10.0 ** _q_rng.integers(-3, 4, _x.shape[_axis]), _sizes) + _q_rng.normal()
-    _q_check(_x, _axis, tr(es=f"Forma {_x.shape}, axis={_axis}.", en=f"Shape {_x.shape}, axis={_axis}."))
-_q_check(_q_rng.normal(0, 1, (4, 4)) * [[1], [10], [100], [1000]], 0, tr(es="Una matriz cuadrada, axis=0.", en="A square matrix, axis=0."))
+_t_q_rng = np.random.default_rng(7)
+_t_q_check([[5, 6, 5.5], [0, 0, 0], [-6, -5, -5.5]], 0, tr(es="Canales que no cruzan el 0 y uno todo ceros.", en="Channels that do not cross 0, and one all zeros."))
+for _t_axis in (0, 1, 2, 3, -1, -2):
+    _t_x = _t_q_rng.normal(0, 1, (3, 4, 5, 2))
+    _t_sizes = [1] * 4
+    _t_sizes[_t_axis] = -1
+    _t_x = _t_x * np.reshape(10.0 ** _t_q_rng.integers(-3, 4, _t_x.shape[_t_axis]), _t_sizes) + _t_q_rng.normal()
+    _t_q_check(_t_x, _t_axis, tr(es=f"Forma {_t_x.shape}, axis={_t_axis}.", en=f"Shape {_t_x.shape}, axis={_t_axis}."))
+_t_q_check(_t_q_rng.normal(0, 1, (4, 4)) * [[1], [10], [100], [1000]], 0, tr(es="Una matriz cuadrada, axis=0.", en="A square matrix, axis=0."))
 ### END HIDDEN TESTS
 
 # %% wrong="quantize" score=4 says="float32"
@@ -835,7 +835,7 @@ def clip_threshold(values, bits):
 from mlprod import checks
 
 
-def _m_damage(values, kind, zeroed, infinite, error, why):
+def _t_m_damage(values, kind, zeroed, infinite, error, why):
     values = np.array(values, dtype=np.float32)
     with np.errstate(all="ignore"):
         _got = damage(values.copy(), kind)
@@ -844,13 +844,13 @@ def _m_damage(values, kind, zeroed, infinite, error, why):
         checks.same(checks.number(_got[_key], _key), _want, f"{why}\n  damage(…, {kind!r})[{_key!r}]:", tolerance=1e-5)
 
 
-_m_damage([1e-8, 2e-8, 0.0, 1.0], "float16", 2 / 3, 0.0, 0.0, tr(es="De los tres no nulos, dos pasan a 0; el que ya era 0 no cuenta. El error es solo el de los que sobreviven.", en="Of the three non-zero ones, two become 0; the one that was 0 already does not count. The error is that of the survivors alone."))
-_m_damage([1e-8, 0.0, 1.0, 2.0], "bfloat16", 0.0, 0.0, 0.0, tr(es="bfloat16 tiene el rango de float32: 1e-8 no pasa a 0.", en="bfloat16 has the range of float32: 1e-8 does not become 0."))
-_m_damage([70_000, -80_000, 1.0, 0.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de cuatro desbordan (aquí cuentan todos, también el 0); un infinito no entra en el error.", en="Two of four overflow (here all count, the 0 as well); an infinity does not go into the error."))
-_m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 7 bits de mantisa (8 cifras binarias con el 1 implícito): 1.001 se queda en 1.", en="bfloat16 has 7 bits of mantissa (8 binary digits with the implicit 1): 1.001 becomes 1."))
+_t_m_damage([1e-8, 2e-8, 0.0, 1.0], "float16", 2 / 3, 0.0, 0.0, tr(es="De los tres no nulos, dos pasan a 0; el que ya era 0 no cuenta. El error es solo el de los que sobreviven.", en="Of the three non-zero ones, two become 0; the one that was 0 already does not count. The error is that of the survivors alone."))
+_t_m_damage([1e-8, 0.0, 1.0, 2.0], "bfloat16", 0.0, 0.0, 0.0, tr(es="bfloat16 tiene el rango de float32: 1e-8 no pasa a 0.", en="bfloat16 has the range of float32: 1e-8 does not become 0."))
+_t_m_damage([70_000, -80_000, 1.0, 0.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de cuatro desbordan (aquí cuentan todos, también el 0); un infinito no entra en el error.", en="Two of four overflow (here all count, the 0 as well); an infinity does not go into the error."))
+_t_m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 7 bits de mantisa (8 cifras binarias con el 1 implícito): 1.001 se queda en 1.", en="bfloat16 has 7 bits of mantissa (8 binary digits with the implicit 1): 1.001 becomes 1."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _m_expected(values, kind):
+def _t_m_expected(values, kind):
     _zeroed = _infinite = _nonzero = 0
     _errors = []
     for _before, _after in zip(values.ravel().tolist(), rounded(values, kind).ravel().tolist(), strict=True):
@@ -860,53 +860,53 @@ def _m_expected(values, kind):
             _zeroed += _after == 0
             if _after and abs(_after) != float("inf"):
                 _errors.append(abs(_after - _before) / abs(_before))
-    return _zeroed / max(_nonzero, 1), _infinite / values.size, statistics.median(_errors or [0.0])
+    return _zeroed / max(_nonzero, 1), _infinite / values.size, _t_statistics.median(_errors or [0.0])
 
 
-_m_damage([0.0, 0.0], "float16", 0.0, 0.0, 0.0, tr(es="Todo ceros.", en="All zeros."))
-_m_damage([1e-9, 1e9], "float16", 0.5, 0.5, 0.0, tr(es="No sobrevive ninguno.", en="None survives."))
-_m_rng = np.random.default_rng(45)
-for _number in range(40):
-    _x = (_m_rng.choice([-1, 1], (5, 8)) * 10.0 ** _m_rng.uniform(-11, 7, (5, 8)) * (_m_rng.random((5, 8)) < 0.9)).astype(np.float32)
-    for _kind in ("float16", "bfloat16"):
-        _m_damage(_x, _kind, *_m_expected(_x, _kind), tr(es="Valores al azar de muy distinto tamaño.", en="Random values of very different sizes."))
+_t_m_damage([0.0, 0.0], "float16", 0.0, 0.0, 0.0, tr(es="Todo ceros.", en="All zeros."))
+_t_m_damage([1e-9, 1e9], "float16", 0.5, 0.5, 0.0, tr(es="No sobrevive ninguno.", en="None survives."))
+_t_m_rng = np.random.default_rng(45)
+for _t_number in range(40):
+    _t_x = (_t_m_rng.choice([-1, 1], (5, 8)) * 10.0 ** _t_m_rng.uniform(-11, 7, (5, 8)) * (_t_m_rng.random((5, 8)) < 0.9)).astype(np.float32)
+    for _t_kind in ("float16", "bfloat16"):
+        _t_m_damage(_t_x, _t_kind, *_t_m_expected(_t_x, _t_kind), tr(es="Valores al azar de muy distinto tamaño.", en="Random values of very different sizes."))
 ### END HIDDEN TESTS
 
 # %% test="formats/choice" points=1 row="45" objective="6a.4"
-def _m_choice(values, tolerance, want, why):
+def _t_m_choice(values, tolerance, want, why):
     with np.errstate(all="ignore"):
         checks.same(choose_format(np.array(values, dtype=np.float32), tolerance), want, why)
 
 
-_m_weights = [0.01 * number + 0.0003 for number in range(-40, 41)]
-_m_choice(_m_weights, 0.0, "float16", tr(es="Pesos entre −0.4 y 0.4: caben en los dos, y con 10 bits de mantisa float16 es más preciso que bfloat16.", en="Weights from −0.4 to 0.4: they fit in both, and with 10 bits of mantissa float16 is more precise than bfloat16."))
-_m_choice([*_m_weights, 70_000.0], 0.5, "bfloat16", tr(es="Un solo valor de 70 000 desborda en float16, y un infinito lo estropea todo.", en="A single value of 70,000 overflows in float16, and one infinity spoils everything."))
-_m_choice([1e-9, 2e-9, 3e-9, 0.5], 0.1, "bfloat16", tr(es="Gradientes diminutos: float16 los pone a cero.", en="Tiny gradients: float16 sets them to zero."))
-_m_choice([1.1e-7, 2.3e-7, 3.9e-7], 0.0, "bfloat16", tr(es="Ninguno de los dos formatos los pone a cero, pero a esa escala float16 apenas tiene cifras: el error de bfloat16 es menor.", en="Neither format sets them to zero, but at that scale float16 has hardly any digits: the error of bfloat16 is lower."))
-_m_choice([3.4e38, 1.0, 1e-5], 0.0, "float32", tr(es="3.4e38 desborda también en bfloat16: no vale ninguno de los dos.", en="3.4e38 overflows in bfloat16, too: neither will do."))
+_t_m_weights = [0.01 * number + 0.0003 for number in range(-40, 41)]
+_t_m_choice(_t_m_weights, 0.0, "float16", tr(es="Pesos entre −0.4 y 0.4: caben en los dos, y con 10 bits de mantisa float16 es más preciso que bfloat16.", en="Weights from −0.4 to 0.4: they fit in both, and with 10 bits of mantissa float16 is more precise than bfloat16."))
+_t_m_choice([*_t_m_weights, 70_000.0], 0.5, "bfloat16", tr(es="Un solo valor de 70 000 desborda en float16, y un infinito lo estropea todo.", en="A single value of 70,000 overflows in float16, and one infinity spoils everything."))
+_t_m_choice([1e-9, 2e-9, 3e-9, 0.5], 0.1, "bfloat16", tr(es="Gradientes diminutos: float16 los pone a cero.", en="Tiny gradients: float16 sets them to zero."))
+_t_m_choice([1.1e-7, 2.3e-7, 3.9e-7], 0.0, "bfloat16", tr(es="Ninguno de los dos formatos los pone a cero, pero a esa escala float16 apenas tiene cifras: el error de bfloat16 es menor.", en="Neither format sets them to zero, but at that scale float16 has hardly any digits: the error of bfloat16 is lower."))
+_t_m_choice([3.4e38, 1.0, 1e-5], 0.0, "float32", tr(es="3.4e38 desborda también en bfloat16: no vale ninguno de los dos.", en="3.4e38 overflows in bfloat16, too: neither will do."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.25, "float16", tr(es="Pierde uno de cuatro, justo la tolerancia.", en="It loses one of four, exactly the tolerance."))
-_m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.24, "bfloat16", tr(es="Pierde uno de cuatro y la tolerancia es menor.", en="It loses one of four and the tolerance is lower."))
-_m_choice([-3.4e38, 0.0, 2.0], 0.9, "float32", tr(es="−3.4e38 desborda también en bfloat16.", en="−3.4e38 overflows in bfloat16, too."))
-_m_choice([1.7e-7, 2.6e-7, -3.3e-7, 5.1e-7], 0.2, "bfloat16", tr(es="A esa escala float16 apenas tiene cifras.", en="At that scale float16 has hardly any digits."))
-_m_choice([-65_519.0, 1.0003, 3.1], 0.0, "float16", tr(es="65 519 aún cabe en float16.", en="65,519 still fits in float16."))
-_m_choice([-65_521.0, 1.0003, 3.1], 0.0, "bfloat16", tr(es="65 521 ya no cabe en float16.", en="65,521 does not fit in float16 any more."))
+_t_m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.25, "float16", tr(es="Pierde uno de cuatro, justo la tolerancia.", en="It loses one of four, exactly the tolerance."))
+_t_m_choice([1e-9, 0.5001, 0.3001, 0.7001], 0.24, "bfloat16", tr(es="Pierde uno de cuatro y la tolerancia es menor.", en="It loses one of four and the tolerance is lower."))
+_t_m_choice([-3.4e38, 0.0, 2.0], 0.9, "float32", tr(es="−3.4e38 desborda también en bfloat16.", en="−3.4e38 overflows in bfloat16, too."))
+_t_m_choice([1.7e-7, 2.6e-7, -3.3e-7, 5.1e-7], 0.2, "bfloat16", tr(es="A esa escala float16 apenas tiene cifras.", en="At that scale float16 has hardly any digits."))
+_t_m_choice([-65_519.0, 1.0003, 3.1], 0.0, "float16", tr(es="65 519 aún cabe en float16.", en="65,519 still fits in float16."))
+_t_m_choice([-65_521.0, 1.0003, 3.1], 0.0, "bfloat16", tr(es="65 521 ya no cabe en float16.", en="65,521 does not fit in float16 any more."))
 ### END HIDDEN TESTS
 
 # %% test="formats/clip" points=2 row="45" objective="6a.4"
-def _m_loss(values, bits, threshold):
+def _t_m_loss(values, bits, threshold):
     _n = 2 ** (bits - 1) - 1
     _scale = threshold / _n
     return float(np.mean((np.clip(np.round(values / _scale), -_n, _n) * _scale - values) ** 2))
 
 
-def _m_clip(values, bits, best, least, why):
+def _t_m_clip(values, bits, best, least, why):
     values = np.array(values, dtype=float)
     _largest = float(np.abs(values).max())
     _got = checks.number(clip_threshold(values.copy(), bits), "clip_threshold")
     assert 0 < _got <= _largest * 1.0001, why + tr(es=f" El umbral está entre 0 y {_largest:g}; has devuelto {_got:g}.", en=f" The threshold lies between 0 and {_largest:g}; you returned {_got:g}.")
-    _now = _m_loss(values, bits, _got)
+    _now = _t_m_loss(values, bits, _got)
     _hint = (
         tr(es=" Con el máximo, el valor atípico se lleva los códigos y los demás se redondean a 0.", en=" With the maximum, the outlier takes the codes and the others are rounded to 0.")
         if _got > 0.999 * _largest
@@ -919,24 +919,24 @@ def _m_clip(values, bits, best, least, why):
     ) + _hint
 
 
-_m_line = np.linspace(-1, 1, 2001)
-_m_clip([*_m_line, 12.0], 4, 3.0, 0.0545470346, tr(es="2001 valores entre −1 y 1, y un 12; 4 bits.", en="2,001 values from −1 to 1, and a 12; 4 bits."))
-_m_clip([*_m_line, 2.0], 8, 1.98, 2.0398064333e-05, tr(es="2001 valores entre −1 y 1, y un 2; 8 bits.", en="2,001 values from −1 to 1, and a 2; 8 bits."))
-_m_clip([1.0, -1.0, 0.0], 4, 1.0, 0.0, tr(es="Sin valores atípicos: el mejor umbral es el máximo, que también se prueba.", en="Without outliers: the best threshold is the maximum, which is tried as well."))
+_t_m_line = np.linspace(-1, 1, 2001)
+_t_m_clip([*_t_m_line, 12.0], 4, 3.0, 0.0545470346, tr(es="2001 valores entre −1 y 1, y un 12; 4 bits.", en="2,001 values from −1 to 1, and a 12; 4 bits."))
+_t_m_clip([*_t_m_line, 2.0], 8, 1.98, 2.0398064333e-05, tr(es="2001 valores entre −1 y 1, y un 2; 8 bits.", en="2,001 values from −1 to 1, and a 2; 8 bits."))
+_t_m_clip([1.0, -1.0, 0.0], 4, 1.0, 0.0, tr(es="Sin valores atípicos: el mejor umbral es el máximo, que también se prueba.", en="Without outliers: the best threshold is the maximum, which is tried as well."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _m_search(values, bits, why):
+def _t_m_search(values, bits, why):
     values = np.array(values, dtype=float)
-    _losses = {_m_loss(values, bits, t): t for t in np.abs(values).max() * np.arange(1, 101) / 100}
-    _m_clip(values, bits, _losses[min(_losses)], min(_losses), why)
+    _losses = {_t_m_loss(values, bits, t): t for t in np.abs(values).max() * np.arange(1, 101) / 100}
+    _t_m_clip(values, bits, _losses[min(_losses)], min(_losses), why)
 
 
-_m_rng = np.random.default_rng(46)
-for _bits in (3, 4, 6, 8):
-    _m_search(_m_line * 5, _bits, tr(es=f"Sin valores atípicos; {_bits} bits.", en=f"Without outliers; {_bits} bits."))
-    _m_search(_m_rng.normal(0, 0.01, 3000), _bits, tr(es=f"Normal; {_bits} bits.", en=f"Normal; {_bits} bits."))
-    _m_search(_m_rng.standard_t(2, 3000), _bits, tr(es=f"Colas pesadas; {_bits} bits.", en=f"Heavy tails; {_bits} bits."))
-    _m_search(np.concatenate([_m_rng.normal(0, 1, 4000), [60.0, -75.0]]), _bits, tr(es=f"Dos valores atípicos; {_bits} bits.", en=f"Two outliers; {_bits} bits."))
+_t_m_rng = np.random.default_rng(46)
+for _t_bits in (3, 4, 6, 8):
+    _t_m_search(_t_m_line * 5, _t_bits, tr(es=f"Sin valores atípicos; {_t_bits} bits.", en=f"Without outliers; {_t_bits} bits."))
+    _t_m_search(_t_m_rng.normal(0, 0.01, 3000), _t_bits, tr(es=f"Normal; {_t_bits} bits.", en=f"Normal; {_t_bits} bits."))
+    _t_m_search(_t_m_rng.standard_t(2, 3000), _t_bits, tr(es=f"Colas pesadas; {_t_bits} bits.", en=f"Heavy tails; {_t_bits} bits."))
+    _t_m_search(np.concatenate([_t_m_rng.normal(0, 1, 4000), [60.0, -75.0]]), _t_bits, tr(es=f"Dos valores atípicos; {_t_bits} bits.", en=f"Two outliers; {_t_bits} bits."))
 ### END HIDDEN TESTS
 
 # %% wrong="formats" score=4 says_es="más preciso que bfloat16" says_en="more precise than bfloat16"
@@ -1281,81 +1281,81 @@ def largest_batch(layer, memory_bytes, kind):
 from mlprod import checks
 
 
-def _b_layer(weights, macs, activations):
+def _t_b_layer(weights, macs, activations):
     return {"weights": weights, "macs": macs, "activations": activations}
 
 
-def _b_chip(bytes_per_s=1e9, converts_per_s=1e8, **macs_per_s):
+def _t_b_chip(bytes_per_s=1e9, converts_per_s=1e8, **macs_per_s):
     return {"macs_per_s": macs_per_s, "bytes_per_s": bytes_per_s, "converts_per_s": converts_per_s}
 
 
-def _b_seconds(layer, chip, kind, batch, want, why):
+def _t_b_seconds(layer, chip, kind, batch, want, why):
     checks.same(checks.number(seconds(dict(layer), dict(chip, macs_per_s=dict(chip["macs_per_s"])), kind, batch), "seconds"), want, f'{why}\n  seconds({layer}, {chip}, "{kind}", {batch}):')
 
 
-_b_wide, _b_busy = _b_layer(1_000_000, 1_000_000, 1_000), _b_layer(1_000, 10_000_000, 1_000)
-_b_both = _b_chip(float32=1e9, int8=8e9)
-_b_seconds(_b_wide, _b_both, "float32", 1, 4_004_000 / 1e9, tr(es="Manda la memoria: cuatro bytes por peso, y las activaciones. Lo que se solapa no se suma.", en="Memory is the bottleneck: four bytes a weight, and the activations. The two overlap, so their times are not added: the longer one is what counts."))
-_b_seconds(_b_wide, _b_both, "int8", 1, 1_004_000 / 1e9, tr(es="Con un byte por peso sigue mandando la memoria; las activaciones siguen en float32.", en="With one byte a weight memory still is the bottleneck; the activations are still float32."))
-_b_seconds(_b_busy, _b_both, "int8", 1, 0.00125, tr(es="Manda el cálculo; lo que se solapa no se suma.", en="Computing is the bottleneck; the two overlap, so their times are not added."))
-_b_seconds(_b_wide, _b_both, "int8", 100, 0.0125, tr(es="Con 100 ejemplos los pesos se traen una sola vez, y pasa a mandar el cálculo.", en="With 100 examples the weights are brought only once, and computing becomes the bottleneck."))
-_b_seconds(_b_layer(1_000_000, 1_000_000, 100_000), _b_both, "int8", 10, 0.005, tr(es="Las activaciones se traen con cada ejemplo: aquí, diez veces, y pesan más que los pesos.", en="Activations are brought with each example: ten times here, and they outweigh the weights."))
-_b_seconds(_b_wide, _b_chip(float32=1e9, int4=8e9), "int4", 1, 504_000 / 1e9, tr(es="Con 4 bits, medio byte por peso.", en="With 4 bits, half a byte per weight."))
+_t_b_wide, _t_b_busy = _t_b_layer(1_000_000, 1_000_000, 1_000), _t_b_layer(1_000, 10_000_000, 1_000)
+_t_b_both = _t_b_chip(float32=1e9, int8=8e9)
+_t_b_seconds(_t_b_wide, _t_b_both, "float32", 1, 4_004_000 / 1e9, tr(es="Manda la memoria: cuatro bytes por peso, y las activaciones. Lo que se solapa no se suma.", en="Memory is the bottleneck: four bytes a weight, and the activations. The two overlap, so their times are not added: the longer one is what counts."))
+_t_b_seconds(_t_b_wide, _t_b_both, "int8", 1, 1_004_000 / 1e9, tr(es="Con un byte por peso sigue mandando la memoria; las activaciones siguen en float32.", en="With one byte a weight memory still is the bottleneck; the activations are still float32."))
+_t_b_seconds(_t_b_busy, _t_b_both, "int8", 1, 0.00125, tr(es="Manda el cálculo; lo que se solapa no se suma.", en="Computing is the bottleneck; the two overlap, so their times are not added."))
+_t_b_seconds(_t_b_wide, _t_b_both, "int8", 100, 0.0125, tr(es="Con 100 ejemplos los pesos se traen una sola vez, y pasa a mandar el cálculo.", en="With 100 examples the weights are brought only once, and computing becomes the bottleneck."))
+_t_b_seconds(_t_b_layer(1_000_000, 1_000_000, 100_000), _t_b_both, "int8", 10, 0.005, tr(es="Las activaciones se traen con cada ejemplo: aquí, diez veces, y pesan más que los pesos.", en="Activations are brought with each example: ten times here, and they outweigh the weights."))
+_t_b_seconds(_t_b_wide, _t_b_chip(float32=1e9, int4=8e9), "int4", 1, 504_000 / 1e9, tr(es="Con 4 bits, medio byte por peso.", en="With 4 bits, half a byte per weight."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _b_expected(layer, chip, kind, batch):
+def _t_b_expected(layer, chip, kind, batch):
     _there = kind in chip["macs_per_s"]
     _bytes = layer["weights"] // 8 * BITS[kind] + 4 * batch * layer["activations"]
     _times = _bytes / chip["bytes_per_s"], batch * layer["macs"] / chip["macs_per_s"][kind if _there else "float32"]
     return max(_times) + (not _there) * layer["weights"] / chip["converts_per_s"]
 
 
-_b_rng = np.random.default_rng(44)
+_t_b_rng = np.random.default_rng(44)
 for _ in range(80):
-    _layer = _b_layer(8 * int(_b_rng.integers(100, 1e6)), int(10 ** _b_rng.uniform(4, 8)), int(10 ** _b_rng.uniform(2, 5)))
-    _chip = _b_chip(10 ** _b_rng.uniform(8, 10), 1e9, float32=1e10, float16=2e10, int8=5e10)
-    for _kind in ("float32", "float16", "int8"):
-        for _batch in (1, 7, 256):
-            _b_seconds(_layer, _chip, _kind, _batch, _b_expected(_layer, _chip, _kind, _batch), tr(es="Otra capa en otro procesador.", en="Another layer on another chip."))
+    _t_layer = _t_b_layer(8 * int(_t_b_rng.integers(100, 1e6)), int(10 ** _t_b_rng.uniform(4, 8)), int(10 ** _t_b_rng.uniform(2, 5)))
+    _t_chip = _t_b_chip(10 ** _t_b_rng.uniform(8, 10), 1e9, float32=1e10, float16=2e10, int8=5e10)
+    for _t_kind in ("float32", "float16", "int8"):
+        for _t_batch in (1, 7, 256):
+            _t_b_seconds(_t_layer, _t_chip, _t_kind, _t_batch, _t_b_expected(_t_layer, _t_chip, _t_kind, _t_batch), tr(es="Otra capa en otro procesador.", en="Another layer on another chip."))
 ### END HIDDEN TESTS
 
 # %% test="fewer_bits/speedup" points=1 row="44" objective="6a.3"
-def _b_speedup(layer, chip, kind, batch, want, why):
+def _t_b_speedup(layer, chip, kind, batch, want, why):
     checks.same(checks.number(speedup(dict(layer), dict(chip, macs_per_s=dict(chip["macs_per_s"])), kind, batch), "speedup"), want, f'{why}\n  speedup({layer}, {chip}, "{kind}", {batch}):')
 
 
-_b_old = _b_chip(float32=1e9)
-_b_speedup(_b_wide, _b_old, "int8", 1, 4_004_000 / 11_004_000, tr(es="Sin instrucciones para int8 hay que convertir un millón de pesos cada vez: es más lento que float32, con la cuarta parte de los bytes.", en="Without instructions for int8 a million weights have to be converted each time: it is slower than float32, with a quarter of the bytes."))
-_b_speedup(_b_wide, _b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poco cálculo por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes predict."))
-_b_speedup(_b_busy, _b_both, "int8", 1, 8.0, tr(es="Con mucho cálculo por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions predict."))
-_b_speedup(_b_busy, _b_both, "float32", 9, 1.0, tr(es="float32 frente a sí mismo.", en="float32 against itself."))
-_b_speedup(_b_wide, _b_old, "int8", 100, 0.1 / 0.11, tr(es="Sin instrucciones y con 100 ejemplos: los pesos se convierten una sola vez por lote.", en="Without instructions and with 100 examples: the weights are converted only once a batch."))
+_t_b_old = _t_b_chip(float32=1e9)
+_t_b_speedup(_t_b_wide, _t_b_old, "int8", 1, 4_004_000 / 11_004_000, tr(es="Sin instrucciones para int8 hay que convertir un millón de pesos cada vez: es más lento que float32, con la cuarta parte de los bytes.", en="Without instructions for int8 a million weights have to be converted each time: it is slower than float32, with a quarter of the bytes."))
+_t_b_speedup(_t_b_wide, _t_b_both, "int8", 1, 4.004 / 1.004, tr(es="Con instrucciones y poco cálculo por peso: casi 4 veces, lo que dicen los bytes.", en="With instructions and little computing per weight: nearly 4 times, as the bytes predict."))
+_t_b_speedup(_t_b_busy, _t_b_both, "int8", 1, 8.0, tr(es="Con mucho cálculo por peso: lo que dicen las instrucciones.", en="With much computing per weight: as the instructions predict."))
+_t_b_speedup(_t_b_busy, _t_b_both, "float32", 9, 1.0, tr(es="float32 frente a sí mismo.", en="float32 against itself."))
+_t_b_speedup(_t_b_wide, _t_b_old, "int8", 100, 0.1 / 0.11, tr(es="Sin instrucciones y con 100 ejemplos: los pesos se convierten una sola vez por lote.", en="Without instructions and with 100 examples: the weights are converted only once a batch."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_b_rng = np.random.default_rng(45)
+_t_b_rng = np.random.default_rng(45)
 for _ in range(80):
-    _layer = _b_layer(8 * int(_b_rng.integers(100, 1e6)), int(10 ** _b_rng.uniform(4, 8)), int(10 ** _b_rng.uniform(2, 5)))
-    _chip = _b_chip(10 ** _b_rng.uniform(8, 10), 10 ** _b_rng.uniform(8, 11), float32=1e10, int8=10 ** _b_rng.uniform(9.5, 11))
-    for _kind in ("int8", "int4", "bfloat16"):
-        _batch = int(_b_rng.integers(1, 100))
-        _there = _kind in _chip["macs_per_s"]
-        _full = max((4 * _layer["weights"] + 4 * _batch * _layer["activations"]) / _chip["bytes_per_s"], _batch * _layer["macs"] / 1e10)
-        _fewer = max((_layer["weights"] / 8 * BITS[_kind] + 4 * _batch * _layer["activations"]) / _chip["bytes_per_s"], _batch * _layer["macs"] / _chip["macs_per_s"].get(_kind, 1e10))
-        _b_speedup(_layer, _chip, _kind, _batch, _full / (_fewer + (0 if _there else _layer["weights"] / _chip["converts_per_s"])), tr(es="Otra capa en otro procesador.", en="Another layer on another chip."))
+    _t_layer = _t_b_layer(8 * int(_t_b_rng.integers(100, 1e6)), int(10 ** _t_b_rng.uniform(4, 8)), int(10 ** _t_b_rng.uniform(2, 5)))
+    _t_chip = _t_b_chip(10 ** _t_b_rng.uniform(8, 10), 10 ** _t_b_rng.uniform(8, 11), float32=1e10, int8=10 ** _t_b_rng.uniform(9.5, 11))
+    for _t_kind in ("int8", "int4", "bfloat16"):
+        _t_batch = int(_t_b_rng.integers(1, 100))
+        _t_there = _t_kind in _t_chip["macs_per_s"]
+        _t_full = max((4 * _t_layer["weights"] + 4 * _t_batch * _t_layer["activations"]) / _t_chip["bytes_per_s"], _t_batch * _t_layer["macs"] / 1e10)
+        _t_fewer = max((_t_layer["weights"] / 8 * BITS[_t_kind] + 4 * _t_batch * _t_layer["activations"]) / _t_chip["bytes_per_s"], _t_batch * _t_layer["macs"] / _t_chip["macs_per_s"].get(_t_kind, 1e10))
+        _t_b_speedup(_t_layer, _t_chip, _t_kind, _t_batch, _t_full / (_t_fewer + (0 if _t_there else _t_layer["weights"] / _t_chip["converts_per_s"])), tr(es="Otra capa en otro procesador.", en="Another layer on another chip."))
 ### END HIDDEN TESTS
 
 # %% test="fewer_bits/batch" points=1 row="44" objective="6a.3"
-def _b_batch(layer, memory, kind, want, why):
+def _t_b_batch(layer, memory, kind, want, why):
     checks.same(largest_batch(dict(layer), memory, kind), want, f'{why}\n  largest_batch({layer}, {memory}, "{kind}"):')
 
 
-_b_batch(_b_layer(1_000, 5, 100), 8_000, "float32", 10, tr(es="Los pesos ocupan 4000 bytes y cada ejemplo 400.", en="The weights take 4,000 bytes and each example 400."))
-_b_batch(_b_layer(1_000, 5, 100), 8_000, "int8", 17, tr(es="Los pesos ocupan ahora 1000 bytes; las activaciones, lo mismo: no caben cuatro veces más ejemplos.", en="The weights now take 1,000 bytes; the activations, the same: there is no room for four times as many examples."))
-_b_batch(_b_layer(1_000, 5, 100), 3_000, "float32", 0, tr(es="No caben ni los pesos.", en="Not even the weights fit."))
+_t_b_batch(_t_b_layer(1_000, 5, 100), 8_000, "float32", 10, tr(es="Los pesos ocupan 4000 bytes y cada ejemplo 400.", en="The weights take 4,000 bytes and each example 400."))
+_t_b_batch(_t_b_layer(1_000, 5, 100), 8_000, "int8", 17, tr(es="Los pesos ocupan ahora 1000 bytes; las activaciones, lo mismo: no caben cuatro veces más ejemplos.", en="The weights now take 1,000 bytes; the activations, the same: there is no room for four times as many examples."))
+_t_b_batch(_t_b_layer(1_000, 5, 100), 3_000, "float32", 0, tr(es="No caben ni los pesos.", en="Not even the weights fit."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _kind, _memory, _want in (("float32", 4_000, 0), ("float32", 3_999, 0), ("float32", 100, 0), ("float32", 4_399, 0), ("float32", 4_400, 1), ("int4", 500, 0), ("int4", 900, 1), ("float16", 2_801, 2), ("bfloat16", 10**12, 2_499_999_995)):
-    _b_batch(_b_layer(1_000, 5, 100), _memory, _kind, _want, tr(es="Otra memoria.", en="Another memory."))
+for _t_kind, _t_memory, _t_want in (("float32", 4_000, 0), ("float32", 3_999, 0), ("float32", 100, 0), ("float32", 4_399, 0), ("float32", 4_400, 1), ("int4", 500, 0), ("int4", 900, 1), ("float16", 2_801, 2), ("bfloat16", 10**12, 2_499_999_995)):
+    _t_b_batch(_t_b_layer(1_000, 5, 100), _t_memory, _t_kind, _t_want, tr(es="Otra memoria.", en="Another memory."))
 ### END HIDDEN TESTS
 
 # %% wrong="fewer_bits" score=3 says_es="es más lento que float32" says_en="slower than float32"
@@ -1666,7 +1666,7 @@ def _predict(tree, x):
     ### END SOLUTION
 
 # %% test="tree/path" points=2 row="48" objective="6a.5"
-import copy
+import copy as _t_copy
 
 from mlprod import checks
 
@@ -1721,7 +1721,7 @@ def _t_random(rng, depth, errors=None):
 
 
 def _t_check(tree, want, why):
-    _given = copy.deepcopy(tree)
+    _given = _t_copy.deepcopy(tree)
     with checks.ends(why + tr(es=" prune_path no termina.", en=" prune_path does not end.")):
         _got = prune_path(_given)
     assert _given == tree, why + tr(es=" prune_path ha cambiado el árbol que recibe: poda copias.", en=" prune_path has changed the tree that it gets: prune copies.")
@@ -1744,9 +1744,9 @@ _t_check(_t_useless, [(0.0, {**_t_useless, "left": a_leaf("a", 3)}), (10.0, a_le
 checks.passed()
 ### BEGIN HIDDEN TESTS
 _t_rng = np.random.default_rng(48)
-for _number in range(80):
-    _tree = _t_random(_t_rng, 1 + _number % 5)
-    _t_check(_tree, _t_expected(_tree), tr(es="Árbol al azar.", en="Random tree."))
+for _t_number in range(80):
+    _t_tree = _t_random(_t_rng, 1 + _t_number % 5)
+    _t_check(_t_tree, _t_expected(_t_tree), tr(es="Árbol al azar.", en="Random tree."))
 ### END HIDDEN TESTS
 
 # %% test="tree/choose" points=2 row="48" objective="6a.5"
@@ -1754,7 +1754,7 @@ _t_path = [(0.0, TREE), (1.0, _t_second), (17.0, {**_t_second, "left": a_leaf("c
 
 
 def _t_chosen(path, examples, labels, want, why):
-    _got = choose(copy.deepcopy(path), copy.deepcopy(examples), list(labels))
+    _got = choose(_t_copy.deepcopy(path), _t_copy.deepcopy(examples), list(labels))
     assert isinstance(_got, (tuple, list)) and len(_got) == 2, tr(es="choose devuelve un par (alpha, tree) de path.", en="choose returns a pair (alpha, tree) of path.")
     assert _got[0] == path[want][0], why + tr(es=f"\n  Se esperaba el de alpha = {path[want][0]:g} y es el de {_got[0]:g}.", en=f"\n  Expected the one with alpha = {path[want][0]:g}, got that of {_got[0]:g}.")
     assert _got[1] == path[want][1], why + tr(es="\n  El árbol no es el de ese alpha en path.", en="\n  The tree is not that alpha's tree in path.")
@@ -1776,13 +1776,13 @@ def _t_right(tree, x):
 
 _t_rng = np.random.default_rng(49)
 _t_chosen(_t_path[:1], [[1, 1]], ["dog"], 0, tr(es="Un camino de un solo árbol.", en="A path of a single tree."))
-for _number in range(60):
-    _path = _t_expected(_t_random(_t_rng, 1 + _number % 5))
-    _examples = _t_rng.integers(0, 10, (25, 3)).tolist()
-    _labels = [_t_right(_path[0][1], x) if _t_rng.random() < 0.5 else int(_t_rng.integers(3)) for x in _examples]
-    _wrong = [sum(_t_right(some, x) != y for x, y in zip(_examples, _labels, strict=True)) for _, some in _path]
-    _want = max(i for i, count in enumerate(_wrong) if count == min(_wrong))
-    _t_chosen(_path, _examples, _labels, _want, tr(es=f"Árbol al azar; errores de cada árbol del camino en los datos apartados: {_wrong}.", en=f"Random tree; errors of each tree of the path on the held-out data: {_wrong}."))
+for _t_number in range(60):
+    _t_a_path = _t_expected(_t_random(_t_rng, 1 + _t_number % 5))
+    _t_examples = _t_rng.integers(0, 10, (25, 3)).tolist()
+    _t_labels = [_t_right(_t_a_path[0][1], x) if _t_rng.random() < 0.5 else int(_t_rng.integers(3)) for x in _t_examples]
+    _t_wrong = [sum(_t_right(some, x) != y for x, y in zip(_t_examples, _t_labels, strict=True)) for _, some in _t_a_path]
+    _t_want = max(i for i, count in enumerate(_t_wrong) if count == min(_t_wrong))
+    _t_chosen(_t_a_path, _t_examples, _t_labels, _t_want, tr(es=f"Árbol al azar; errores de cada árbol del camino en los datos apartados: {_t_wrong}.", en=f"Random tree; errors of each tree of the path on the held-out data: {_t_wrong}."))
 ### END HIDDEN TESTS
 
 # %% wrong="tree" score=2 says_es="los ha memorizado" says_en="has memorized them"
@@ -2259,7 +2259,7 @@ def loss_increases(weights, name, loss):
 from mlprod import checks
 
 
-def _p_masks(weights, sparsity, scope, why):
+def _t_p_masks(weights, sparsity, scope, why):
     weights = {name: np.array(array, dtype=np.float32) for name, array in weights.items()}
     _got = magnitude_masks({name: array.copy() for name, array in weights.items()}, sparsity, scope)
     why = why + f' (sparsity={sparsity}, scope="{scope}")'
@@ -2285,30 +2285,30 @@ def _p_masks(weights, sparsity, scope, why):
             )
 
 
-_p_small = {"a.weight": [[3, -7], [0.5, -4]], "a.bias": [0.1, 0], "b.weight": [[0.2, 0.3, -0.4, 0.1]], "b.bias": [0.01]}
-_p_masks(_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están todos en la segunda.", en="Two layers: the four least are all in the second."))
-_p_masks(_p_small, 0.5, "layer", tr(es="Dos de cada capa.", en="Two of each layer."))
-_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
-_p_masks({"a.weight": [[1, -1, 1, 1, -1, 1, 1, 1, 1, -1]]}, 0.3, "global", tr(es="Diez pesos que empatan: caen tres.", en="Ten weights that tie: three fall."))
-_p_masks({"a.weight": [[1, -2, 3, 4, -5, 6, 7, 8, 9, -10]]}, 0.37, "global", tr(es="De diez pesos, 3.7: round da cuatro.", en="Of ten weights, 3.7: round gives four."))
-_p_masks({"norm.weight": [0.1, 5, -6, 0.2], "a.bias": [[0.01, 0.02]]}, 0.5, "global", tr(es="Un vector de pesos se poda y un sesgo no, tenga la forma que tenga: lo dice el nombre.", en="A vector of weights is pruned and a bias is not, whatever its shape: the name tells."))
+_t_p_small = {"a.weight": [[3, -7], [0.5, -4]], "a.bias": [0.1, 0], "b.weight": [[0.2, 0.3, -0.4, 0.1]], "b.bias": [0.01]}
+_t_p_masks(_t_p_small, 0.5, "global", tr(es="Dos capas: los cuatro menores están todos en la segunda.", en="Two layers: the four least are all in the second."))
+_t_p_masks(_t_p_small, 0.5, "layer", tr(es="Dos de cada capa.", en="Two of each layer."))
+_t_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.5, "global", tr(es="Cuatro de diez ya eran cero.", en="Four of ten were zero already."))
+_t_p_masks({"a.weight": [[1, -1, 1, 1, -1, 1, 1, 1, 1, -1]]}, 0.3, "global", tr(es="Diez pesos que empatan: caen tres.", en="Ten weights that tie: three fall."))
+_t_p_masks({"a.weight": [[1, -2, 3, 4, -5, 6, 7, 8, 9, -10]]}, 0.37, "global", tr(es="De diez pesos, 3.7: round da cuatro.", en="Of ten weights, 3.7: round gives four."))
+_t_p_masks({"norm.weight": [0.1, 5, -6, 0.2], "a.bias": [[0.01, 0.02]]}, 0.5, "global", tr(es="Un vector de pesos se poda y un sesgo no, tenga la forma que tenga: lo dice el nombre.", en="A vector of weights is pruned and a bias is not, whatever its shape: the name tells."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.2, "global", tr(es="Ya hay más ceros de los que se piden.", en="There are more zeros already than asked for."))
-_p_masks(_p_small, 0.0, "global", tr(es="No se poda nada.", en="Nothing is pruned."))
-_p_masks(_p_small, 1.0, "global", tr(es="Se poda todo.", en="Everything is pruned."))
-_p_masks(_p_small, 1.0, "layer", tr(es="Se poda todo.", en="Everything is pruned."))
-_p_rng = np.random.default_rng(50)
+_t_p_masks({"a.weight": [[0, 0, 0, 0, 5, -6, 7, 8, -9, 10]]}, 0.2, "global", tr(es="Ya hay más ceros de los que se piden.", en="There are more zeros already than asked for."))
+_t_p_masks(_t_p_small, 0.0, "global", tr(es="No se poda nada.", en="Nothing is pruned."))
+_t_p_masks(_t_p_small, 1.0, "global", tr(es="Se poda todo.", en="Everything is pruned."))
+_t_p_masks(_t_p_small, 1.0, "layer", tr(es="Se poda todo.", en="Everything is pruned."))
+_t_p_rng = np.random.default_rng(50)
 for _ in range(40):
-    _layers = {f"{name}.{kind}": _p_rng.normal(0, 10.0 ** _p_rng.integers(-2, 2), (_p_rng.integers(1, 7), _p_rng.integers(1, 9)) if kind == "weight" else 3) for name in "abc" for kind in ("weight", "bias")}
-    _layers["b.weight"] = np.round(_layers["b.weight"])
-    for _sparsity in (0.1, 0.37, 0.5, 0.9, 0.99):
-        for _scope in ("global", "layer"):
-            _p_masks(_layers, _sparsity, _scope, tr(es="Pesos al azar, con empates y ceros.", en="Random weights, with ties and zeros."))
+    _t_layers = {f"{name}.{kind}": _t_p_rng.normal(0, 10.0 ** _t_p_rng.integers(-2, 2), (_t_p_rng.integers(1, 7), _t_p_rng.integers(1, 9)) if kind == "weight" else 3) for name in "abc" for kind in ("weight", "bias")}
+    _t_layers["b.weight"] = np.round(_t_layers["b.weight"])
+    for _t_sparsity in (0.1, 0.37, 0.5, 0.9, 0.99):
+        for _t_scope in ("global", "layer"):
+            _t_p_masks(_t_layers, _t_sparsity, _t_scope, tr(es="Pesos al azar, con empates y ceros.", en="Random weights, with ties and zeros."))
 ### END HIDDEN TESTS
 
 # %% test="prune/training" points=2 row="50" objective="6a.7"
-def _p_tune(steps, lr, shape, seed):
+def _t_p_tune(steps, lr, shape, seed):
     _rng = np.random.default_rng(seed)
     _target = {"w": _rng.normal(0, 1, shape).astype(np.float32), "bias": _rng.normal(0, 1, shape[0]).astype(np.float32)}
     _start = {"w": _rng.normal(0, 1, shape).astype(np.float32), "bias": np.zeros(shape[0], np.float32)}
@@ -2336,17 +2336,17 @@ def _p_tune(steps, lr, shape, seed):
         assert np.array_equal(_given[name], _start[name]), tr(es=f"fine_tune ha cambiado {name} en el diccionario que recibe; devuelve uno nuevo.", en=f"fine_tune has changed {name} in the dict that it gets; it returns a new one.")
 
 
-_p_tune(1, 0.1, (2, 3), 1)
-_p_tune(5, 0.2, (3, 4), 2)
+_t_p_tune(1, 0.1, (2, 3), 1)
+_t_p_tune(5, 0.2, (3, 4), 2)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_p_tune(0, 0.1, (2, 2), 3)
-for _seed in range(10):
-    _p_tune(_seed + 1, 0.05, (4, _seed + 1), _seed)
+_t_p_tune(0, 0.1, (2, 2), 3)
+for _t_seed in range(10):
+    _t_p_tune(_t_seed + 1, 0.05, (4, _t_seed + 1), _t_seed)
 ### END HIDDEN TESTS
 
 # %% test="prune/useful" points=2 row="51" objective="6a.7"
-def _p_useful(weights, name, loss, want, why):
+def _t_p_useful(weights, name, loss, want, why):
     weights = {key: np.array(array, dtype=np.float64) for key, array in weights.items()}
     _given = {key: array.copy() for key, array in weights.items()}
     _got = np.asarray(loss_increases(_given, name, loss), dtype=np.float64)
@@ -2360,18 +2360,18 @@ def _p_useful(weights, name, loss, want, why):
         )
 
 
-def _p_line(weights):
-    return float((_p_inputs @ weights["w"] - _p_answers) ** 2 @ np.ones(len(_p_answers)) / len(_p_answers))
+def _t_p_line(weights):
+    return float((_t_p_inputs @ weights["w"] - _t_p_answers) ** 2 @ np.ones(len(_t_p_answers)) / len(_t_p_answers))
 
 
-_p_inputs, _p_answers = np.array([[1000.0, 0.0, 1.0], [2000.0, 0.01, 1.0]]), np.array([3.0, 5.0])
-_p_useful(
-    {"w": [0.002, 5, 1]}, "w", _p_line, np.array([(4 + 3.95**2) / 2, 0, (1 + 0.95**2) / 2]) - 0.05**2 / 2,
+_t_p_inputs, _t_p_answers = np.array([[1000.0, 0.0, 1.0], [2000.0, 0.01, 1.0]]), np.array([3.0, 5.0])
+_t_p_useful(
+    {"w": [0.002, 5, 1]}, "w", _t_p_line, np.array([(4 + 3.95**2) / 2, 0, (1 + 0.95**2) / 2]) - 0.05**2 / 2,
     tr(es="Una entrada va en gramos (miles) y otra casi siempre es 0: el peso pequeño es el imprescindible y el grande no sirve. El tamaño no es la utilidad.", en="One input is in grams (thousands) and another is nearly always 0: the small weight is the indispensable one and the large one is useless. Size is not usefulness."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _p_expected(weights, name, loss):
+def _t_p_expected(weights, name, loss):
     _out = np.zeros(np.shape(weights[name]))
     for _flat in range(_out.size):
         _copy = {key: np.array(array, dtype=np.float64) for key, array in weights.items()}
@@ -2381,16 +2381,16 @@ def _p_expected(weights, name, loss):
     return _out
 
 
-for _seed in range(8):
-    _rng = np.random.default_rng(_seed)
-    _x, _y = _rng.normal(0, 1, (20, 3)) * [100, 1, 0.01], _rng.normal(0, 1, 20)
+for _t_seed in range(8):
+    _t_rng = np.random.default_rng(_t_seed)
+    _t_x, _t_y = _t_rng.normal(0, 1, (20, 3)) * [100, 1, 0.01], _t_rng.normal(0, 1, 20)
 
-    def _p_loss(weights):
-        return float(np.mean((np.tanh(_x @ weights["first"]) @ weights["second"] + weights["bias"] - _y) ** 2))
+    def _t_p_loss(weights):
+        return float(np.mean((np.tanh(_t_x @ weights["first"]) @ weights["second"] + weights["bias"] - _t_y) ** 2))
 
-    _w = {"first": _rng.normal(0, 1, (3, 4)) / [[100], [1], [0.01]], "second": _rng.normal(0, 1, 4), "bias": np.array(0.3)}
-    for _name in ("first", "second"):
-        _p_useful(_w, _name, _p_loss, _p_expected(_w, _name, _p_loss), tr(es=f"Red de dos capas, {_name}.", en=f"Network of two layers, {_name}."))
+    _t_w = {"first": _t_rng.normal(0, 1, (3, 4)) / [[100], [1], [0.01]], "second": _t_rng.normal(0, 1, 4), "bias": np.array(0.3)}
+    for _t_name in ("first", "second"):
+        _t_p_useful(_t_w, _t_name, _t_p_loss, _t_p_expected(_t_w, _t_name, _t_p_loss), tr(es=f"Red de dos capas, {_t_name}.", en=f"Network of two layers, {_t_name}."))
 ### END HIDDEN TESTS
 
 # %% wrong="prune" score=4 says_es="sin signo" says_en="without the sign"
@@ -2831,7 +2831,7 @@ from mlprod import checks
 
 
 ### BEGIN HIDDEN TESTS
-def _s_random(rng, widths, deaths):
+def _t_s_random(rng, widths, deaths):
     _layers = [[rng.normal(0, 1, (after, before)), rng.normal(0, 1, after)] for before, after in zip(widths, widths[1:], strict=False)]
     for _ in range(deaths):
         _layer = rng.integers(0, len(_layers) - 1)
@@ -2844,11 +2844,11 @@ def _s_random(rng, widths, deaths):
 ### END HIDDEN TESTS
 
 
-def _s_layers(layers):
+def _t_s_layers(layers):
     return [(np.array(weights, dtype=np.float32).reshape(len(bias), -1), np.array(bias, dtype=np.float32)) for weights, bias in layers]
 
 
-def _s_run(layers, why):
+def _t_s_run(layers, why):
     _given = [(weights.copy(), bias.copy()) for weights, bias in layers]
     _got = shrink(_given)
     assert isinstance(_got, (list, tuple)) and len(_got) == len(layers), why + tr(es=f"\n  Se esperaba una lista de {len(layers)} capas.", en=f"\n  A list of {len(layers)} layers was expected.")
@@ -2865,9 +2865,9 @@ def _s_run(layers, why):
     return _out
 
 
-def _s_same(layers, why):
-    layers = _s_layers(layers)
-    _got = _s_run(layers, why)
+def _t_s_same(layers, why):
+    layers = _t_s_layers(layers)
+    _got = _t_s_run(layers, why)
     _x = np.random.default_rng(3).normal(0, 2, (30, layers[0][0].shape[1])).astype(np.float32)
     _want, _found = network(layers, _x), network(_got, _x)
     assert _want.shape == _found.shape, why + tr(es=f"\n  La red tenía {_want.shape[1]} salidas y ahora tiene {_found.shape[1]}: las salidas no se tocan.", en=f"\n  The network had {_want.shape[1]} outputs and now has {_found.shape[1]}: outputs are not touched.")
@@ -2878,27 +2878,27 @@ def _s_same(layers, why):
     return layers, _got
 
 
-_s_unheard = [([[1, 2], [3, -4], [5, 6]], [0.1, 0.2, 0.3]), ([[1, 0, -1], [2, 0, 3]], [0.5, -0.5])]
-_s_constant = [([[1, 2], [0, 0], [5, 6]], [0.1, 2.0, 0.3]), ([[1, 7, -1], [2, -3, 3]], [0.5, -0.5])]
-_s_negative = [([[1, 2], [0, 0], [5, 6]], [0.1, -2.0, 0.3]), ([[1, 7, -1], [2, -3, 3]], [0.5, -0.5])]
-_s_same(_s_unheard, tr(es="La segunda unidad no la escucha nadie.", en="Nobody listens to the second unit."))
-_s_same(_s_constant, tr(es="La segunda unidad no tiene entradas y su sesgo es 2.", en="The second unit has no inputs and its bias is 2."))
-_s_same(_s_negative, tr(es="La segunda unidad no tiene entradas y su sesgo es −2.", en="The second unit has no inputs and its bias is −2."))
+_t_s_unheard = [([[1, 2], [3, -4], [5, 6]], [0.1, 0.2, 0.3]), ([[1, 0, -1], [2, 0, 3]], [0.5, -0.5])]
+_t_s_constant = [([[1, 2], [0, 0], [5, 6]], [0.1, 2.0, 0.3]), ([[1, 7, -1], [2, -3, 3]], [0.5, -0.5])]
+_t_s_negative = [([[1, 2], [0, 0], [5, 6]], [0.1, -2.0, 0.3]), ([[1, 7, -1], [2, -3, 3]], [0.5, -0.5])]
+_t_s_same(_t_s_unheard, tr(es="La segunda unidad no la escucha nadie.", en="Nobody listens to the second unit."))
+_t_s_same(_t_s_constant, tr(es="La segunda unidad no tiene entradas y su sesgo es 2.", en="The second unit has no inputs and its bias is 2."))
+_t_s_same(_t_s_negative, tr(es="La segunda unidad no tiene entradas y su sesgo es −2.", en="The second unit has no inputs and its bias is −2."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_s_rng = np.random.default_rng(49)
+_t_s_rng = np.random.default_rng(49)
 for _ in range(30):
-    _s_same(_s_random(_s_rng, [4, 6, 5, 7, 3], 6), tr(es="Red al azar con unidades muertas.", en="Random network with dead units."))
-    _s_same(_s_random(_s_rng, [3, 8, 2], 3), tr(es="Red al azar con unidades muertas.", en="Random network with dead units."))
-_s_same(_s_random(_s_rng, [3, 4, 2], 0), tr(es="Red sin unidades muertas.", en="Network without dead units."))
-_s_same([([[1, 2], [3, 4]], [1, -1])], tr(es="Una sola capa.", en="A single layer."))
-_s_same([([[1, 2], [0, 0]], [1, -1])], tr(es="Una sola capa con una fila de ceros: es una salida.", en="A single layer with a row of zeros: it is an output."))
-_s_same([([[0, 0], [1, 2]], [1, -1]), ([[0, 0], [3, 1], [2, 2]], [5, 6, 7])], tr(es="La primera salida de la red no tiene entradas: aun así no se quita.", en="The network's first output has no inputs: even so it is not removed."))
+    _t_s_same(_t_s_random(_t_s_rng, [4, 6, 5, 7, 3], 6), tr(es="Red al azar con unidades muertas.", en="Random network with dead units."))
+    _t_s_same(_t_s_random(_t_s_rng, [3, 8, 2], 3), tr(es="Red al azar con unidades muertas.", en="Random network with dead units."))
+_t_s_same(_t_s_random(_t_s_rng, [3, 4, 2], 0), tr(es="Red sin unidades muertas.", en="Network without dead units."))
+_t_s_same([([[1, 2], [3, 4]], [1, -1])], tr(es="Una sola capa.", en="A single layer."))
+_t_s_same([([[1, 2], [0, 0]], [1, -1])], tr(es="Una sola capa con una fila de ceros: es una salida.", en="A single layer with a row of zeros: it is an output."))
+_t_s_same([([[0, 0], [1, 2]], [1, -1]), ([[0, 0], [3, 1], [2, 2]], [5, 6, 7])], tr(es="La primera salida de la red no tiene entradas: aun así no se quita.", en="The network's first output has no inputs: even so it is not removed."))
 ### END HIDDEN TESTS
 
 # %% test="shrink/smaller" points=2 row="49" objective="6a.6"
-def _s_small(layers, want, why):
-    layers, _got = _s_same(layers, why)
+def _t_s_small(layers, want, why):
+    layers, _got = _t_s_same(layers, why)
     _bytes = [sum(weights.nbytes + bias.nbytes for weights, bias in some) for some in (layers, _got)]
     _widths = [layers[0][0].shape[1], *(weights.shape[0] for weights, _ in _got)]
     assert _widths == want, why + tr(
@@ -2907,16 +2907,16 @@ def _s_small(layers, want, why):
     )
 
 
-_s_small(_s_unheard, [2, 2, 2], tr(es="La segunda unidad no la escucha nadie.", en="Nobody listens to the second unit."))
-_s_small(_s_constant, [2, 2, 2], tr(es="La segunda unidad no tiene entradas.", en="The second unit has no inputs."))
-_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 5], [2, 0]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 2, 1, 2], tr(es="Tres capas: muere la segunda unidad de la segunda capa oculta, y sus dos vecinas de atrás siguen teniendo quien las escuche.", en="Three layers: the second unit of the second hidden layer dies, and its two neighbours behind still have somebody who listens."))
-_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 0], [0, 5]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 1, 1, 2], tr(es="Muere la segunda unidad de la segunda capa oculta, y con ella la que solo ella escuchaba.", en="The second unit of the second hidden layer dies, and with it the unit that only it listened to."))
-_s_chain = [([[0, 0], [1, 2], [3, 4]], [2, 1, 0]), *[(np.eye(3), [1, 0, 1])] * 3, ([[1, 1, 0], [2, 1, 0]], [0, 0])]
-_s_small(_s_chain, [2, 1, 1, 1, 1, 2], tr(es="Cinco capas: la primera unidad muere y deja sin entradas a la de delante, y esta a la siguiente…; y desde el final, la tercera, que nadie escucha, deja sin oyentes a la de atrás.", en="Five layers: the first unit dies, so the one after it is left without inputs and dies too, and so on; and from the end, nobody listens to the third, so it dies, and then nobody listens to the one before it."))
-_s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1])], [2, 0, 2], tr(es="Ninguna unidad oculta escucha las entradas: no queda ninguna.", en="No hidden unit listens to the inputs: none is left."))
+_t_s_small(_t_s_unheard, [2, 2, 2], tr(es="La segunda unidad no la escucha nadie.", en="Nobody listens to the second unit."))
+_t_s_small(_t_s_constant, [2, 2, 2], tr(es="La segunda unidad no tiene entradas.", en="The second unit has no inputs."))
+_t_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 5], [2, 0]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 2, 1, 2], tr(es="Tres capas: muere la segunda unidad de la segunda capa oculta, y sus dos vecinas de atrás siguen teniendo quien las escuche.", en="Three layers: the second unit of the second hidden layer dies, and its two neighbours behind still have somebody who listens."))
+_t_s_small([([[1, 2], [3, 4]], [0, 1]), ([[1, 0], [0, 5]], [1, 1]), ([[3, 0], [1, 0]], [0, 0])], [2, 1, 1, 2], tr(es="Muere la segunda unidad de la segunda capa oculta, y con ella la que solo ella escuchaba.", en="The second unit of the second hidden layer dies, and with it the unit that only it listened to."))
+_t_s_chain = [([[0, 0], [1, 2], [3, 4]], [2, 1, 0]), *[(np.eye(3), [1, 0, 1])] * 3, ([[1, 1, 0], [2, 1, 0]], [0, 0])]
+_t_s_small(_t_s_chain, [2, 1, 1, 1, 1, 2], tr(es="Cinco capas: la primera unidad muere y deja sin entradas a la de delante, y esta a la siguiente…; y desde el final, la tercera, que nadie escucha, deja sin oyentes a la de atrás.", en="Five layers: the first unit dies, so the one after it is left without inputs and dies too, and so on; and from the end, nobody listens to the third, so it dies, and then nobody listens to the one before it."))
+_t_s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1])], [2, 0, 2], tr(es="Ninguna unidad oculta escucha las entradas: no queda ninguna.", en="No hidden unit listens to the inputs: none is left."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _s_expected(layers):
+def _t_s_expected(layers):
     _alive = [np.ones(len(bias), bool) for _, bias in layers]
     while True:
         _count = sum(int(part.sum()) for part in _alive)
@@ -2927,14 +2927,14 @@ def _s_expected(layers):
             return [layers[0][0].shape[1], *(int(part.sum()) for part in _alive)]
 
 
-_s_rng = np.random.default_rng(50)
-_s_small([([[0, 0], [3, 4]], [2, 1]), ([[4, 0], [2, 1]], [1, 1]), ([[3, 1], [1, 2]], [0, 0])], [2, 1, 1, 2], tr(es="Muere una unidad y la de delante se queda sin entradas.", en="A unit dies and the one before it is left without inputs."))
-_s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1]), ([[3, 1]], [5])], [2, 0, 0, 1], tr(es="Ninguna unidad escucha las entradas: la red es una constante.", en="No unit listens to the inputs: the network is a constant."))
+_t_s_rng = np.random.default_rng(50)
+_t_s_small([([[0, 0], [3, 4]], [2, 1]), ([[4, 0], [2, 1]], [1, 1]), ([[3, 1], [1, 2]], [0, 0])], [2, 1, 1, 2], tr(es="Muere una unidad y la de delante se queda sin entradas.", en="A unit dies and the one before it is left without inputs."))
+_t_s_small([([[0, 0], [0, 0]], [2, -1]), ([[4, 1], [2, 1]], [1, 1]), ([[3, 1]], [5])], [2, 0, 0, 1], tr(es="Ninguna unidad escucha las entradas: la red es una constante.", en="No unit listens to the inputs: the network is a constant."))
 for _ in range(40):
-    _layers = _s_random(_s_rng, [3, 5, 4, 5, 2], 5)
-    for _layer in _layers[1:-1]:
-        _layer[0][_s_rng.random(_layer[0].shape) < 0.6] = 0
-    _s_small(_layers, _s_expected(_s_layers(_layers)), tr(es="Red al azar en la que mueren unas tras otras.", en="Random network in which they die one after another."))
+    _t_layers = _t_s_random(_t_s_rng, [3, 5, 4, 5, 2], 5)
+    for _t_layer in _t_layers[1:-1]:
+        _t_layer[0][_t_s_rng.random(_t_layer[0].shape) < 0.6] = 0
+    _t_s_small(_t_layers, _t_s_expected(_t_s_layers(_t_layers)), tr(es="Red al azar en la que mueren unas tras otras.", en="Random network in which they die one after another."))
 ### END HIDDEN TESTS
 
 # %% wrong="shrink" score=2 says_es="no cambia la arquitectura" says_en="does not change the architecture"
@@ -3139,7 +3139,7 @@ def what_matters(arms):
 from mlprod import checks
 
 
-class _ALab:
+class _t_ALab:
     """Trains nothing: it notes what it is asked and answers by a formula with much noise for each seed."""
 
     def __init__(self, dense_steps, tune_steps, by_weights, by_shape, salt=0):
@@ -3168,8 +3168,8 @@ class _ALab:
         return float(0.8 + noise + self._worth[0] * (weights is not None) + self._worth[1] * (widths[0] != "any") - 0.5 / steps**0.5)
 
 
-def _a_arms(dense_steps, tune_steps, seeds):
-    _lab = _ALab(dense_steps, tune_steps, 0.0, 0.02)
+def _t_a_arms(dense_steps, tune_steps, seeds):
+    _lab = _t_ALab(dense_steps, tune_steps, 0.0, 0.02)
     _got = run_arms(_lab, list(seeds))
     assert isinstance(_got, dict) and set(_got) == {"kept", "fresh", "random"}, tr(es="run_arms devuelve un diccionario con kept, fresh y random.", en="run_arms returns a dict with kept, fresh and random.")
     checks.same(sorted(asked[1] for asked in _lab.asked if asked[0] == "dense"), sorted(seeds), tr(es=f"Semillas con las que se entrena la red grande (seeds={list(seeds)}): una vez cada una.", en=f"Seeds with which the large network is trained (seeds={list(seeds)}): once each."), observed=True)
@@ -3188,48 +3188,48 @@ def _a_arms(dense_steps, tune_steps, seeds):
     checks.same(len(_lab.spent), 3 * len(seeds), tr(es="Entrenamientos en total, sin la red grande.", en="Calls of train in all, without the large network."), observed=True)
     for _what in _got:
         checks.same(len(_got[_what]), len(seeds), tr(es=f"Exactitudes de {_what}, una por semilla.", en=f"Accuracies of {_what}, one per seed."))
-    _replay = _ALab(dense_steps, tune_steps, 0.0, 0.02)
+    _replay = _t_ALab(dense_steps, tune_steps, 0.0, 0.02)
     for _row in _lab.spent:
         _value = _replay.train(_row[0], _row[1], _row[2], None if _row[3] is None else {"survivors": _row[3]})
         _what = "kept" if _row[3] is not None else "random" if _row[0][0] == "any" else "fresh"
         checks.same(_got[_what][list(seeds).index(_row[1])], _value, tr(es=f"{_what}, semilla {_row[1]}: la exactitud que dio lab.train, en el orden de seeds.", en=f"{_what}, seed {_row[1]}: the accuracy that lab.train gave, in the order of seeds."))
 
 
-_a_arms(300, 60, [3, 1, 2])
+_t_a_arms(300, 60, [3, 1, 2])
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_a_arms(1_000, 10, [11])
-_a_arms(50, 200, [9, 7, 5, 8, 21])
+_t_a_arms(1_000, 10, [11])
+_t_a_arms(50, 200, [9, 7, 5, 8, 21])
 ### END HIDDEN TESTS
 
 # %% test="search/verdict" points=2 row="53" objective="6a.9"
-def _a_verdict(kept, fresh, random, want, why):
+def _t_a_verdict(kept, fresh, random, want, why):
     _got = what_matters({"kept": list(kept), "fresh": list(fresh), "random": list(random)})
     checks.same(_got, want, f"{why}\n  kept={list(kept)}\n  fresh={list(fresh)}\n  random={list(random)}")
 
 
-_a_seed = [0.90, 0.84, 0.88, 0.79, 0.86]
-_a_verdict(
-    [x + d for x, d in zip(_a_seed, (0.001, -0.001, 0.0, 0.001, -0.001), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.02, 0.018, 0.021, 0.02, 0.019), strict=False)], ("no", "yes"),
+_t_a_seed = [0.90, 0.84, 0.88, 0.79, 0.86]
+_t_a_verdict(
+    [x + d for x, d in zip(_t_a_seed, (0.001, -0.001, 0.0, 0.001, -0.001), strict=True)], _t_a_seed, [x - d for x, d in zip(_t_a_seed, (0.02, 0.018, 0.021, 0.02, 0.019), strict=False)], ("no", "yes"),
     tr(es="Las semillas difieren mucho entre sí, pero semilla a semilla fresh gana siempre a random por 2 puntos y empata con kept.", en="The seeds differ much, but seed by seed fresh always beats random by 2 points and is level with kept."),
 )
-_a_verdict([x + d for x, d in zip(_a_seed, (0.02, 0.021, 0.019, 0.02, 0.02), strict=True)], _a_seed, [x + d for x, d in zip(_a_seed, (0.01, 0.011, 0.009, 0.01, 0.01), strict=False)], ("yes", "no"), tr(es="kept gana a fresh; y fresh pierde contra random, así que la forma no aporta.", en="kept beats fresh; and fresh loses against random, so the shape adds nothing."))
-_a_verdict([x + d for x, d in zip(_a_seed, (0.05, -0.03, 0.04, -0.02, 0.01), strict=True)], _a_seed, _a_seed, ("unclear", "no"), tr(es="La media de kept es un punto mayor, pero el intervalo va de muy por debajo de 0 a muy por encima: no se sabe. Una media no es una conclusión.", en="The mean of kept is one point higher, but the interval goes from well below 0 to well above: unknown. A mean is no conclusion."))
-_a_verdict([x + d for x, d in zip(_a_seed, (0.002, 0.0021, 0.0019, 0.002, 0.002), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.03, -0.01, 0.02, 0.0, 0.01), strict=False)], ("yes", "unclear"), tr(es="kept aporta menos de medio punto, pero seguro: su intervalo está por encima de 0. El de fresh menos random va de −1 a 3 puntos.", en="kept adds less than half a point, but for sure: its interval lies above 0. That of fresh minus random goes from −1 to 3 points."))
+_t_a_verdict([x + d for x, d in zip(_t_a_seed, (0.02, 0.021, 0.019, 0.02, 0.02), strict=True)], _t_a_seed, [x + d for x, d in zip(_t_a_seed, (0.01, 0.011, 0.009, 0.01, 0.01), strict=False)], ("yes", "no"), tr(es="kept gana a fresh; y fresh pierde contra random, así que la forma no aporta.", en="kept beats fresh; and fresh loses against random, so the shape adds nothing."))
+_t_a_verdict([x + d for x, d in zip(_t_a_seed, (0.05, -0.03, 0.04, -0.02, 0.01), strict=True)], _t_a_seed, _t_a_seed, ("unclear", "no"), tr(es="La media de kept es un punto mayor, pero el intervalo va de muy por debajo de 0 a muy por encima: no se sabe. Una media no es una conclusión.", en="The mean of kept is one point higher, but the interval goes from well below 0 to well above: unknown. A mean is no conclusion."))
+_t_a_verdict([x + d for x, d in zip(_t_a_seed, (0.002, 0.0021, 0.0019, 0.002, 0.002), strict=True)], _t_a_seed, [x - d for x, d in zip(_t_a_seed, (0.03, -0.01, 0.02, 0.0, 0.01), strict=False)], ("yes", "unclear"), tr(es="kept aporta menos de medio punto, pero seguro: su intervalo está por encima de 0. El de fresh menos random va de −1 a 3 puntos.", en="kept adds less than half a point, but for sure: its interval lies above 0. That of fresh minus random goes from −1 to 3 points."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_a_verdict([x + d for x, d in zip(_a_seed, (0.003, 0.0031, 0.0029, 0.003, 0.003), strict=True)], _a_seed, [x - d for x, d in zip(_a_seed, (0.02, -0.01, 0.03, 0.01, 0.0), strict=False)], ("yes", "unclear"), tr(es="Poco, pero seguro: está por encima de 0.", en="Little, but sure: it lies above 0."))
-_a_verdict([0.9, 0.8], [0.9, 0.799], [0.88, 0.78], ("unclear", "yes"), tr(es="Solo dos semillas.", en="Only two seeds."))
-_a_rng = np.random.default_rng(53)
-for _number in range(60):
-    _n = 3 + _number % 8
-    _b = _a_rng.normal(0.85, 0.05, _n)
-    _k, _r = _b + _a_rng.normal(_a_rng.choice([0, 0.01, 0.03]), 0.004, _n), _b - _a_rng.normal(_a_rng.choice([0, 0.01, 0.03]), 0.004, _n)
-    _want = []
-    for _d in (_k - _b, _b - _r):
-        _half = float(stats.t(_n - 1).isf(0.025)) * _d.std(ddof=1) / _n**0.5
-        _want.append("yes" if _d.mean() - _half > 0 else "no" if _d.mean() + _half < 0.005 else "unclear")
-    _a_verdict(_k.tolist(), _b.tolist(), _r.tolist(), tuple(_want), tr(es="Otras semillas.", en="Other seeds."))
+_t_a_verdict([x + d for x, d in zip(_t_a_seed, (0.003, 0.0031, 0.0029, 0.003, 0.003), strict=True)], _t_a_seed, [x - d for x, d in zip(_t_a_seed, (0.02, -0.01, 0.03, 0.01, 0.0), strict=False)], ("yes", "unclear"), tr(es="Poco, pero seguro: está por encima de 0.", en="Little, but sure: it lies above 0."))
+_t_a_verdict([0.9, 0.8], [0.9, 0.799], [0.88, 0.78], ("unclear", "yes"), tr(es="Solo dos semillas.", en="Only two seeds."))
+_t_a_rng = np.random.default_rng(53)
+for _t_number in range(60):
+    _t_n = 3 + _t_number % 8
+    _t_b = _t_a_rng.normal(0.85, 0.05, _t_n)
+    _t_k, _t_r = _t_b + _t_a_rng.normal(_t_a_rng.choice([0, 0.01, 0.03]), 0.004, _t_n), _t_b - _t_a_rng.normal(_t_a_rng.choice([0, 0.01, 0.03]), 0.004, _t_n)
+    _t_want = []
+    for _t_d in (_t_k - _t_b, _t_b - _t_r):
+        _t_half = float(stats.t(_t_n - 1).isf(0.025)) * _t_d.std(ddof=1) / _t_n**0.5
+        _t_want.append("yes" if _t_d.mean() - _t_half > 0 else "no" if _t_d.mean() + _t_half < 0.005 else "unclear")
+    _t_a_verdict(_t_k.tolist(), _t_b.tolist(), _t_r.tolist(), tuple(_t_want), tr(es="Otras semillas.", en="Other seeds."))
 ### END HIDDEN TESTS
 
 # %% wrong="search" score=2 says_es="para que la comparación sea justa" says_en="for the comparison to be fair"
@@ -3528,12 +3528,12 @@ def pays_from(macs_per_s):
     ### END SOLUTION
 
 # %% test="sparse/csr" points=2 row="52" objective="6a.8"
-import tracemalloc
+import tracemalloc as _t_tracemalloc
 
 from mlprod import checks
 
 
-def _z_csr(matrix, want, product, why):
+def _t_z_csr(matrix, want, product, why):
     matrix = np.array(matrix, dtype=np.float32)
     _got = to_csr(matrix.copy())
     assert isinstance(_got, (tuple, list)) and len(_got) == 3, why + tr(es=" to_csr devuelve (values, columns, starts).", en=" to_csr returns (values, columns, starts).")
@@ -3546,50 +3546,50 @@ def _z_csr(matrix, want, product, why):
     assert np.allclose(_y, product, atol=1e-4), why + tr(es=f" csr_times: se esperaba {np.round(product[:6], 4).tolist()} y se ha obtenido {np.round(_y[:6], 4).tolist()} (como mucho, las seis primeras).", en=f" csr_times: {np.round(product[:6], 4).tolist()} was expected and it gave {np.round(_y[:6], 4).tolist()} (at most the first six).")
 
 
-_z_csr([[0, 2, 0, 3], [0, 0, 0, 0], [-1, 0, 0, 4]], ([2.0, 3.0, -1.0, 4.0], [1, 3, 0, 3], [0, 2, 2, 4]), [6.0, 0.0, 9.0], tr(es="Una fila vacía en medio.", en="An empty row in the middle."))
-_z_csr([[1, 2], [3, 4]], ([1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1], [0, 2, 4]), [3.0, 5.0], tr(es="Sin ceros.", en="Without zeros."))
-_z_csr([[5, 0], [0, 0]], ([5.0], [0], [0, 1, 1]), [-5.0, 0.0], tr(es="La última fila está vacía.", en="The last row is empty."))
+_t_z_csr([[0, 2, 0, 3], [0, 0, 0, 0], [-1, 0, 0, 4]], ([2.0, 3.0, -1.0, 4.0], [1, 3, 0, 3], [0, 2, 2, 4]), [6.0, 0.0, 9.0], tr(es="Una fila vacía en medio.", en="An empty row in the middle."))
+_t_z_csr([[1, 2], [3, 4]], ([1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1], [0, 2, 4]), [3.0, 5.0], tr(es="Sin ceros.", en="Without zeros."))
+_t_z_csr([[5, 0], [0, 0]], ([5.0], [0], [0, 1, 1]), [-5.0, 0.0], tr(es="La última fila está vacía.", en="The last row is empty."))
 
 
-def _z_memory(n, limit):
+def _t_z_memory(n, limit):
     """A matrix of n × n with three ones a row: multiplying must not take `limit` bytes."""
     _each, _peak = 3, None
     _big = (np.ones(n * _each, np.float32), np.random.default_rng(n).integers(0, n, n * _each).astype(np.int32), np.arange(0, n * _each + 1, _each, dtype=np.int32))
-    tracemalloc.start()
+    _t_tracemalloc.start()
     try:
         with checks.ends(tr(es=f"csr_times con {n} filas y {n * _each} no nulos tarda demasiado: ¿recorre la matriz densa?", en=f"csr_times with {n} rows and {n * _each} non-zeros takes too long: does it go through the dense matrix?"), 15):
             _y = np.asarray(csr_times(*_big, np.ones(n, np.float32)))
-        _peak = tracemalloc.get_traced_memory()[1]
+        _peak = _t_tracemalloc.get_traced_memory()[1]
     except MemoryError:
         pass
     finally:
-        tracemalloc.stop()
+        _t_tracemalloc.stop()
     assert _peak is not None and _peak < limit, tr(es=f"csr_times reconstruye la matriz densa: para {n * _each} no nulos ha pedido {'demasiada memoria' if _peak is None else f'{_peak / 1e6:.0f} MB'}.", en=f"csr_times rebuilds the dense matrix: for {n * _each} non-zeros it has asked for {'too much memory' if _peak is None else f'{_peak / 1e6:.0f} MB'}.")
     assert np.allclose(_y, 3.0), tr(es="Filas con tres unos por un vector de unos: cada componente es 3 (si una columna se repite, cuenta las dos veces).", en="Rows with three ones by a vector of ones: each component is 3 (if a column repeats, it counts both times).")
 
 
-_z_memory(2_000, 10e6)
+_t_z_memory(2_000, 10e6)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _z_expected(matrix, why):
+def _t_z_expected(matrix, why):
     matrix = np.array(matrix, dtype=np.float32)
     _want = [[float(v) for row in matrix for v in row if v != 0], [c for row in matrix for c, v in enumerate(row) if v != 0], [0]]
     for row in matrix:
         _want[2].append(_want[2][-1] + int(np.count_nonzero(row)))
-    _z_csr(matrix, _want, matrix.astype(np.float64) @ np.linspace(-1, 2, matrix.shape[1]), why)
+    _t_z_csr(matrix, _want, matrix.astype(np.float64) @ np.linspace(-1, 2, matrix.shape[1]), why)
 
 
-_z_expected([[0, 0, 0], [0, 0, 5], [0, 0, 0]], tr(es="Filas vacías al principio y al final.", en="Empty rows at the beginning and the end."))
-_z_expected(np.zeros((3, 2)), tr(es="Todo ceros.", en="All zeros."))
-_z_rng = np.random.default_rng(52)
-for _number in range(30):
-    _shape = int(_z_rng.integers(1, 12)), int(_z_rng.integers(1, 12))
-    _z_expected(_z_rng.normal(0, 1, _shape) * (_z_rng.random(_shape) < 0.3), tr(es="Matriz al azar.", en="Random matrix."))
-_z_memory(16_000, 100e6)
+_t_z_expected([[0, 0, 0], [0, 0, 5], [0, 0, 0]], tr(es="Filas vacías al principio y al final.", en="Empty rows at the beginning and the end."))
+_t_z_expected(np.zeros((3, 2)), tr(es="Todo ceros.", en="All zeros."))
+_t_z_rng = np.random.default_rng(52)
+for _t_number in range(30):
+    _t_size = int(_t_z_rng.integers(1, 12)), int(_t_z_rng.integers(1, 12))
+    _t_z_expected(_t_z_rng.normal(0, 1, _t_size) * (_t_z_rng.random(_t_size) < 0.3), tr(es="Matriz al azar.", en="Random matrix."))
+_t_z_memory(16_000, 100e6)
 ### END HIDDEN TESTS
 
 # %% test="sparse/bytes" points=1 row="52" objective="6a.8"
-def _z_zeros(rows, cols, want):
+def _t_z_zeros(rows, cols, want):
     _n = rows * cols
     checks.same(zeros_needed(rows, cols), want, tr(
         es=f"zeros_needed({rows}, {cols}): la densa ocupa {4 * _n} bytes. En CSR cada no nulo ocupa 8, el valor y su columna, y hay que sumar starts, {4 * (rows + 1)} bytes. Tienen que ser menos bytes que la densa, no los mismos; None si no lo son ni con todo ceros.",
@@ -3597,39 +3597,39 @@ def _z_zeros(rows, cols, want):
     ))
 
 
-_z_zeros(100, 100, 5_051)
-_z_zeros(1, 10, 7)
-_z_zeros(1, 2, None)
+_t_z_zeros(100, 100, 5_051)
+_t_z_zeros(1, 10, 7)
+_t_z_zeros(1, 2, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _rows, _cols in ((1, 1), (1, 3), (2, 2), (5, 1), (7, 3), (1000, 1000), (4096, 11), (3, 4096), (64, 2), (100, 1)):
-    _fits = [n for n in range(_rows * _cols + 1) if 8 * n + 4 * (_rows + 1) < 4 * _rows * _cols] if _rows * _cols < 5_000 else None
-    _most = max(_fits, default=None) if _fits is not None else (4 * _rows * _cols - 4 * _rows - 5) // 8
-    _z_zeros(_rows, _cols, None if _most is None else _rows * _cols - _most)
+for _t_rows, _t_cols in ((1, 1), (1, 3), (2, 2), (5, 1), (7, 3), (1000, 1000), (4096, 11), (3, 4096), (64, 2), (100, 1)):
+    _t_fits = [n for n in range(_t_rows * _t_cols + 1) if 8 * n + 4 * (_t_rows + 1) < 4 * _t_rows * _t_cols] if _t_rows * _t_cols < 5_000 else None
+    _t_most = max(_t_fits, default=None) if _t_fits is not None else (4 * _t_rows * _t_cols - 4 * _t_rows - 5) // 8
+    _t_z_zeros(_t_rows, _t_cols, None if _t_most is None else _t_rows * _t_cols - _t_most)
 ### END HIDDEN TESTS
 
 # %% test="sparse/speed" points=1 row="52" objective="6a.8"
-def _z_speed(sparsity, kernel, rates, want, why):
+def _t_z_speed(sparsity, kernel, rates, want, why):
     checks.same(checks.number(sparse_speedup(sparsity, kernel, dict(rates)), "sparse_speedup"), want, f'{why}\n  sparse_speedup({sparsity}, "{kernel}", {rates}):')
 
 
-_z_rates = {"dense": 20e9, "csr": 2e9}
-for _part in (0.5, 0.95):
-    _z_speed(_part, "dense", _z_rates, 1.0, tr(es="Poner ceros en una matriz densa no ahorra nada: se multiplica también por 0.", en="Zeros in a dense matrix save nothing: it multiplies by 0 as well."))
-_z_speed(0.9, "csr", _z_rates, 1.0, tr(es="Con un 90 % de ceros no va 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="With 90% zeros it is not 10 times faster: each multiplication in CSR costs 10 times as much, and they break even."))
-_z_speed(0.5, "csr", _z_rates, 0.2, tr(es="Con la mitad de ceros, CSR es más lento.", en="With half zeros, CSR is slower."))
-checks.same(checks.number(pays_from(dict(_z_rates)), "pays_from"), 0.9, f"pays_from({_z_rates}):")
-_z_quick = {"dense": 2e9, "csr": 4e9}
-checks.same(checks.number(pays_from(dict(_z_quick)), "pays_from"), 0.0, tr(es=f"pays_from({_z_quick}), con cualquier fracción gana CSR:", en=f"pays_from({_z_quick}), with any fraction CSR wins:"))
+_t_z_rates = {"dense": 20e9, "csr": 2e9}
+for _t_part in (0.5, 0.95):
+    _t_z_speed(_t_part, "dense", _t_z_rates, 1.0, tr(es="Poner ceros en una matriz densa no ahorra nada: se multiplica también por 0.", en="Zeros in a dense matrix save nothing: it multiplies by 0 as well."))
+_t_z_speed(0.9, "csr", _t_z_rates, 1.0, tr(es="Con un 90 % de ceros no va 10 veces más deprisa: cada multiplicación del CSR cuesta 10 veces más, y empatan.", en="With 90% zeros it is not 10 times faster: each multiplication in CSR costs 10 times as much, and they break even."))
+_t_z_speed(0.5, "csr", _t_z_rates, 0.2, tr(es="Con la mitad de ceros, CSR es más lento.", en="With half zeros, CSR is slower."))
+checks.same(checks.number(pays_from(dict(_t_z_rates)), "pays_from"), 0.9, f"pays_from({_t_z_rates}):")
+_t_z_quick = {"dense": 2e9, "csr": 4e9}
+checks.same(checks.number(pays_from(dict(_t_z_quick)), "pays_from"), 0.0, tr(es=f"pays_from({_t_z_quick}), con cualquier fracción gana CSR:", en=f"pays_from({_t_z_quick}), with any fraction CSR wins:"))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_z_rng = np.random.default_rng(53)
+_t_z_rng = np.random.default_rng(53)
 for _ in range(60):
-    _rates = {"dense": 10 ** _z_rng.uniform(9, 11), "csr": 10 ** _z_rng.uniform(8, 10)}
-    _s = float(_z_rng.uniform(0, 0.999))
-    _z_speed(_s, "csr", _rates, _rates["csr"] * 1.0 / (_rates["dense"] * (1 - _s)), tr(es="Otras velocidades.", en="Other speeds."))
-    _z_speed(_s, "dense", _rates, 1.0, tr(es="Otras velocidades.", en="Other speeds."))
-    checks.same(checks.number(pays_from(dict(_rates)), "pays_from"), max(0.0, (_rates["dense"] - _rates["csr"]) / _rates["dense"]), f"pays_from({_rates}):")
+    _t_rates = {"dense": 10 ** _t_z_rng.uniform(9, 11), "csr": 10 ** _t_z_rng.uniform(8, 10)}
+    _t_s = float(_t_z_rng.uniform(0, 0.999))
+    _t_z_speed(_t_s, "csr", _t_rates, _t_rates["csr"] * 1.0 / (_t_rates["dense"] * (1 - _t_s)), tr(es="Otras velocidades.", en="Other speeds."))
+    _t_z_speed(_t_s, "dense", _t_rates, 1.0, tr(es="Otras velocidades.", en="Other speeds."))
+    checks.same(checks.number(pays_from(dict(_t_rates)), "pays_from"), max(0.0, (_t_rates["dense"] - _t_rates["csr"]) / _t_rates["dense"]), f"pays_from({_t_rates}):")
 checks.same(checks.number(pays_from({"dense": 3e9, "csr": 3e9}), "pays_from"), 0.0, tr(es="Si cuestan lo mismo, pays_from es 0.", en="If they cost the same, pays_from is 0."))
 ### END HIDDEN TESTS
 

@@ -100,7 +100,7 @@ def kd_loss(student_logits, teacher_logits, labels, T, alpha):
 from mlprod import checks
 
 
-def _k_call(student, teacher, labels, T, alpha):
+def _t_k_call(student, teacher, labels, T, alpha):
     """The loss and its gradients with respect to student and teacher (zeros when there is none)."""
     _s = torch.tensor(student, dtype=torch.float64, requires_grad=True)
     _t = torch.tensor(teacher, dtype=torch.float64, requires_grad=True)
@@ -112,23 +112,23 @@ def _k_call(student, teacher, labels, T, alpha):
 
 
 ### BEGIN HIDDEN TESTS
-def _k_softmax(logits, T):
+def _t_k_softmax(logits, T):
     _e = np.exp((np.array(logits, dtype=float) - np.max(logits, axis=1, keepdims=True)) / T)
     return _e / _e.sum(axis=1, keepdims=True)
 
 
-def _k_soft(student, teacher, T, why):
+def _t_k_soft(student, teacher, T, why):
     """The value is T² KL, and the gradient, T (p_s - p_t) / examples."""
-    _ps, _pt, _n = _k_softmax(student, T), _k_softmax(teacher, T), len(student)
+    _ps, _pt, _n = _t_k_softmax(student, T), _t_k_softmax(teacher, T), len(student)
     _want, _reverse = (T**2 * float((a * (np.log(a) - np.log(b))).sum()) / _n for a, b in ((_pt, _ps), (_ps, _pt)))
-    _crossed, _bare = -float(np.log(_k_softmax(student, 1))[:, 0].mean()), -(T**2) * float((_pt * np.log(_ps)).sum()) / _n
-    _k_check(student, teacher, T, _want, T * (_ps - _pt) / _n, why, _reverse, _crossed, _bare)
+    _crossed, _bare = -float(np.log(_t_k_softmax(student, 1))[:, 0].mean()), -(T**2) * float((_pt * np.log(_ps)).sum()) / _n
+    _t_k_check(student, teacher, T, _want, T * (_ps - _pt) / _n, why, _reverse, _crossed, _bare)
 ### END HIDDEN TESTS
 
 
-def _k_check(student, teacher, T, want, slope, why, reverse, crossed, bare, undivided=()):
+def _t_k_check(student, teacher, T, want, slope, why, reverse, crossed, bare, undivided=()):
     """alpha = 1: the value and the gradient that the student gets; wrong values tell what went wrong."""
-    _loss, _grad, _ = _k_call(student, teacher, [0] * len(student), T, 1.0)
+    _loss, _grad, _ = _t_k_call(student, teacher, [0] * len(student), T, 1.0)
     _near = {
         tr(es=" Falta el factor T².", en=" The factor T² is missing."): want / T**2,
         tr(es=" El factor es T², y aquí se ha multiplicado por T.", en=" The factor is T², and here it has been multiplied by T."): want / T,
@@ -145,28 +145,28 @@ def _k_check(student, teacher, T, want, slope, why, reverse, crossed, bare, undi
     assert np.allclose(_grad, _slope, atol=1e-7 + 1e-6 * np.abs(_slope).max()), why + tr(es=f" El gradiente que recibe el alumno debía tener norma {np.linalg.norm(_slope):.6f} y la tiene {np.linalg.norm(_grad):.6f}.", en=f" The gradient that the student gets should have norm {np.linalg.norm(_slope):.6f} and it has {np.linalg.norm(_grad):.6f}.")
 
 
-_k_student, _k_teacher = [[0.5, -0.3, 0.1], [1.0, -1.0, 0.5]], [[4.0, 1.0, -2.0], [-1.0, 2.0, 0.0]]
-_k_check(_k_student[:1], _k_teacher[:1], 2.0, 1.4730219978, [[-0.7676749121, 0.1880342141, 0.5796406980]], reverse=2.1866411822, crossed=0.7512505137, bare=3.9593604165, undivided=(1.1421730083, 2.8971047746, 2.3320882539), why=tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
-_k_check(_k_student, _k_teacher, 4.0, 2.2179021196, [[-0.4452645251, 0.0440178323, 0.4012466928], [0.3490871124, -0.4746849722, 0.1255978598]], reverse=2.3109466626, crossed=0.6531037167, bare=18.0775749987, undivided=(5.6575683365, 13.0273316985, 18.8671954803), why=tr(es="Dos ejemplos.", en="Two examples."))
-_k_loss, _, _ = _k_call(_k_student, _k_teacher, [-1, 1], 4.0, 1.0)
-assert abs(_k_loss - 2.2179021196) < 1e-6, tr(es=f"Los mismos dos ejemplos, el primero sin etiqueta: el profesor opina de los dos, así que con T=4 y alpha=1 se esperaba el mismo valor, 2.217902, y es {_k_loss:.6f}.", en=f"The same two examples, the first without a label: the teacher has a say on both, so with T=4 and alpha=1 the same value, 2.217902, was expected and it is {_k_loss:.6f}.")
-_k_loss, _k_grad, _ = _k_call(_k_teacher, _k_teacher, [0, 1], 3.0, 1.0)
-assert abs(_k_loss) < 1e-9 and np.abs(_k_grad).max() < 1e-9, tr(es=f"Un alumno igual que su profesor no tiene nada que aprender de él: pérdida 0 y gradiente 0; son {_k_loss:.6f} y {np.abs(_k_grad).max():.6f}.", en=f"A student equal to its teacher has nothing to learn from it: loss 0 and gradient 0; they are {_k_loss:.6f} and {np.abs(_k_grad).max():.6f}.")
+_t_k_student, _t_k_teacher = [[0.5, -0.3, 0.1], [1.0, -1.0, 0.5]], [[4.0, 1.0, -2.0], [-1.0, 2.0, 0.0]]
+_t_k_check(_t_k_student[:1], _t_k_teacher[:1], 2.0, 1.4730219978, [[-0.7676749121, 0.1880342141, 0.5796406980]], reverse=2.1866411822, crossed=0.7512505137, bare=3.9593604165, undivided=(1.1421730083, 2.8971047746, 2.3320882539), why=tr(es="Un ejemplo: el profesor casi seguro, el alumno sin apenas idea.", en="One example: the teacher nearly sure, the student with hardly a clue."))
+_t_k_check(_t_k_student, _t_k_teacher, 4.0, 2.2179021196, [[-0.4452645251, 0.0440178323, 0.4012466928], [0.3490871124, -0.4746849722, 0.1255978598]], reverse=2.3109466626, crossed=0.6531037167, bare=18.0775749987, undivided=(5.6575683365, 13.0273316985, 18.8671954803), why=tr(es="Dos ejemplos.", en="Two examples."))
+_t_k_loss, _, _ = _t_k_call(_t_k_student, _t_k_teacher, [-1, 1], 4.0, 1.0)
+assert abs(_t_k_loss - 2.2179021196) < 1e-6, tr(es=f"Los mismos dos ejemplos, el primero sin etiqueta: el profesor opina de los dos, así que con T=4 y alpha=1 se esperaba el mismo valor, 2.217902, y es {_t_k_loss:.6f}.", en=f"The same two examples, the first without a label: the teacher has a say on both, so with T=4 and alpha=1 the same value, 2.217902, was expected and it is {_t_k_loss:.6f}.")
+_t_k_loss, _t_k_grad, _ = _t_k_call(_t_k_teacher, _t_k_teacher, [0, 1], 3.0, 1.0)
+assert abs(_t_k_loss) < 1e-9 and np.abs(_t_k_grad).max() < 1e-9, tr(es=f"Un alumno igual que su profesor no tiene nada que aprender de él: pérdida 0 y gradiente 0; son {_t_k_loss:.6f} y {np.abs(_t_k_grad).max():.6f}.", en=f"A student equal to its teacher has nothing to learn from it: loss 0 and gradient 0; they are {_t_k_loss:.6f} and {np.abs(_t_k_grad).max():.6f}.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_k_rng = np.random.default_rng(46)
-for _T in (1, 1.5, 2.0, 8.0, 32.0):
-    for _n, _classes in ((1, 2), (5, 3), (16, 10)):
-        _k_soft(_k_rng.normal(0, 2, (_n, _classes)).tolist(), _k_rng.normal(0, 3, (_n, _classes)).tolist(), _T, tr(es="Logits al azar.", en="Random logits."))
-_k_norms = [np.linalg.norm(_k_call(_k_student, _k_teacher, [0, 0], _T, 1.0)[1]) for _T in (8.0, 16.0, 32.0)]
-assert max(_k_norms) < 1.2 * min(_k_norms), tr(es=f"Con T² la norma del gradiente apenas cambia con T; aquí, para T = 8, 16 y 32, es {_k_norms}.", en=f"With T² the norm of the gradient hardly changes with T; here, for T = 8, 16 and 32, it is {_k_norms}.")
+_t_k_rng = np.random.default_rng(46)
+for _t_T in (1, 1.5, 2.0, 8.0, 32.0):
+    for _t_n, _t_classes in ((1, 2), (5, 3), (16, 10)):
+        _t_k_soft(_t_k_rng.normal(0, 2, (_t_n, _t_classes)).tolist(), _t_k_rng.normal(0, 3, (_t_n, _t_classes)).tolist(), _t_T, tr(es="Logits al azar.", en="Random logits."))
+_t_k_norms = [np.linalg.norm(_t_k_call(_t_k_student, _t_k_teacher, [0, 0], _T, 1.0)[1]) for _T in (8.0, 16.0, 32.0)]
+assert max(_t_k_norms) < 1.2 * min(_t_k_norms), tr(es=f"Con T² la norma del gradiente apenas cambia con T; aquí, para T = 8, 16 y 32, es {_t_k_norms}.", en=f"With T² the norm of the gradient hardly changes with T; here, for T = 8, 16 and 32, it is {_t_k_norms}.")
 ### END HIDDEN TESTS
 
 # %% test="kd/hard" points=1 row="46" objective="6b.1"
-def _k_mixed(student, teacher, labels, T, alpha, hard, slope, why):
+def _t_k_mixed(student, teacher, labels, T, alpha, hard, slope, why):
     """`hard` and `slope`: the cross-entropy and its gradient."""
-    _loss, _grad, _ = _k_call(student, teacher, labels, T, alpha)
-    _soft, _pull, _ = _k_call(student, teacher, labels, T, 1.0)
+    _loss, _grad, _ = _t_k_call(student, teacher, labels, T, alpha)
+    _soft, _pull, _ = _t_k_call(student, teacher, labels, T, 1.0)
     _want, _labelled = alpha * _soft + (1 - alpha) * hard, sum(label >= 0 for label in labels)
     if not (math.isfinite(_loss) and math.isfinite(_soft)):
         _hint = tr(es=": si no hay ninguno etiquetado, la media de F.cross_entropy es nan (0 entre 0), y esa parte vale 0.", en=": when none is labelled the mean of F.cross_entropy is nan (0 over 0), and that part is 0.")
@@ -184,16 +184,16 @@ def _k_mixed(student, teacher, labels, T, alpha, hard, slope, why):
     )
 
 
-_k_both = [[-0.2641118895, 0.1059913604, 0.1581205291], [0.2870484965, -0.4611522104, 0.1741037139]]
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, _k_both, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
-_k_mixed(_k_student, _k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, _k_both, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
-_k_mixed(_k_student, _k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, [[0.0, 0.0, 0.0], [0.574096993, -0.9223044209, 0.3482074279]], tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
-_k_mixed(_k_student, _k_teacher, [-1, -1], 4.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
+_t_k_both = [[-0.2641118895, 0.1059913604, 0.1581205291], [0.2870484965, -0.4611522104, 0.1741037139]]
+_t_k_mixed(_t_k_student, _t_k_teacher, [0, 1], 4.0, 0.0, 1.6531037167, _t_k_both, tr(es="alpha = 0: solo las etiquetas.", en="alpha = 0: the labels only."))
+_t_k_mixed(_t_k_student, _t_k_teacher, [0, 1], 4.0, 0.25, 1.6531037167, _t_k_both, tr(es="alpha pesa la parte del profesor y 1 − alpha la de las etiquetas.", en="alpha weighs the teacher's part and 1 − alpha that of the labels."))
+_t_k_mixed(_t_k_student, _t_k_teacher, [-1, 1], 4.0, 0.25, 2.5549569196, [[0.0, 0.0, 0.0], [0.574096993, -0.9223044209, 0.3482074279]], tr(es="Un ejemplo sin etiqueta.", en="One example without a label."))
+_t_k_mixed(_t_k_student, _t_k_teacher, [-1, -1], 4.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _k_hard(student, labels):
+def _t_k_hard(student, labels):
     """The cross-entropy of the labelled and its gradient."""
-    _p, _slope = _k_softmax(student, 1), np.zeros(np.shape(student))
+    _p, _slope = _t_k_softmax(student, 1), np.zeros(np.shape(student))
     _known = [(i, label) for i, label in enumerate(labels) if label >= 0]
     for _i, _label in _known:
         _slope[_i] = _p[_i] / len(_known)
@@ -201,47 +201,47 @@ def _k_hard(student, labels):
     return -float(np.mean([np.log(_p[i][label]) for i, label in _known] or [0.0])), _slope
 
 
-_k_rng = np.random.default_rng(47)
-_k_mixed(_k_student, _k_teacher, [-1, -1], 2.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
-_k_mixed(_k_student, _k_teacher, [2, 2], 1, 1, 0.0, 0.0, tr(es="alpha = 1.", en="alpha = 1."))
+_t_k_rng = np.random.default_rng(47)
+_t_k_mixed(_t_k_student, _t_k_teacher, [-1, -1], 2.0, 0.5, 0.0, 0.0, tr(es="Ningún ejemplo etiquetado.", en="No labelled example."))
+_t_k_mixed(_t_k_student, _t_k_teacher, [2, 2], 1, 1, 0.0, 0.0, tr(es="alpha = 1.", en="alpha = 1."))
 for _ in range(30):
-    _n = int(_k_rng.integers(1, 9))
-    _some, _labels = _k_rng.normal(0, 2, (_n, 4)).tolist(), _k_rng.integers(-1, 4, _n).tolist()
-    _k_mixed(_some, _k_rng.normal(0, 2, (_n, 4)).tolist(), _labels, float(_k_rng.uniform(1, 9)), float(_k_rng.random()), *_k_hard(_some, _labels), tr(es="Al azar.", en="At random."))
+    _t_n = int(_t_k_rng.integers(1, 9))
+    _t_some, _t_labels = _t_k_rng.normal(0, 2, (_t_n, 4)).tolist(), _t_k_rng.integers(-1, 4, _t_n).tolist()
+    _t_k_mixed(_t_some, _t_k_rng.normal(0, 2, (_t_n, 4)).tolist(), _t_labels, float(_t_k_rng.uniform(1, 9)), float(_t_k_rng.random()), *_t_k_hard(_t_some, _t_labels), tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="kd/teacher" points=1 row="46" objective="6b.1"
-_, _, _k_back = _k_call(_k_student, _k_teacher, [0, 1], 2.0, 0.7)
-assert np.abs(_k_back).max() == 0, tr(es=f"A los logits del profesor les llega un gradiente (el mayor, {np.abs(_k_back).max():.4f}): el profesor aprendería a parecerse al alumno. Corta el gradiente.", en=f"A gradient reaches the teacher's logits (the largest, {np.abs(_k_back).max():.4f}): the teacher would learn to be like the student. Cut the gradient.")
+_, _, _t_k_back = _t_k_call(_t_k_student, _t_k_teacher, [0, 1], 2.0, 0.7)
+assert np.abs(_t_k_back).max() == 0, tr(es=f"A los logits del profesor les llega un gradiente (el mayor, {np.abs(_t_k_back).max():.4f}): el profesor aprendería a parecerse al alumno. Corta el gradiente.", en=f"A gradient reaches the teacher's logits (the largest, {np.abs(_t_k_back).max():.4f}): the teacher would learn to be like the student. Cut the gradient.")
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_k_shared = torch.tensor([[1.0, 2.0, 0.5]], requires_grad=True)
-_k_value = kd_loss(_k_shared * 2, _k_shared, torch.tensor([1]), 2.0, 1.0)
-_k_value.backward()
-_k_want = 2 * _k_call([[2.0, 4.0, 1.0]], [[1.0, 2.0, 0.5]], [1], 2.0, 1.0)[1]
-assert np.allclose(_k_shared.grad.numpy(), _k_want, atol=1e-5), tr(es="Profesor y alumno comparten parámetros: solo cuenta el gradiente que llega por el alumno.", en="Teacher and student share parameters: only the gradient that comes through the student counts.")
+_t_k_shared = torch.tensor([[1.0, 2.0, 0.5]], requires_grad=True)
+_t_k_value = kd_loss(_t_k_shared * 2, _t_k_shared, torch.tensor([1]), 2.0, 1.0)
+_t_k_value.backward()
+_t_k_want = 2 * _t_k_call([[2.0, 4.0, 1.0]], [[1.0, 2.0, 0.5]], [1], 2.0, 1.0)[1]
+assert np.allclose(_t_k_shared.grad.numpy(), _t_k_want, atol=1e-5), tr(es="Profesor y alumno comparten parámetros: solo cuenta el gradiente que llega por el alumno.", en="Teacher and student share parameters: only the gradient that comes through the student counts.")
 ### END HIDDEN TESTS
 
 # %% test="kd/batch" points=1 row="46" objective="6b.1"
-def _k_repeated(times, T, alpha):
-    _once, _, _ = _k_call(_k_student, _k_teacher, [0, 1], T, alpha)
-    _more, _, _ = _k_call(_k_student * times, _k_teacher * times, [0, 1] * times, T, alpha)
+def _t_k_repeated(times, T, alpha):
+    _once, _, _ = _t_k_call(_t_k_student, _t_k_teacher, [0, 1], T, alpha)
+    _more, _, _ = _t_k_call(_t_k_student * times, _t_k_teacher * times, [0, 1] * times, T, alpha)
     assert abs(_once - _more) < 1e-6, tr(es=f"El mismo lote repetido {times} veces debería dar la misma pérdida, {_once:.6f}, y da {_more:.6f}: si la pérdida crece con el lote, cambiar el lote cambia el aprendizaje.", en=f"The same batch repeated {times} times should give the same loss, {_once:.6f}, and it gives {_more:.6f}: if the loss grows with the batch, changing the batch changes the learning.")
 
 
-_k_repeated(3, 2.0, 0.5)
-_k_large, _k_flat, _ = _k_call([[300.0, 0.0, -300.0]], [[-300.0, 0.0, 300.0]], [0], 1.0, 0.9)
-_k_huge, _k_slope, _ = _k_call([[1e4, 0.0, -1e4]], [[-1e4, 0.0, 1e4]], [0], 1.0, 0.9)
-assert math.isfinite(_k_huge) and np.isfinite(_k_slope).all(), tr(es=f"Con logits de 10 000 la pérdida es {_k_huge}: el logaritmo de una softmax que ya es 0 es infinito; usa log_softmax.", en=f"With logits of 10,000 the loss is {_k_huge}: the logarithm of a softmax that is 0 already is infinite; use log_softmax.")
-assert abs(_k_huge - _k_large * 100 / 3) < 1e-6 * abs(_k_large) and np.allclose(_k_slope, _k_flat, atol=1e-9), tr(
-    es=f"Con logits de 300 y de 10 000 las probabilidades son ya 0 o 1: la pérdida crece con los logits, de {_k_large:.2f} a {_k_large * 100 / 3:.2f}, y el gradiente no cambia; con 10 000 la pérdida es {_k_huge:.2f} y los gradientes son {_k_flat.tolist()} y {_k_slope.tolist()}. Sumar un número pequeño dentro del logaritmo, o recortarlo, cambia las dos cosas, y el alumno no aprende: usa log_softmax.",
-    en=f"With logits of 300 and of 10,000 the probabilities are 0 or 1 already: the loss grows with the logits, from {_k_large:.2f} to {_k_large * 100 / 3:.2f}, and the gradient does not change; with 10,000 the loss is {_k_huge:.2f} and the gradients are {_k_flat.tolist()} and {_k_slope.tolist()}. A small number added inside the logarithm, or a clamp, changes both, and the student does not learn: use log_softmax.",
+_t_k_repeated(3, 2.0, 0.5)
+_t_k_large, _t_k_flat, _ = _t_k_call([[300.0, 0.0, -300.0]], [[-300.0, 0.0, 300.0]], [0], 1.0, 0.9)
+_t_k_huge, _t_k_slope, _ = _t_k_call([[1e4, 0.0, -1e4]], [[-1e4, 0.0, 1e4]], [0], 1.0, 0.9)
+assert math.isfinite(_t_k_huge) and np.isfinite(_t_k_slope).all(), tr(es=f"Con logits de 10 000 la pérdida es {_t_k_huge}: el logaritmo de una softmax que ya es 0 es infinito; usa log_softmax.", en=f"With logits of 10,000 the loss is {_t_k_huge}: the logarithm of a softmax that is 0 already is infinite; use log_softmax.")
+assert abs(_t_k_huge - _t_k_large * 100 / 3) < 1e-6 * abs(_t_k_large) and np.allclose(_t_k_slope, _t_k_flat, atol=1e-9), tr(
+    es=f"Con logits de 300 y de 10 000 las probabilidades son ya 0 o 1: la pérdida crece con los logits, de {_t_k_large:.2f} a {_t_k_large * 100 / 3:.2f}, y el gradiente no cambia; con 10 000 la pérdida es {_t_k_huge:.2f} y los gradientes son {_t_k_flat.tolist()} y {_t_k_slope.tolist()}. Sumar un número pequeño dentro del logaritmo, o recortarlo, cambia las dos cosas, y el alumno no aprende: usa log_softmax.",
+    en=f"With logits of 300 and of 10,000 the probabilities are 0 or 1 already: the loss grows with the logits, from {_t_k_large:.2f} to {_t_k_large * 100 / 3:.2f}, and the gradient does not change; with 10,000 the loss is {_t_k_huge:.2f} and the gradients are {_t_k_flat.tolist()} and {_t_k_slope.tolist()}. A small number added inside the logarithm, or a clamp, changes both, and the student does not learn: use log_softmax.",
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _times in (2, 10, 50):
-    for _alpha in (0.0, 0.3, 1.0):
-        _k_repeated(_times, 5.0, _alpha)
+for _t_times in (2, 10, 50):
+    for _t_alpha in (0.0, 0.3, 1.0):
+        _t_k_repeated(_t_times, 5.0, _t_alpha)
 ### END HIDDEN TESTS
 
 # %% wrong="kd" score=3 says_es="Falta el factor T²" says_en="The factor T² is missing"
@@ -510,7 +510,7 @@ def requests_to_pay(cost_s, teacher_ms, student_ms):
 from mlprod import checks
 
 
-def _c_control(first, second, want, why, near=()):
+def _t_c_control(first, second, want, why, near=()):
     """`near`: pairs (wrong value of low, what went wrong)."""
     _got = control(dict(first), dict(second))
     _said = why + tr(es=f"\n  con profesor: {first}\n  sin profesor: {second}", en=f"\n  with teacher: {first}\n  without: {second}")
@@ -521,7 +521,7 @@ def _c_control(first, second, want, why, near=()):
         checks.same(_got[_key], want[_key], _said + f"\n  {_key}:", tolerance=1e-6)
 
 
-def _c_few(first, second):
+def _t_c_few(first, second):
     try:
         _got = control(dict(first), dict(second))
     except ValueError:
@@ -530,7 +530,7 @@ def _c_few(first, second):
 
 
 ### BEGIN HIDDEN TESTS
-def _c_want(gains, t):
+def _t_c_want(gains, t):
     _mean = sum(gains) / len(gains)
     _half = t * (sum((gain - _mean) ** 2 for gain in gains) / (len(gains) - 1) / len(gains)) ** 0.5
     _verdict = "helps" if _mean - _half > 0 else "hurts" if _mean + _half < 0 else "unclear"
@@ -538,9 +538,9 @@ def _c_want(gains, t):
 ### END HIDDEN TESTS
 
 
-_c_plain = {1: 0.81, 2: 0.86, 3: 0.78, 4: 0.83, 5: 0.80}
-_c_control(
-    {5: 0.812, 4: 0.84, 3: 0.789, 2: 0.871, 1: 0.822}, _c_plain, {"seeds": 5, "mean": 0.0108, "low": 0.0091810682, "high": 0.0124189318, "verdict": "helps"},
+_t_c_plain = {1: 0.81, 2: 0.86, 3: 0.78, 4: 0.83, 5: 0.80}
+_t_c_control(
+    {5: 0.812, 4: 0.84, 3: 0.789, 2: 0.871, 1: 0.822}, _t_c_plain, {"seeds": 5, "mean": 0.0108, "low": 0.0091810682, "high": 0.0124189318, "verdict": "helps"},
     tr(es="De una semilla a otra hay hasta 8 puntos, y cada una mejora en uno: se compara cada semilla consigo misma.", en="From one seed to another there are up to 8 points, and each gains one: each seed is compared with itself."),
     near=(
         (-0.0174243091, tr(es="Se han restado en el orden en que vienen, no semilla con semilla.", en="They have been subtracted in the order in which they come, not seed with seed.")),
@@ -554,76 +554,76 @@ _c_control(
         (0.0071799585, tr(es="El error de una media es la desviación típica dividida por la raíz de n.", en="The error of a mean is the standard deviation divided by the root of n.")),
     ),
 )
-_c_control(
-    {1: 0.85, 2: 0.85, 3: 0.80, 4: 0.82, 5: 0.81}, _c_plain, {"seeds": 5, "mean": 0.01, "low": -0.0163396710, "high": 0.0363396710, "verdict": "unclear"},
+_t_c_control(
+    {1: 0.85, 2: 0.85, 3: 0.80, 4: 0.82, 5: 0.81}, _t_c_plain, {"seeds": 5, "mean": 0.01, "low": -0.0163396710, "high": 0.0363396710, "verdict": "unclear"},
     tr(es="La media es un punto a favor, pero el intervalo contiene el 0: no se sabe si ayuda.", en="The mean is one point in favour, but the interval contains 0: whether it helps is unknown."),
 )
-_c_control(
-    {1: 0.799, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _c_plain, {"seeds": 5, "mean": -0.0108, "low": -0.0140139676, "high": -0.0075860324, "verdict": "hurts"},
+_t_c_control(
+    {1: 0.799, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _t_c_plain, {"seeds": 5, "mean": -0.0108, "low": -0.0140139676, "high": -0.0075860324, "verdict": "hurts"},
     tr(es="Un mal profesor: todo el intervalo está por debajo de 0.", en="A bad teacher: the whole interval lies below 0."),
 )
-_c_control(
-    {1: 0.82, 9: 0.1, 3: 0.80, 4: 0.848, 7: 0.99}, _c_plain, {"seeds": 3, "mean": 0.016, "low": 0.0028551788, "high": 0.0291448212, "verdict": "helps"},
+_t_c_control(
+    {1: 0.82, 9: 0.1, 3: 0.80, 4: 0.848, 7: 0.99}, _t_c_plain, {"seeds": 3, "mean": 0.016, "low": 0.0028551788, "high": 0.0291448212, "verdict": "helps"},
     tr(es="Solo tres semillas están en los dos: 1, 3 y 4.", en="Only three seeds are in both: 1, 3 and 4."),
 )
-_c_control(
+_t_c_control(
     {1: 0.765625, 2: 0.828125, 3: 0.890625}, {1: 0.75, 2: 0.8125, 3: 0.875}, {"seeds": 3, "mean": 0.015625, "low": 0.015625, "high": 0.015625, "verdict": "helps"},
     tr(es="Todas las diferencias son iguales: el intervalo es un solo punto. (stats.t.interval da nan con scale=0.)", en="All differences are equal: the interval is a single point. (stats.t.interval gives nan with scale=0.)"),
 )
-_c_few({1: 0.8, 8: 0.9}, _c_plain)
+_t_c_few({1: 0.8, 8: 0.9}, _t_c_plain)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_c_control({1: 0.80, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _c_plain, _c_want([-0.01, -0.01, -0.015, -0.01, -0.008], 2.7764451051977987), tr(es="Un mal profesor.", en="A bad teacher."))
-_c_control({1: 0.82, 9: 0.1, 3: 0.792, 7: 0.99}, _c_plain, _c_want([0.01, 0.012], 12.706204736432095), tr(es="Solo dos semillas están en los dos.", en="Only two seeds are in both."))
-_c_control({1: 0.82, 2: 0.875, 3: 0.785}, _c_plain, _c_want([0.01, 0.015, 0.005], 4.302652729911275), tr(es="Con tres semillas, 1,96 diría que ayuda; la t, no.", en="With three seeds 1.96 would say that it helps; t does not."))
-_c_control({1: 0.5, 2: 0.75}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": 0.0, "low": 0.0, "high": 0.0, "verdict": "unclear"}, tr(es="Con profesor y sin él, lo mismo: el intervalo es el 0 y lo contiene.", en="The same with a teacher and without: the interval is 0 and contains it."))
-_c_control({1: 0.25, 2: 0.5}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": -0.25, "low": -0.25, "high": -0.25, "verdict": "hurts"}, tr(es="Todas las diferencias son iguales.", en="All differences are equal."))
-_c_rng = np.random.default_rng(47)
-for _number in range(40):
-    _n = 2 + _number % 9
-    _one = {int(seed): float(_c_rng.normal(0.8, 0.05)) for seed in _c_rng.permutation(_n)}
-    _two = {seed: value + float(_c_rng.normal(0.005, 0.006)) for seed, value in sorted(_one.items())}
-    _c_control(_two, _one, _c_want([_two[seed] - _one[seed] for seed in sorted(_one)], float(stats.t(_n - 1).isf(0.025))), tr(es=f"{_n} semillas.", en=f"{_n} seeds."))
-for _some in ({}, {1: 0.8}, {8: 0.8, 9: 0.9}):
-    _c_few(_some, _c_plain)
+_t_c_control({1: 0.80, 2: 0.85, 3: 0.765, 4: 0.82, 5: 0.792}, _t_c_plain, _t_c_want([-0.01, -0.01, -0.015, -0.01, -0.008], 2.7764451051977987), tr(es="Un mal profesor.", en="A bad teacher."))
+_t_c_control({1: 0.82, 9: 0.1, 3: 0.792, 7: 0.99}, _t_c_plain, _t_c_want([0.01, 0.012], 12.706204736432095), tr(es="Solo dos semillas están en los dos.", en="Only two seeds are in both."))
+_t_c_control({1: 0.82, 2: 0.875, 3: 0.785}, _t_c_plain, _t_c_want([0.01, 0.015, 0.005], 4.302652729911275), tr(es="Con tres semillas, 1,96 diría que ayuda; la t, no.", en="With three seeds 1.96 would say that it helps; t does not."))
+_t_c_control({1: 0.5, 2: 0.75}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": 0.0, "low": 0.0, "high": 0.0, "verdict": "unclear"}, tr(es="Con profesor y sin él, lo mismo: el intervalo es el 0 y lo contiene.", en="The same with a teacher and without: the interval is 0 and contains it."))
+_t_c_control({1: 0.25, 2: 0.5}, {2: 0.75, 1: 0.5}, {"seeds": 2, "mean": -0.25, "low": -0.25, "high": -0.25, "verdict": "hurts"}, tr(es="Todas las diferencias son iguales.", en="All differences are equal."))
+_t_c_rng = np.random.default_rng(47)
+for _t_number in range(40):
+    _t_n = 2 + _t_number % 9
+    _t_one = {int(seed): float(_t_c_rng.normal(0.8, 0.05)) for seed in _t_c_rng.permutation(_t_n)}
+    _t_two = {seed: value + float(_t_c_rng.normal(0.005, 0.006)) for seed, value in sorted(_t_one.items())}
+    _t_c_control(_t_two, _t_one, _t_c_want([_t_two[seed] - _t_one[seed] for seed in sorted(_t_one)], float(stats.t(_t_n - 1).isf(0.025))), tr(es=f"{_t_n} semillas.", en=f"{_t_n} seeds."))
+for _t_some in ({}, {1: 0.8}, {8: 0.8, 9: 0.9}):
+    _t_c_few(_t_some, _t_c_plain)
 ### END HIDDEN TESTS
 
 # %% test="control/cost" points=2 row="47" objective="6b.2"
-def _c_cost(want, why, **changes):
+def _t_c_cost(want, why, **changes):
     _plan = {"teacher_s": 600, "pretrained": False, "examples": 1000, "epochs": 10, "runs": 5, "student_s": 0.002, "teacher_forward_s": 0.01, "stored": True, **changes}
     checks.same(checks.number(training_seconds(dict(_plan)), "training_seconds"), want, f"{why}\n  {_plan}", tolerance=1e-9)
 
 
-_c_cost(710.0, tr(es="Destilar no es gratis: entrenar al profesor, 600 s; que conteste una vez los 1000 ejemplos, 10 s; y cinco alumnos con diez pasadas, 100 s.", en="Distilling is not free: training the teacher, 600 s; having it answer the 1,000 examples once, 10 s; and five students with ten passes, 100 s."))
-_c_cost(110.0, tr(es="Profesor ya entrenado: aun así tiene que contestar.", en="Teacher trained already: even so it has to answer."), pretrained=True)
-_c_cost(600.0, tr(es="Sin guardar los logits el profesor contesta en cada pasada de cada alumno: 500 s.", en="Without stored logits the teacher answers in each pass of each student: 500 s."), pretrained=True, stored=False)
+_t_c_cost(710.0, tr(es="Destilar no es gratis: entrenar al profesor, 600 s; que conteste una vez los 1000 ejemplos, 10 s; y cinco alumnos con diez pasadas, 100 s.", en="Distilling is not free: training the teacher, 600 s; having it answer the 1,000 examples once, 10 s; and five students with ten passes, 100 s."))
+_t_c_cost(110.0, tr(es="Profesor ya entrenado: aun así tiene que contestar.", en="Teacher trained already: even so it has to answer."), pretrained=True)
+_t_c_cost(600.0, tr(es="Sin guardar los logits el profesor contesta en cada pasada de cada alumno: 500 s.", en="Without stored logits the teacher answers in each pass of each student: 500 s."), pretrained=True, stored=False)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_c_rng = np.random.default_rng(48)
+_t_c_rng = np.random.default_rng(48)
 for _ in range(40):
-    _n, _e, _r = (int(_c_rng.integers(1, 200)) for _ in range(3))
-    _t, _s, _f = (float(_c_rng.uniform(0.001, 5)) for _ in range(3))
-    for _given in (True, False):
-        for _kept in (True, False):
-            _c_cost((0 if _given else _t * 100) + _n * _e * _r * _s + (_n if _kept else _n * _e * _r) * _f, tr(es="Otro plan.", en="Another plan."), teacher_s=_t * 100, pretrained=_given, examples=_n, epochs=_e, runs=_r, student_s=_s, teacher_forward_s=_f, stored=_kept)
+    _t_n, _t_e, _t_r = (int(_t_c_rng.integers(1, 200)) for _ in range(3))
+    _t_t, _t_s, _t_f = (float(_t_c_rng.uniform(0.001, 5)) for _ in range(3))
+    for _t_given in (True, False):
+        for _t_kept in (True, False):
+            _t_c_cost((0 if _t_given else _t_t * 100) + _t_n * _t_e * _t_r * _t_s + (_t_n if _t_kept else _t_n * _t_e * _t_r) * _t_f, tr(es="Otro plan.", en="Another plan."), teacher_s=_t_t * 100, pretrained=_t_given, examples=_t_n, epochs=_t_e, runs=_t_r, student_s=_t_s, teacher_forward_s=_t_f, stored=_t_kept)
 ### END HIDDEN TESTS
 
 # %% test="control/pay" points=1 row="47" objective="6b.2"
-def _c_pay(cost_s, teacher_ms, student_ms, want):
+def _t_c_pay(cost_s, teacher_ms, student_ms, want):
     checks.same(requests_to_pay(cost_s, teacher_ms, student_ms), want, tr(
         es=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): cada petición ahorra {teacher_ms - student_ms} ms, y hay que llegar a {cost_s} s, que son {cost_s * 1000} ms. Se redondea hacia arriba, con enteros: una división entre decimales puede dar una petición de más.",
         en=f"requests_to_pay({cost_s}, {teacher_ms}, {student_ms}): each request saves {teacher_ms - student_ms} ms, and {cost_s} s have to be reached, which are {cost_s * 1000} ms. Round up, with integers: a division of decimals may give one request too many.",
     ))
 
 
-_c_pay(710, 30, 10, 35_500)
-_c_pay(10, 7, 4, 3_334)
-_c_pay(9, 20, 11, 1_000)
-_c_pay(10, 5, 5, None)
+_t_c_pay(710, 30, 10, 35_500)
+_t_c_pay(10, 7, 4, 3_334)
+_t_c_pay(9, 20, 11, 1_000)
+_t_c_pay(10, 5, 5, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _row in ((0, 9, 1, 0), (0, 5, 5, None), (10**15, 8, 1, 142_857_142_857_142_858), (1, 9, 8, 1_000), (1, 4, 1, 334), (3, 2, 9, None), (86_400, 13, 6, 12_342_858), (7, 1_000, 1, 8), (999, 1_000, 1, 1_000)):
-    _c_pay(*_row)
+for _t_row in ((0, 9, 1, 0), (0, 5, 5, None), (10**15, 8, 1, 142_857_142_857_142_858), (1, 9, 8, 1_000), (1, 4, 1, 334), (3, 2, 9, None), (86_400, 13, 6, 12_342_858), (7, 1_000, 1, 8), (999, 1_000, 1, 1_000)):
+    _t_c_pay(*_t_row)
 ### END HIDDEN TESTS
 
 # %% wrong="control" score=3 says_es="la t es 2,776" says_en="t is 2.776"
@@ -965,7 +965,7 @@ def factorize(weights, budget_bytes):
 from mlprod import checks
 
 
-def _r_separable(kernel, want, why):
+def _t_r_separable(kernel, want, why):
     kernel = np.array(kernel, dtype=float)
     _got = separable(kernel.copy())
     _s = np.linalg.svd(kernel, compute_uv=False)
@@ -979,32 +979,32 @@ def _r_separable(kernel, want, why):
     assert np.allclose(np.outer(_column, _row), kernel, rtol=0, atol=1e-12 + 1e-4 * np.abs(kernel).max()), _said + tr(es=f" El producto de lo devuelto no es el núcleo sino {np.round(np.outer(_column, _row), 4).tolist()}.", en=f" The product of what was returned is not the kernel but {np.round(np.outer(_column, _row), 4).tolist()}.")
 
 
-_r_separable([[1, 0, -1], [2, 0, -2], [1, 0, -1]], True, "Sobel.")
-_r_separable([[0, 1, 0], [1, -4, 1], [0, 1, 0]], False, tr(es="Laplaciano.", en="Laplacian."))
-_r_separable([[1, 2, 1], [2, 4, 2], [1, 2, 1]], True, tr(es="Suavizado gaussiano.", en="Gaussian blur."))
-_r_separable([[3, -1, 2, 5]], True, tr(es="Una sola fila.", en="A single row."))
-_r_separable(np.zeros((3, 3)), True, tr(es="Un núcleo de ceros.", en="A kernel of zeros."))
+_t_r_separable([[1, 0, -1], [2, 0, -2], [1, 0, -1]], True, "Sobel.")
+_t_r_separable([[0, 1, 0], [1, -4, 1], [0, 1, 0]], False, tr(es="Laplaciano.", en="Laplacian."))
+_t_r_separable([[1, 2, 1], [2, 4, 2], [1, 2, 1]], True, tr(es="Suavizado gaussiano.", en="Gaussian blur."))
+_t_r_separable([[3, -1, 2, 5]], True, tr(es="Una sola fila.", en="A single row."))
+_t_r_separable(np.zeros((3, 3)), True, tr(es="Un núcleo de ceros.", en="A kernel of zeros."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_r_separable(np.eye(3), False, tr(es="Diagonal.", en="Diagonal."))
-_r_separable(np.zeros((2, 4)), True, tr(es="Ceros.", en="Zeros."))
-_r_separable([[0], [0]], True, tr(es="Una sola columna, de ceros.", en="A single column, of zeros."))
-_r_separable([[0, 0, 0], [0, 5, 0], [0, 0, 0]], True, tr(es="Un solo no nulo.", en="A single non-zero."))
-_r_separable([[1e-6, 2e-6], [2e-6, 4e-6]], True, tr(es="Números muy pequeños.", en="Very small numbers."))
-_r_separable([[1e-6, 2e-6], [2e-6, -4e-6]], False, tr(es="Números muy pequeños.", en="Very small numbers."))
-_r_separable([[3], [-1], [2]], True, tr(es="Una sola columna.", en="A single column."))
-_r_rng = np.random.default_rng(54)
-for _number in range(30):
-    _h, _w = int(_r_rng.integers(2, 6)), int(_r_rng.integers(2, 6))
-    _one = np.outer(_r_rng.normal(0, 1, _h), _r_rng.normal(0, 1, _w))
-    _r_separable(_one, True, tr(es="Rango 1, al azar.", en="Rank 1, at random."))
-    _r_separable(_one + np.outer(_r_rng.normal(0, 1, _h), _r_rng.normal(0, 1, _w)), False, tr(es="Rango 2, al azar.", en="Rank 2, at random."))
-    _r_separable(_one + 1e-9 * _r_rng.normal(0, 1, (_h, _w)) * np.linalg.norm(_one), True, tr(es="Rango 1 salvo el redondeo.", en="Rank 1 but for rounding."))
-    _r_separable(_r_rng.normal(0, 1, (3, 3)), False, tr(es="3×3 al azar.", en="Random 3×3."))
+_t_r_separable(np.eye(3), False, tr(es="Diagonal.", en="Diagonal."))
+_t_r_separable(np.zeros((2, 4)), True, tr(es="Ceros.", en="Zeros."))
+_t_r_separable([[0], [0]], True, tr(es="Una sola columna, de ceros.", en="A single column, of zeros."))
+_t_r_separable([[0, 0, 0], [0, 5, 0], [0, 0, 0]], True, tr(es="Un solo no nulo.", en="A single non-zero."))
+_t_r_separable([[1e-6, 2e-6], [2e-6, 4e-6]], True, tr(es="Números muy pequeños.", en="Very small numbers."))
+_t_r_separable([[1e-6, 2e-6], [2e-6, -4e-6]], False, tr(es="Números muy pequeños.", en="Very small numbers."))
+_t_r_separable([[3], [-1], [2]], True, tr(es="Una sola columna.", en="A single column."))
+_t_r_rng = np.random.default_rng(54)
+for _t_number in range(30):
+    _t_h, _t_w = int(_t_r_rng.integers(2, 6)), int(_t_r_rng.integers(2, 6))
+    _t_one = np.outer(_t_r_rng.normal(0, 1, _t_h), _t_r_rng.normal(0, 1, _t_w))
+    _t_r_separable(_t_one, True, tr(es="Rango 1, al azar.", en="Rank 1, at random."))
+    _t_r_separable(_t_one + np.outer(_t_r_rng.normal(0, 1, _t_h), _t_r_rng.normal(0, 1, _t_w)), False, tr(es="Rango 2, al azar.", en="Rank 2, at random."))
+    _t_r_separable(_t_one + 1e-9 * _t_r_rng.normal(0, 1, (_t_h, _t_w)) * np.linalg.norm(_t_one), True, tr(es="Rango 1 salvo el redondeo.", en="Rank 1 but for rounding."))
+    _t_r_separable(_t_r_rng.normal(0, 1, (3, 3)), False, tr(es="3×3 al azar.", en="Random 3×3."))
 ### END HIDDEN TESTS
 
 # %% test="factor/passes" points=1 row="54" objective="6b.3"
-def _r_passes(image, column, row, want, why):
+def _t_r_passes(image, column, row, want, why):
     image, column, row = (np.array(part, dtype=float) for part in (image, column, row))
     _want, _got = np.array(want, dtype=float), np.asarray(two_passes(image.copy(), column.copy(), row.copy()), dtype=float)
     _said = why + tr(es=f" Imagen {image.shape}, column de {len(column)}, row de {len(row)}.", en=f" Image {image.shape}, column of {len(column)}, row of {len(row)}.")
@@ -1012,38 +1012,38 @@ def _r_passes(image, column, row, want, why):
     assert np.allclose(_got, _want), _said + tr(es=f" Primera fila esperada: {np.round(_want[0], 3).tolist()}; es {np.round(_got[0], 3).tolist()}. ¿Se ha girado el núcleo (convolución) o se han cambiado los ejes?", en=f" First row expected: {np.round(_want[0], 3).tolist()}; it is {np.round(_got[0], 3).tolist()}. Has the kernel been flipped (convolution), or have the axes been swapped?")
 
 
-_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [1, 0, -1], [[-96, -112, -128], [-176, -192, -208]], "Sobel.")
-_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [3, -1], [[256, 336, 432, 544], [816, 976, 1152, 1344]], tr(es="Núcleo 3×2.", en="3×2 kernel."))
+_t_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [1, 0, -1], [[-96, -112, -128], [-176, -192, -208]], "Sobel.")
+_t_r_passes(np.arange(20).reshape(4, 5) ** 2, [1, 2, 1], [3, -1], [[256, 336, 432, 544], [816, 976, 1152, 1344]], tr(es="Núcleo 3×2.", en="3×2 kernel."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_r_rng = np.random.default_rng(55)
+_t_r_rng = np.random.default_rng(55)
 for _ in range(20):
-    _image = _r_rng.normal(0, 1, (int(_r_rng.integers(5, 9)), int(_r_rng.integers(5, 9))))
-    _column, _row = _r_rng.normal(0, 1, int(_r_rng.integers(1, 6))), _r_rng.normal(0, 1, int(_r_rng.integers(1, 6)))
-    _want = [[sum(_image[y + i, x + j] * a * b for i, a in enumerate(_column) for j, b in enumerate(_row)) for x in range(_image.shape[1] - len(_row) + 1)] for y in range(_image.shape[0] - len(_column) + 1)]
-    _r_passes(_image, _column, _row, _want, tr(es="Al azar.", en="At random."))
+    _t_image = _t_r_rng.normal(0, 1, (int(_t_r_rng.integers(5, 9)), int(_t_r_rng.integers(5, 9))))
+    _t_column, _t_row = _t_r_rng.normal(0, 1, int(_t_r_rng.integers(1, 6))), _t_r_rng.normal(0, 1, int(_t_r_rng.integers(1, 6)))
+    _t_want = [[sum(_t_image[y + i, x + j] * a * b for i, a in enumerate(_t_column) for j, b in enumerate(_t_row)) for x in range(_t_image.shape[1] - len(_t_row) + 1)] for y in range(_t_image.shape[0] - len(_t_column) + 1)]
+    _t_r_passes(_t_image, _t_column, _t_row, _t_want, tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="factor/rank" points=1 row="55" objective="6b.4"
-def _r_rank(outputs, inputs, budget, want):
+def _t_r_rank(outputs, inputs, budget, want):
     checks.same(largest_rank(outputs, inputs, budget), want, tr(
         es=f"largest_rank({outputs}, {inputs}, {budget}): la original tiene {outputs * inputs} parámetros y cada unidad de rango añade {outputs + inputs}, es decir, {4 * (outputs + inputs)} bytes. Con un rango demasiado alto el producto ocupa más que la original o que el presupuesto; si no vale ni el 1, None.",
         en=f"largest_rank({outputs}, {inputs}, {budget}): the original has {outputs * inputs} parameters and each unit of rank adds {outputs + inputs}, that is {4 * (outputs + inputs)} bytes. With too high a rank the product takes more than the original or than the budget; if not even 1 will do, None.",
     ))
 
 
-_r_rank(100, 300, 16_000, 10)
-_r_rank(100, 300, 10**9, 74)
-_r_rank(100, 300, 1_599, None)
+_t_r_rank(100, 300, 16_000, 10)
+_t_r_rank(100, 300, 10**9, 74)
+_t_r_rank(100, 300, 1_599, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _m, _n, _budget in ((100, 300, 1_600), (100, 300, 15_999), (10, 10, 10**6), (4, 4, 10**6), (2, 2, 10**6), (3, 1, 10**6), (1, 1, 100), (512, 64, 0), (64, 4096, 10**8), (2048, 2048, 16_777_215), (6, 3, 72)):
-    _ranks = [k for k in range(1, min(_m, _n) + 1) if 4 * k * (_m + _n) <= _budget and k * (_m + _n) < _m * _n]
-    _r_rank(_m, _n, _budget, max(_ranks, default=None))
+for _t_m, _t_n, _t_budget in ((100, 300, 1_600), (100, 300, 15_999), (10, 10, 10**6), (4, 4, 10**6), (2, 2, 10**6), (3, 1, 10**6), (1, 1, 100), (512, 64, 0), (64, 4096, 10**8), (2048, 2048, 16_777_215), (6, 3, 72)):
+    _t_ranks = [k for k in range(1, min(_t_m, _t_n) + 1) if 4 * k * (_t_m + _t_n) <= _t_budget and k * (_t_m + _t_n) < _t_m * _t_n]
+    _t_r_rank(_t_m, _t_n, _t_budget, max(_t_ranks, default=None))
 ### END HIDDEN TESTS
 
 # %% test="factor/layer" points=2 row="55" objective="6b.4"
-def _r_layer(weights, budget, rank, why):
+def _t_r_layer(weights, budget, rank, why):
     weights = np.array(weights, dtype=np.float32)
     _m, _n = weights.shape
     _got = factorize(weights.copy(), budget)
@@ -1060,7 +1060,7 @@ def _r_layer(weights, budget, rank, why):
     )
 
 
-def _r_refuses(shape, budget, why):
+def _t_r_refuses(shape, budget, why):
     try:
         _got = factorize(np.ones(shape, np.float32), budget)
     except ValueError:
@@ -1069,18 +1069,18 @@ def _r_refuses(shape, budget, why):
     raise AssertionError(why + tr(es=f" Para pesos {shape} y {budget} bytes no hay rango que valga: se esperaba ValueError y ha devuelto {_sizes}.", en=f" For weights {shape} and {budget} bytes no rank will do: ValueError was expected and it returned {_sizes}."))
 
 
-_r_some = np.arange(1, 41).reshape(5, 8) % 7 * 1.0
-_r_layer(_r_some, 120, 2, tr(es="Una capa 5×8.", en="A 5×8 layer."))
-_r_layer(_r_some, 10**6, 3, tr(es="Con bytes de sobra manda el tamaño de la original.", en="With bytes to spare, the size of the original rules."))
-_r_refuses((5, 8), 51, tr(es="No cabe ni el rango 1.", en="Not even rank 1 fits."))
+_t_r_some = np.arange(1, 41).reshape(5, 8) % 7 * 1.0
+_t_r_layer(_t_r_some, 120, 2, tr(es="Una capa 5×8.", en="A 5×8 layer."))
+_t_r_layer(_t_r_some, 10**6, 3, tr(es="Con bytes de sobra manda el tamaño de la original.", en="With bytes to spare, the size of the original rules."))
+_t_r_refuses((5, 8), 51, tr(es="No cabe ni el rango 1.", en="Not even rank 1 fits."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_r_refuses((2, 2), 10**6, tr(es="El rango 1 de una 2×2 tiene 4 parámetros, los mismos.", en="Rank 1 of a 2×2 has 4 parameters, as many."))
-_r_rng = np.random.default_rng(56)
-for _m, _n in ((20, 30), (30, 20), (12, 64), (25, 25)):
-    for _k in (1, 2, 5):
-        _r_layer(_r_rng.normal(0, 1, (_m, _n)), 4 * _k * (_m + _n) + 7, _k, tr(es="Al azar.", en="At random."))
-        _r_layer(_r_rng.normal(0, 1, (_m, _k)) @ _r_rng.normal(0, 9, (_k, _n)), 4 * _k * (_m + _n), _k, tr(es="De rango justo k.", en="Of rank exactly k."))
+_t_r_refuses((2, 2), 10**6, tr(es="El rango 1 de una 2×2 tiene 4 parámetros, los mismos.", en="Rank 1 of a 2×2 has 4 parameters, as many."))
+_t_r_rng = np.random.default_rng(56)
+for _t_m, _t_n in ((20, 30), (30, 20), (12, 64), (25, 25)):
+    for _t_k in (1, 2, 5):
+        _t_r_layer(_t_r_rng.normal(0, 1, (_t_m, _t_n)), 4 * _t_k * (_t_m + _t_n) + 7, _t_k, tr(es="Al azar.", en="At random."))
+        _t_r_layer(_t_r_rng.normal(0, 1, (_t_m, _t_k)) @ _t_r_rng.normal(0, 9, (_t_k, _t_n)), 4 * _t_k * (_t_m + _t_n), _t_k, tr(es="De rango justo k.", en="Of rank exactly k."))
 ### END HIDDEN TESTS
 
 # %% wrong="factor" score=4 says_es="No toda matriz 3×3" says_en="Not every 3×3"
@@ -1542,7 +1542,7 @@ def speedup(channels, outputs, kernel, height, width, macs_per_s, bytes_per_s):
 from mlprod import checks
 
 
-def _d_values(x, depthwise, pointwise, want, why, summed=None, first=None, mixed=None):
+def _t_d_values(x, depthwise, pointwise, want, why, summed=None, first=None, mixed=None):
     """`summed`, `first` and `mixed`: what three misconceptions give in the last output's first row."""
     x, depthwise, pointwise, want = (np.array(part, dtype=float) for part in (x, depthwise, pointwise, want))
     _got = np.asarray(depthwise_separable(x.copy(), depthwise.copy(), pointwise.copy()), dtype=float)
@@ -1562,14 +1562,14 @@ def _d_values(x, depthwise, pointwise, want, why, summed=None, first=None, mixed
     raise AssertionError(_said + tr(es=f" En {tuple(map(int, _at))} se esperaba {want[_at]:.5g} y es {_got[_at]:.5g}.", en=f" At {tuple(map(int, _at))}, {want[_at]:.5g} was expected and it is {_got[_at]:.5g}.") + _hint)
 
 
-_d_x = (np.arange(40).reshape(2, 4, 5) * 7 % 11).astype(float)
-_d_filters = np.arange(18).reshape(2, 3, 3) % 5 - 2.0
-_d_two = [[38, 7, -46], [4, -104, -102]], [[-12, 3, -26], [-58, 45, 5]]
-_d_values(_d_x, _d_filters, [[1, 4], [2, -3]], _d_two, tr(es="Dos canales, dos salidas.", en="Two channels, two outputs."), summed=[8, -39, 46], first=[9, 78, -62], mixed=[-36, -7, -22])
-_d_values(_d_x, _d_filters, [[1, 0], [0, 1], [2, -3]], [[[6, 3, -22], [-20, -12, -26]], [[8, 1, -6], [6, -23, -19]], _d_two[1]], tr(es="Dos canales, tres salidas.", en="Two channels, three outputs."))
+_t_d_x = (np.arange(40).reshape(2, 4, 5) * 7 % 11).astype(float)
+_t_d_filters = np.arange(18).reshape(2, 3, 3) % 5 - 2.0
+_t_d_two = [[38, 7, -46], [4, -104, -102]], [[-12, 3, -26], [-58, 45, 5]]
+_t_d_values(_t_d_x, _t_d_filters, [[1, 4], [2, -3]], _t_d_two, tr(es="Dos canales, dos salidas.", en="Two channels, two outputs."), summed=[8, -39, 46], first=[9, 78, -62], mixed=[-36, -7, -22])
+_t_d_values(_t_d_x, _t_d_filters, [[1, 0], [0, 1], [2, -3]], [[[6, 3, -22], [-20, -12, -26]], [[8, 1, -6], [6, -23, -19]], _t_d_two[1]], tr(es="Dos canales, tres salidas.", en="Two channels, three outputs."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _d_naive(x, depthwise, pointwise):
+def _t_d_naive(x, depthwise, pointwise):
     _k = depthwise.shape[-1]
     _out = np.zeros((len(pointwise), x.shape[1] - _k + 1, x.shape[2] - _k + 1))
     for _o, _y, _x in np.ndindex(*_out.shape):
@@ -1577,52 +1577,52 @@ def _d_naive(x, depthwise, pointwise):
     return _out
 
 
-_d_rng = np.random.default_rng(56)
+_t_d_rng = np.random.default_rng(56)
 for _ in range(25):
-    _c, _n, _k = (int(_d_rng.integers(1, 5)) for _ in range(3))
-    _given = _d_rng.normal(0, 1, (_c, _k + int(_d_rng.integers(0, 5)), _k + int(_d_rng.integers(0, 5)))), _d_rng.normal(0, 1, (_c, _k, _k)), _d_rng.normal(0, 1, (_n, _c))
-    _d_values(*_given, _d_naive(*_given), tr(es="Al azar.", en="At random."))
+    _t_c, _t_n, _t_k = (int(_t_d_rng.integers(1, 5)) for _ in range(3))
+    _t_given = _t_d_rng.normal(0, 1, (_t_c, _t_k + int(_t_d_rng.integers(0, 5)), _t_k + int(_t_d_rng.integers(0, 5)))), _t_d_rng.normal(0, 1, (_t_c, _t_k, _t_k)), _t_d_rng.normal(0, 1, (_t_n, _t_c))
+    _t_d_values(*_t_given, _t_d_naive(*_t_given), tr(es="Al azar.", en="At random."))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/macs" points=1 row="56" objective="6b.5"
-def _d_macs(c, n, k, h, w, want):
+def _t_d_macs(c, n, k, h, w, want):
     checks.same(macs(c, n, k, h, w), want, tr(
         es=f"macs({c}, {n}, {k}, {h}, {w}), estándar y separable. En cada una de las {h * w} posiciones de la salida: {n}·{c}·{k * k} la estándar; y la otra, {c}·{k * k} de la primera capa más {n}·{c} de la segunda. Sin sesgos.",
         en=f"macs({c}, {n}, {k}, {h}, {w}), standard and separable. At each of the {h * w} positions of the output: {n}·{c}·{k * k} for the standard one; and for the other, {c}·{k * k} of the first layer plus {n}·{c} of the second. Without biases.",
     ))
 
 
-_d_macs(3, 5, 3, 4, 6, (3_240, 1_008))
-_d_macs(64, 128, 3, 28, 28, (57_802_752, 6_874_112))
+_t_d_macs(3, 5, 3, 4, 6, (3_240, 1_008))
+_t_d_macs(64, 128, 3, 28, 28, (57_802_752, 6_874_112))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _row in ((1, 1, 1, 1, 1), (32, 64, 5, 7, 9), (512, 512, 3, 14, 14), (3, 32, 7, 20, 30)):
-    _c, _n, _k, _h, _w = _row
-    _d_macs(*_row, (sum(_n * _c * _k * _k for _ in range(_h * _w)), sum(_c * _k * _k + _n * _c for _ in range(_h * _w))))
+for _t_row in ((1, 1, 1, 1, 1), (32, 64, 5, 7, 9), (512, 512, 3, 14, 14), (3, 32, 7, 20, 30)):
+    _t_c, _t_n, _t_k, _t_h, _t_w = _t_row
+    _t_d_macs(*_t_row, (sum(_t_n * _t_c * _t_k * _t_k for _ in range(_t_h * _t_w)), sum(_t_c * _t_k * _t_k + _t_n * _t_c for _ in range(_t_h * _t_w))))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/outputs" points=1 row="56" objective="6b.5"
-def _d_outputs(kernel, factor, want):
+def _t_d_outputs(kernel, factor, want):
     checks.same(least_outputs(kernel, factor), want, tr(
         es=f"least_outputs({kernel}, {factor}): la separable hace 1/N + 1/{kernel**2} de las operaciones de la estándar, con N salidas. Tiene que llegar a 1/{factor}; por muchas que haya, no baja de 1/{kernel**2}, ni lo alcanza: si ese límite no es menor que lo pedido, None. Cuenta con enteros o con Fraction: al redondear hacia arriba un cociente de decimales puede salir una de más.",
         en=f"least_outputs({kernel}, {factor}): the separable one does 1/N + 1/{kernel**2} of the operations of the standard one, with N outputs. It has to get to 1/{factor}; however many there are, it does not fall below 1/{kernel**2}, nor reach it: if that limit is not less than what is asked, None. Use integers or Fraction: rounding up a quotient of decimals may give one too many.",
     ))
 
 
-_d_outputs(3, 8, 72)
-_d_outputs(3, 2, 3)
-_d_outputs(2, 3, 12)
-_d_outputs(3, 9, None)
+_t_d_outputs(3, 8, 72)
+_t_d_outputs(3, 2, 3)
+_t_d_outputs(2, 3, 12)
+_t_d_outputs(3, 9, None)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _kernel in (1, 2, 3, 5, 7):
-    for _factor in range(2, 55):
-        _least = (n for n in range(1, 3_000) if _factor * (_kernel**2 + n) <= n * _kernel**2)
-        _d_outputs(_kernel, _factor, next(_least, None))
+for _t_kernel in (1, 2, 3, 5, 7):
+    for _t_factor in range(2, 55):
+        _t_least = (n for n in range(1, 3_000) if _t_factor * (_t_kernel**2 + n) <= n * _t_kernel**2)
+        _t_d_outputs(_t_kernel, _t_factor, next(_t_least, None))
 ### END HIDDEN TESTS
 
 # %% test="depthwise/speedup" points=1 row="56" objective="6b.5"
-def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, layers, why):
+def _t_d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, layers, why):
     """`layers`: the microseconds of the standard layer and of the two of the separable one."""
     _fewer, _got = n * k * k / (k * k + n), checks.number(speedup(c, n, k, h, w, macs_per_s, bytes_per_s), "speedup")
     _said = why + tr(
@@ -1636,24 +1636,24 @@ def _d_speedup(c, n, k, h, w, macs_per_s, bytes_per_s, want, layers, why):
     checks.same(_got, want, _said, tolerance=1e-6)
 
 
-_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, 6.729413167, (2312.11008, 86.6816, 256.90112), tr(es="Un procesador corriente.", en="An ordinary processor."))
-_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, 8.408759124, (115605.504, 903.168, 12845.056), tr(es="Un procesador lento con una memoria rápida: mandan las operaciones.", en="A slow processor with a fast memory: the operations decide."))
-_d_speedup(4, 8, 3, 16, 16, 50e9, 1e9, 0.665201465, (14.528, 9.424, 12.416), tr(es="Pocos canales y una memoria lenta: en las tres capas manda mover números, y la separable es más lenta.", en="Few channels and a slow memory: in all three layers moving numbers decides, and the separable one is slower."))
+_t_d_speedup(128, 128, 3, 28, 28, 50e9, 10e9, 6.729413167, (2312.11008, 86.6816, 256.90112), tr(es="Un procesador corriente.", en="An ordinary processor."))
+_t_d_speedup(128, 128, 3, 28, 28, 1e9, 1e12, 8.408759124, (115605.504, 903.168, 12845.056), tr(es="Un procesador lento con una memoria rápida: mandan las operaciones.", en="A slow processor with a fast memory: the operations decide."))
+_t_d_speedup(4, 8, 3, 16, 16, 50e9, 1e9, 0.665201465, (14.528, 9.424, 12.416), tr(es="Pocos canales y una memoria lenta: en las tres capas manda mover números, y la separable es más lenta.", en="Few channels and a slow memory: in all three layers moving numbers decides, and the separable one is slower."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _d_time(operations, numbers, macs_per_s, bytes_per_s):
+def _t_d_time(operations, numbers, macs_per_s, bytes_per_s):
     return max(Fraction(operations) / Fraction(macs_per_s), Fraction(4 * numbers) / Fraction(bytes_per_s))
 
 
-_d_rng = np.random.default_rng(57)
+_t_d_rng = np.random.default_rng(57)
 for _ in range(40):
-    _c, _n, _h, _w = (int(_d_rng.integers(1, top)) for top in (200, 200, 60, 60))
-    _k, _rate, _bandwidth = int(_d_rng.choice([1, 3, 5])), float(10 ** _d_rng.uniform(9, 11)), float(10 ** _d_rng.uniform(9, 11))
-    _in, _mid, _out = _c * (_h + _k - 1) * (_w + _k - 1), _c * _h * _w, _n * _h * _w
-    _standard = _d_time(_out * _c * _k * _k, _in + _c * _n * _k * _k + _out, _rate, _bandwidth)
-    _depth = _d_time(_mid * _k * _k, _in + _c * _k * _k + _mid, _rate, _bandwidth)
-    _point = _d_time(_out * _c, _mid + _c * _n + _out, _rate, _bandwidth)
-    _d_speedup(_c, _n, _k, _h, _w, _rate, _bandwidth, float(_standard / (_depth + _point)), [float(1e6 * seconds) for seconds in (_standard, _depth, _point)], tr(es="Otra capa.", en="Another layer."))
+    _t_c, _t_n, _t_h, _t_w = (int(_t_d_rng.integers(1, top)) for top in (200, 200, 60, 60))
+    _t_k, _t_rate, _t_bandwidth = int(_t_d_rng.choice([1, 3, 5])), float(10 ** _t_d_rng.uniform(9, 11)), float(10 ** _t_d_rng.uniform(9, 11))
+    _t_in, _t_mid, _t_out = _t_c * (_t_h + _t_k - 1) * (_t_w + _t_k - 1), _t_c * _t_h * _t_w, _t_n * _t_h * _t_w
+    _t_standard = _t_d_time(_t_out * _t_c * _t_k * _t_k, _t_in + _t_c * _t_n * _t_k * _t_k + _t_out, _t_rate, _t_bandwidth)
+    _t_depth = _t_d_time(_t_mid * _t_k * _t_k, _t_in + _t_c * _t_k * _t_k + _t_mid, _t_rate, _t_bandwidth)
+    _t_point = _t_d_time(_t_out * _t_c, _t_mid + _t_c * _t_n + _t_out, _t_rate, _t_bandwidth)
+    _t_d_speedup(_t_c, _t_n, _t_k, _t_h, _t_w, _t_rate, _t_bandwidth, float(_t_standard / (_t_depth + _t_point)), [float(1e6 * seconds) for seconds in (_t_standard, _t_depth, _t_point)], tr(es="Otra capa.", en="Another layer."))
 ### END HIDDEN TESTS
 
 # %% wrong="depthwise" score=3 says_es="cada canal va por su lado" says_en="each channel goes on its own"
@@ -2090,50 +2090,50 @@ def order_range(times, step):
 from mlprod import checks
 
 
-def _l_steps(rungs, want, why):
+def _t_l_steps(rungs, want, why):
     _got = step_factors(list(rungs))
     checks.same(_got, want, f"{why}\n  {rungs}", tolerance=1e-6)
 
 
-def _l_total(rungs, base, want, why):
+def _t_l_total(rungs, base, want, why):
     checks.same(checks.number(total_factor(list(rungs), base), "total_factor"), want, f'{why}\n  total_factor({rungs}, "{base}"):', tolerance=1e-6)
 
 
-_l_steps(RUNGS, [("optimized", 2.0), ("no padding", 3.0), ("student", 3.0), ("int8", 1.25)], tr(es="El factor de un paso es respecto al peldaño anterior, no a la base.", en="A step's factor is against the rung before, not against the baseline."))
-_l_total(RUNGS, "padded", 22.5, tr(es="2 · 3 · 3 · 1.25: los factores se multiplican, no se suman.", en="2 · 3 · 3 · 1.25: factors multiply, they do not add up."))
-_l_total(RUNGS, "no padding", 3.75, tr(es="Respecto a la base justa (optimizada y sin relleno, antes de comprimir) es la sexta parte.", en="Against the fair baseline (optimized and without padding, before compressing) it is a sixth of that."))
-_l_total([("a", 12.0), ("b", 4.0), ("worse", 6.0)], "a", 2.0, tr(es="El último peldaño, aunque no sea el más rápido.", en="The last rung, even if it is not the fastest."))
+_t_l_steps(RUNGS, [("optimized", 2.0), ("no padding", 3.0), ("student", 3.0), ("int8", 1.25)], tr(es="El factor de un paso es respecto al peldaño anterior, no a la base.", en="A step's factor is against the rung before, not against the baseline."))
+_t_l_total(RUNGS, "padded", 22.5, tr(es="2 · 3 · 3 · 1.25: los factores se multiplican, no se suman.", en="2 · 3 · 3 · 1.25: factors multiply, they do not add up."))
+_t_l_total(RUNGS, "no padding", 3.75, tr(es="Respecto a la base justa (optimizada y sin relleno, antes de comprimir) es la sexta parte.", en="Against the fair baseline (optimized and without padding, before compressing) it is a sixth of that."))
+_t_l_total([("a", 12.0), ("b", 4.0), ("worse", 6.0)], "a", 2.0, tr(es="El último peldaño, aunque no sea el más rápido.", en="The last rung, even if it is not the fastest."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_l_steps([("only", 7.0)], [], tr(es="Solo la base.", en="Only the baseline."))
-_l_steps([("a", 10.0), ("worse", 20.0), ("b", 4.0)], [("worse", 0.5), ("b", 5.0)], tr(es="Un paso que empeora.", en="A step that makes it worse."))
-_l_total([("only", 7.0)], "only", 1.0, tr(es="Solo la base.", en="Only the baseline."))
-_l_rng = np.random.default_rng(57)
+_t_l_steps([("only", 7.0)], [], tr(es="Solo la base.", en="Only the baseline."))
+_t_l_steps([("a", 10.0), ("worse", 20.0), ("b", 4.0)], [("worse", 0.5), ("b", 5.0)], tr(es="Un paso que empeora.", en="A step that makes it worse."))
+_t_l_total([("only", 7.0)], "only", 1.0, tr(es="Solo la base.", en="Only the baseline."))
+_t_l_rng = np.random.default_rng(57)
 for _ in range(30):
-    _some = [(f"s{number}", float(_l_rng.uniform(0.1, 50))) for number in range(int(_l_rng.integers(2, 8)))]
-    _l_steps(_some, [(_some[i][0], _some[i - 1][1] / _some[i][1]) for i in range(1, len(_some))], tr(es="Otra escalera.", en="Another ladder."))
-    for _name, _ms in _some:
-        _l_total(_some, _name, _ms / _some[-1][1], tr(es="Otra escalera.", en="Another ladder."))
+    _t_some = [(f"s{number}", float(_t_l_rng.uniform(0.1, 50))) for number in range(int(_t_l_rng.integers(2, 8)))]
+    _t_l_steps(_t_some, [(_t_some[i][0], _t_some[i - 1][1] / _t_some[i][1]) for i in range(1, len(_t_some))], tr(es="Otra escalera.", en="Another ladder."))
+    for _t_name, _t_ms in _t_some:
+        _t_l_total(_t_some, _t_name, _t_ms / _t_some[-1][1], tr(es="Otra escalera.", en="Another ladder."))
 ### END HIDDEN TESTS
 
 # %% test="ladder/cache" points=2 row="57" objective="6b.6"
-def _l_hits(requests, capacity, hits, why):
+def _t_l_hits(requests, capacity, hits, why):
     checks.same(checks.number(hit_rate(list(requests), capacity), "hit_rate"), hits / max(len(requests), 1), why + tr(es=f" Peticiones {list(requests)[:20]}, capacidad {capacity}: {hits} aciertos de {len(requests)}.", en=f" Requests {list(requests)[:20]}, capacity {capacity}: {hits} hits of {len(requests)}."))
 
 
-def _l_mean(ms, lookup_ms, rate, want, why):
+def _t_l_mean(ms, lookup_ms, rate, want, why):
     checks.same(checks.number(with_cache(ms, lookup_ms, rate), "with_cache"), want, f"{why}\n  with_cache({ms}, {lookup_ms}, {rate}):")
 
 
-_l_hits("abababab", 2, 6, tr(es="Caben las dos.", en="There is room for both."))
-_l_hits("abcabcabc", 2, 0, tr(es="Tres claves por turnos en dos sitios: se tira siempre la que se va a pedir después. La tasa de aciertos es del tráfico y de la capacidad, no de cuántas claves distintas hay.", en="Three keys by turns in two places: the one thrown out is always the one that is asked for next. The hit rate belongs to the traffic and the capacity, not to how many different keys there are."))
-_l_hits("abacaba", 2, 3, tr(es="Un acierto también es un uso: al llegar c se tira b, no a.", en="A hit is a use as well: when c comes, b is thrown out, not a."))
-_l_hits("", 3, 0, tr(es="Sin peticiones.", en="Without requests."))
-_l_hits("aaaa", 0, 0, tr(es="Sin sitio.", en="Without room."))
-_l_mean(20.0, 1.0, 0.75, 6.0, tr(es="Todas miran en la caché, también las que fallan: 1 + 0.25 · 20.", en="All look into the cache, also those that miss: 1 + 0.25 · 20."))
+_t_l_hits("abababab", 2, 6, tr(es="Caben las dos.", en="There is room for both."))
+_t_l_hits("abcabcabc", 2, 0, tr(es="Tres claves por turnos en dos sitios: se tira siempre la que se va a pedir después. La tasa de aciertos es del tráfico y de la capacidad, no de cuántas claves distintas hay.", en="Three keys by turns in two places: the one thrown out is always the one that is asked for next. The hit rate belongs to the traffic and the capacity, not to how many different keys there are."))
+_t_l_hits("abacaba", 2, 3, tr(es="Un acierto también es un uso: al llegar c se tira b, no a.", en="A hit is a use as well: when c comes, b is thrown out, not a."))
+_t_l_hits("", 3, 0, tr(es="Sin peticiones.", en="Without requests."))
+_t_l_hits("aaaa", 0, 0, tr(es="Sin sitio.", en="Without room."))
+_t_l_mean(20.0, 1.0, 0.75, 6.0, tr(es="Todas miran en la caché, también las que fallan: 1 + 0.25 · 20.", en="All look into the cache, also those that miss: 1 + 0.25 · 20."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _l_lru(requests, capacity):
+def _t_l_lru(requests, capacity):
     _order, _hits = [], 0
     for _key in requests:
         if _key in _order:
@@ -2144,36 +2144,36 @@ def _l_lru(requests, capacity):
     return _hits
 
 
-_l_hits("aaaa", 1, 3, tr(es="Un sitio.", en="One place."))
-_l_rng = np.random.default_rng(58)
-for _number in range(40):
-    _some = np.minimum(_l_rng.zipf(1.5, 120), 60).tolist()
-    _l_hits(_some, _number % 12, _l_lru(_some, _number % 12), tr(es="Tráfico al azar.", en="Random traffic."))
-for _ms, _look, _rate in ((50.0, 0.5, 0.0), (50.0, 0.5, 1.0), (8.0, 2.0, 0.1), (3.0, 0.0, 0.4)):
-    _l_mean(_ms, _look, _rate, _look * _rate + (_look + _ms) * (1 - _rate), tr(es="Otra caché.", en="Another cache."))
+_t_l_hits("aaaa", 1, 3, tr(es="Un sitio.", en="One place."))
+_t_l_rng = np.random.default_rng(58)
+for _t_number in range(40):
+    _t_some = np.minimum(_t_l_rng.zipf(1.5, 120), 60).tolist()
+    _t_l_hits(_t_some, _t_number % 12, _t_l_lru(_t_some, _t_number % 12), tr(es="Tráfico al azar.", en="Random traffic."))
+for _t_ms, _t_look, _t_rate in ((50.0, 0.5, 0.0), (50.0, 0.5, 1.0), (8.0, 2.0, 0.1), (3.0, 0.0, 0.4)):
+    _t_l_mean(_t_ms, _t_look, _t_rate, _t_look * _t_rate + (_t_look + _t_ms) * (1 - _t_rate), tr(es="Otra caché.", en="Another cache."))
 ### END HIDDEN TESTS
 
 # %% test="ladder/order" points=1 row="57" objective="6b.6"
-def _l_range(times, step, want, why):
+def _t_l_range(times, step, want, why):
     _shown = {"+".join(sorted(some)) or "-": ms for some, ms in times.items()}
     checks.same(order_range(dict(times), step), want, f'{why}\n  order_range({_shown}, "{step}"):', tolerance=1e-6)
 
 
-_l_two = {frozenset(): 60.0, frozenset({"short"}): 20.0, frozenset({"student"}): 30.0, frozenset({"short", "student"}): 15.0}
-_l_range(_l_two, "short", (2.0, 3.0), tr(es="Acortar las entradas multiplica la velocidad por 3 si es lo primero y por 2 si el modelo ya es pequeño: el factor de un paso depende del orden.", en="Shortening inputs gains 3 times if it comes first and 2 if the model is small already: a step's factor depends on the order."))
-_l_names = ("short", "student", "int8")
-_l_three = {frozenset(name for bit, name in enumerate(_l_names) if number >> bit & 1): ms for number, ms in enumerate([120.0, 60.0, 40.0, 10.0, 80.0, 50.0, 27.0, 9.0])}
-_l_range(_l_three, "short", (1.6, 4.0), tr(es="Con tres pasos hay cuatro subconjuntos sin short: ni el vacío ni el de todos los demás dan aquí los extremos.", en="With three steps there are four subsets without short: neither the empty one nor that of all others gives the extremes here."))
+_t_l_two = {frozenset(): 60.0, frozenset({"short"}): 20.0, frozenset({"student"}): 30.0, frozenset({"short", "student"}): 15.0}
+_t_l_range(_t_l_two, "short", (2.0, 3.0), tr(es="Acortar las entradas multiplica la velocidad por 3 si es lo primero y por 2 si el modelo ya es pequeño: el factor de un paso depende del orden.", en="Shortening inputs gains 3 times if it comes first and 2 if the model is small already: a step's factor depends on the order."))
+_t_l_names = ("short", "student", "int8")
+_t_l_three = {frozenset(name for bit, name in enumerate(_t_l_names) if number >> bit & 1): ms for number, ms in enumerate([120.0, 60.0, 40.0, 10.0, 80.0, 50.0, 27.0, 9.0])}
+_t_l_range(_t_l_three, "short", (1.6, 4.0), tr(es="Con tres pasos hay cuatro subconjuntos sin short: ni el vacío ni el de todos los demás dan aquí los extremos.", en="With three steps there are four subsets without short: neither the empty one nor that of all others gives the extremes here."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_l_range(_l_two, "student", (20 / 15, 2.0), tr(es="El otro paso.", en="The other step."))
-_l_range({frozenset(): 8.0, frozenset({"a"}): 16.0}, "a", (0.5, 0.5), tr(es="Un solo paso, que empeora.", en="A single step, which makes it worse."))
-_l_rng = np.random.default_rng(59)
+_t_l_range(_t_l_two, "student", (20 / 15, 2.0), tr(es="El otro paso.", en="The other step."))
+_t_l_range({frozenset(): 8.0, frozenset({"a"}): 16.0}, "a", (0.5, 0.5), tr(es="Un solo paso, que empeora.", en="A single step, which makes it worse."))
+_t_l_rng = np.random.default_rng(59)
 for _ in range(20):
-    _all = {frozenset(name for bit, name in enumerate("abcd") if number >> bit & 1): float(_l_rng.uniform(1, 100)) for number in range(16)}
-    for _step in "abcd":
-        _pairs = [_all[some - {_step}] / _all[some] for some in _all if _step in some]
-        _l_range(_all, _step, (min(_pairs), max(_pairs)), tr(es="Cuatro pasos.", en="Four steps."))
+    _t_all = {frozenset(name for bit, name in enumerate("abcd") if number >> bit & 1): float(_t_l_rng.uniform(1, 100)) for number in range(16)}
+    for _t_step in "abcd":
+        _t_pairs = [_t_all[some - {_t_step}] / _t_all[some] for some in _t_all if _t_step in some]
+        _t_l_range(_t_all, _t_step, (min(_t_pairs), max(_t_pairs)), tr(es="Cuatro pasos.", en="Four steps."))
 ### END HIDDEN TESTS
 
 # %% wrong="ladder" score=3 says_es="no se suman" says_en="do not add up"

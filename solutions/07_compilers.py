@@ -230,42 +230,42 @@ def simplify(graph):
     ### END SOLUTION
 
 # %% test="rules/zeros" points=1 row="58" objective="7.1"
-import math
-import random
-import struct
+import math as _t_math
+import random as _t_random
+import struct as _t_struct
 
-import numpy as np
+import numpy as _t_np
 from mlprod import checks
 
-_ROUGH = np.array([0.0, -0.0, 1.0, -1.5, 0.1, 7.3, 1e-300, 5e-324, -1e308, 1e17, -3.0000001, np.inf, -np.inf, np.nan])
+_t_ROUGH = _t_np.array([0.0, -0.0, 1.0, -1.5, 0.1, 7.3, 1e-300, 5e-324, -1e308, 1e17, -3.0000001, _t_np.inf, -_t_np.inf, _t_np.nan])
 
 
-def _r(name, op, *inputs, **attrs):
+def _t_r(name, op, *inputs, **attrs):
     return Node(name, op, inputs, tuple(sorted(attrs.items())))
 
 
-def _rtext(graph):
+def _t_rtext(graph):
     return "\n" + "\n".join([*[f"    {node.name} = {node.op}({', '.join([*node.inputs, *[repr(value) for _, value in node.attrs]])})" for node in graph.nodes], "    -> " + ", ".join(graph.outputs)])
 
 
-def _rrun(graph):
+def _t_rrun(graph):
     """The outputs for all pairs of rough values of x and y."""
-    values, x = {}, np.repeat(_ROUGH, len(_ROUGH))
-    with np.errstate(all="ignore"):
+    values, x = {}, _t_np.repeat(_t_ROUGH, len(_t_ROUGH))
+    with _t_np.errstate(all="ignore"):
         for node in graph.nodes:
             args = [values[name] for name in node.inputs]
             if node.op == "input":
-                values[node.name] = x if node.name == "x" else np.tile(_ROUGH, len(_ROUGH))
+                values[node.name] = x if node.name == "x" else _t_np.tile(_t_ROUGH, len(_t_ROUGH))
             elif node.op == "const":
-                values[node.name] = np.full(len(x), dict(node.attrs)["value"])
+                values[node.name] = _t_np.full(len(x), dict(node.attrs)["value"])
             else:
                 values[node.name] = {
-                    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "abs": np.abs, "tanh": np.tanh, "relu": lambda a: np.where(a < 0, 0.0, a),
+                    "add": _t_np.add, "sub": _t_np.subtract, "mul": _t_np.multiply, "div": _t_np.divide, "neg": _t_np.negative, "abs": _t_np.abs, "tanh": _t_np.tanh, "relu": lambda a: _t_np.where(a < 0, 0.0, a),
                 }[node.op](*args)
     return [values[name] for name in graph.outputs]
 
 
-def _simplified(graph, why):
+def _t_simplified(graph, why):
     """The answer's graph, well formed and with the same outputs, or AssertionError."""
     with checks.ends(why + tr(es="\n  simplify no acaba.", en="\n  simplify does not end.")):
         got = simplify(graph)
@@ -278,20 +278,20 @@ def _simplified(graph, why):
         defined.add(name)
         nodes.append(Node(name, checks.plain(node.op), tuple(inputs), tuple(tuple(pair) for pair in checks.plain(node.attrs))))
     outputs = tuple(checks.plain(got.outputs))
-    shown = why + tr(es="\n  antes:", en="\n  before:") + _rtext(graph) + tr(es="\n  después:", en="\n  after:") + _rtext(Graph(tuple(nodes), outputs))
+    shown = why + tr(es="\n  antes:", en="\n  before:") + _t_rtext(graph) + tr(es="\n  después:", en="\n  after:") + _t_rtext(Graph(tuple(nodes), outputs))
     assert defined >= set(outputs) and len(outputs) == len(graph.outputs), shown + tr(es="\n  Las salidas tienen que seguir siendo las mismas, en número y en orden.", en="\n  The outputs must still be the same, in number and in order.")
     assert len(nodes) <= len(graph.nodes), shown + tr(es="\n  Hay más nodos que antes.", en="\n  There are more nodes than before.")
     got = Graph(tuple(nodes), outputs)
-    for want, gave in zip(_rrun(graph), _rrun(got), strict=True):
-        off = ~((np.isnan(want) & np.isnan(gave)) | ((want == gave) & (np.signbit(want) == np.signbit(gave))))
+    for want, gave in zip(_t_rrun(graph), _t_rrun(got), strict=True):
+        off = ~((_t_np.isnan(want) & _t_np.isnan(gave)) | ((want == gave) & (_t_np.signbit(want) == _t_np.signbit(gave))))
         if off.any():
-            first = int(np.flatnonzero(off)[0])
-            x, y = float(_ROUGH[first // len(_ROUGH)]), float(_ROUGH[first % len(_ROUGH)])
+            first = int(_t_np.flatnonzero(off)[0])
+            x, y = float(_t_ROUGH[first // len(_t_ROUGH)]), float(_t_ROUGH[first % len(_t_ROUGH)])
             raise AssertionError(shown + tr(es=f"\n  Con x = {x!r} e y = {y!r} salía {float(want[first])!r} y ahora sale {float(gave[first])!r}: el compilador ha cambiado el resultado.", en=f"\n  With x = {x!r} and y = {y!r}, {float(want[first])!r} came out and now {float(gave[first])!r} does: the compiler has changed the result."))
     return got, shown
 
 
-def _needed(graph):
+def _t_needed(graph):
     """Names of the nodes that compute and that some output needs."""
     at, alive, todo = {node.name: node for node in graph.nodes}, set(), list(graph.outputs)
     while todo:
@@ -302,59 +302,59 @@ def _needed(graph):
     return {name for name in alive if at[name].op not in ("input", "const")}
 
 
-def _check_rule(form, nodes, output, left, why=""):
+def _t_check_rule(form, nodes, output, left, why=""):
     """`left`: how many computing nodes the output must need afterwards."""
-    got, shown = _simplified(Graph((_r("x", "input"), _r("y", "input"), *nodes), (output,)), form + ". " + why)
-    needs = _needed(got)
+    got, shown = _t_simplified(Graph((_t_r("x", "input"), _t_r("y", "input"), *nodes), (output,)), form + ". " + why)
+    needs = _t_needed(got)
     assert len(needs) == left, shown + tr(es=f"\n  La salida necesitaría {left} nodos que calculan y necesita {len(needs)}: {sorted(needs)}.", en=f"\n  The output would need {left} computing nodes and it needs {len(needs)}: {sorted(needs)}.")
 
 
-def _binary(op, value, left=False):
-    return [_r("c", "const", value=value), _r("a", op, *(("c", "x") if left else ("x", "c")))]
+def _t_binary(op, value, left=False):
+    return [_t_r("c", "const", value=value), _t_r("a", op, *(("c", "x") if left else ("x", "c")))]
 
 
-_check_rule("sub(x, 0.0)", _binary("sub", 0.0), "a", 0)
-_check_rule("add(x, 0.0)", _binary("add", 0.0), "a", 1, tr(es="-0.0 + 0.0 es 0.0.", en="-0.0 + 0.0 is 0.0."))
-_check_rule("add(x, -0.0)", _binary("add", -0.0), "a", 0, tr(es="El cero que no cambia nada al sumar es el negativo.", en="The zero that changes nothing when added is the negative one."))
+_t_check_rule("sub(x, 0.0)", _t_binary("sub", 0.0), "a", 0)
+_t_check_rule("add(x, 0.0)", _t_binary("add", 0.0), "a", 1, tr(es="-0.0 + 0.0 es 0.0.", en="-0.0 + 0.0 is 0.0."))
+_t_check_rule("add(x, -0.0)", _t_binary("add", -0.0), "a", 0, tr(es="El cero que no cambia nada al sumar es el negativo.", en="The zero that changes nothing when added is the negative one."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_rule("sub(x, -0.0)", _binary("sub", -0.0), "a", 1, tr(es="-0.0 - -0.0 es 0.0.", en="-0.0 - -0.0 is 0.0."))
-_check_rule("add(-0.0, x)", _binary("add", -0.0, left=True), "a", 0)
-_check_rule("sub(0.0, x)", _binary("sub", 0.0, left=True), "a", 1, tr(es="En sub el orden importa.", en="In sub the order matters."))
+_t_check_rule("sub(x, -0.0)", _t_binary("sub", -0.0), "a", 1, tr(es="-0.0 - -0.0 es 0.0.", en="-0.0 - -0.0 is 0.0."))
+_t_check_rule("add(-0.0, x)", _t_binary("add", -0.0, left=True), "a", 0)
+_t_check_rule("sub(0.0, x)", _t_binary("sub", 0.0, left=True), "a", 1, tr(es="En sub el orden importa.", en="In sub the order matters."))
 ### END HIDDEN TESTS
 
 # %% test="rules/others" points=1 row="58" objective="7.1"
-_check_rule("mul(x, 1.0)", _binary("mul", 1.0), "a", 0)
-_check_rule("div(1.0, x)", _binary("div", 1.0, left=True), "a", 1, tr(es="En div el orden importa.", en="In div the order matters."))
-_check_rule("neg(neg(x))", [_r("a", "neg", "x"), _r("b", "neg", "a")], "b", 0)
-_check_rule("relu(relu(x))", [_r("a", "relu", "x"), _r("b", "relu", "a")], "b", 1)
-_check_rule("sub(add(x, 1.0), 1.0)", [*_binary("add", 1.0), _r("b", "sub", "a", "c")], "b", 2, tr(es="Con números reales, sí; en coma flotante la suma redondea.", en="With real numbers it holds; in floating point the sum rounds."))
-_check_rule("mul(x, 0.0)", _binary("mul", 0.0), "a", 1, tr(es="Infinito por cero es NaN.", en="Infinity times zero is NaN."))
+_t_check_rule("mul(x, 1.0)", _t_binary("mul", 1.0), "a", 0)
+_t_check_rule("div(1.0, x)", _t_binary("div", 1.0, left=True), "a", 1, tr(es="En div el orden importa.", en="In div the order matters."))
+_t_check_rule("neg(neg(x))", [_t_r("a", "neg", "x"), _t_r("b", "neg", "a")], "b", 0)
+_t_check_rule("relu(relu(x))", [_t_r("a", "relu", "x"), _t_r("b", "relu", "a")], "b", 1)
+_t_check_rule("sub(add(x, 1.0), 1.0)", [*_t_binary("add", 1.0), _t_r("b", "sub", "a", "c")], "b", 2, tr(es="Con números reales, sí; en coma flotante la suma redondea.", en="With real numbers it holds; in floating point the sum rounds."))
+_t_check_rule("mul(x, 0.0)", _t_binary("mul", 0.0), "a", 1, tr(es="Infinito por cero es NaN.", en="Infinity times zero is NaN."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_rule("div(x, 1.0)", _binary("div", 1.0), "a", 0)
-_check_rule("abs(abs(x))", [_r("a", "abs", "x"), _r("b", "abs", "a")], "b", 1)
-_check_rule("mul(1.0, x)", _binary("mul", 1.0, left=True), "a", 0)
-for _value in (2.0, 3.0, 0.1, 0.5):
-    _check_rule(f"div(mul(x, {_value}), {_value})", [*_binary("mul", _value), _r("b", "div", "a", "c")], "b", 2, tr(es="El producto puede desbordarse, o redondear.", en="The product may overflow, or round."))
-_check_rule("sub(x, x)", [_r("a", "sub", "x", "x")], "a", 1)
-_check_rule("div(x, x)", [_r("a", "div", "x", "x")], "a", 1)
-_check_rule("neg(abs(x))", [_r("a", "abs", "x"), _r("b", "neg", "a")], "b", 2)
-_check_rule("relu(abs(x)), abs(relu(x))", [_r("a", "abs", "x"), _r("b", "relu", "a")], "b", 2)
+_t_check_rule("div(x, 1.0)", _t_binary("div", 1.0), "a", 0)
+_t_check_rule("abs(abs(x))", [_t_r("a", "abs", "x"), _t_r("b", "abs", "a")], "b", 1)
+_t_check_rule("mul(1.0, x)", _t_binary("mul", 1.0, left=True), "a", 0)
+for _t_value in (2.0, 3.0, 0.1, 0.5):
+    _t_check_rule(f"div(mul(x, {_t_value}), {_t_value})", [*_t_binary("mul", _t_value), _t_r("b", "div", "a", "c")], "b", 2, tr(es="El producto puede desbordarse, o redondear.", en="The product may overflow, or round."))
+_t_check_rule("sub(x, x)", [_t_r("a", "sub", "x", "x")], "a", 1)
+_t_check_rule("div(x, x)", [_t_r("a", "div", "x", "x")], "a", 1)
+_t_check_rule("neg(abs(x))", [_t_r("a", "abs", "x"), _t_r("b", "neg", "a")], "b", 2)
+_t_check_rule("relu(abs(x)), abs(relu(x))", [_t_r("a", "abs", "x"), _t_r("b", "relu", "a")], "b", 2)
 ### END HIDDEN TESTS
 
 # %% test="rules/all" points=1 row="58" objective="7.1"
-_check_rule(
-    "neg(mul(neg(x), 1.0))", [_r("one", "const", value=1.0), _r("a", "neg", "x"), _r("b", "mul", "a", "one"), _r("c", "neg", "b")], "c", 0,
+_t_check_rule(
+    "neg(mul(neg(x), 1.0))", [_t_r("one", "const", value=1.0), _t_r("a", "neg", "x"), _t_r("b", "mul", "a", "one"), _t_r("c", "neg", "b")], "c", 0,
     tr(es="Al quitar el mul quedan dos neg seguidos: sigue hasta que no sobre ninguno.", en="With the mul removed there are two neg in a row: go on until none is superfluous."),
 )
-_check_rule(
-    "tanh(add(mul(x, 1.0), y))", [_r("one", "const", value=1.0), _r("a", "mul", "x", "one"), _r("b", "add", "a", "y"), _r("c", "tanh", "b")], "c", 2,
+_t_check_rule(
+    "tanh(add(mul(x, 1.0), y))", [_t_r("one", "const", value=1.0), _t_r("a", "mul", "x", "one"), _t_r("b", "add", "a", "y"), _t_r("c", "tanh", "b")], "c", 2,
     tr(es="Quien usaba el mul usa x.", en="Whoever used the mul uses x."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _fewest(graph):
+def _t_fewest(graph):
     """The computing nodes that are left, with rules applied from the outputs down."""
     at = {node.name: node for node in graph.nodes}
 
@@ -383,22 +383,22 @@ def _fewest(graph):
     return {name for name in alive if at[name].op not in ("input", "const")}
 
 
-_chance = random.Random(58)
-for _turn in range(150):
-    _made = [_r("x", "input"), _r("y", "input"), *[_r(f"k{i}", "const", value=value) for i, value in enumerate([1.0, 0.0, -0.0, 2.0])]]
-    for _number in range(_chance.choice([3, 8, 15])):
-        _op = _chance.choice(["neg", "neg", "relu", "abs", "mul", "add", "sub", "div", "tanh"])
-        _recent = [node.name for node in _made[-3:] if node.op != "const"] + ["x"]
-        _args = [_chance.choice(_recent)]
-        if _op in ("mul", "add", "sub", "div"):
-            _args.append(_chance.choice(["k0", "k0", "k1", "k2", "k3", "y", _made[-1].name]))
-            if _chance.random() < 0.3:
-                _args.reverse()
-        _made.append(_r(f"n{_number}", _op, *_args))
-    _one = Graph(tuple(_made), (_made[-1].name, _made[-2].name))
-    _got, _shown = _simplified(_one, tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
-    _left, _want = _needed(_got), _fewest(_one)
-    assert len(_left) == len(_want), _shown + tr(es=f"\n  Las salidas necesitarían {len(_want)} nodos que calculan y necesitan {len(_left)}: sigue hasta que no sobre ninguno.", en=f"\n  The outputs would need {len(_want)} computing nodes and they need {len(_left)}: go on until none is superfluous.")
+_t_chance = _t_random.Random(58)
+for _t_turn in range(150):
+    _t_made = [_t_r("x", "input"), _t_r("y", "input"), *[_t_r(f"k{i}", "const", value=value) for i, value in enumerate([1.0, 0.0, -0.0, 2.0])]]
+    for _t_number in range(_t_chance.choice([3, 8, 15])):
+        _t_op = _t_chance.choice(["neg", "neg", "relu", "abs", "mul", "add", "sub", "div", "tanh"])
+        _t_recent = [node.name for node in _t_made[-3:] if node.op != "const"] + ["x"]
+        _t_args = [_t_chance.choice(_t_recent)]
+        if _t_op in ("mul", "add", "sub", "div"):
+            _t_args.append(_t_chance.choice(["k0", "k0", "k1", "k2", "k3", "y", _t_made[-1].name]))
+            if _t_chance.random() < 0.3:
+                _t_args.reverse()
+        _t_made.append(_t_r(f"n{_t_number}", _t_op, *_t_args))
+    _t_one = Graph(tuple(_t_made), (_t_made[-1].name, _t_made[-2].name))
+    _t_got, _t_shown = _t_simplified(_t_one, tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
+    _t_left, _t_want = _t_needed(_t_got), _t_fewest(_t_one)
+    assert len(_t_left) == len(_t_want), _t_shown + tr(es=f"\n  Las salidas necesitarían {len(_t_want)} nodos que calculan y necesitan {len(_t_left)}: sigue hasta que no sobre ninguno.", en=f"\n  The outputs would need {len(_t_want)} computing nodes and they need {len(_t_left)}: go on until none is superfluous.")
 ### END HIDDEN TESTS
 
 # %% wrong="rules" score=1 says_es="-0.0 + 0.0 es 0.0" says_en="-0.0 + 0.0 is 0.0"
@@ -703,28 +703,28 @@ def optimize(graph):
     ### END SOLUTION
 
 # %% test="passes/fold" points=1 row="58" objective="7.2"
-import math
-import random
-import struct
+import math as _t_math
+import random as _t_random
+import struct as _t_struct
 
-import numpy as np
+import numpy as _t_np
 from mlprod import checks
 
 
-def _c(name, value):
+def _t_c(name, value):
     return Node(name, "const", (), (("value", value),))
 
 
-def _n(name, op, *inputs, **attrs):
+def _t_n(name, op, *inputs, **attrs):
     return Node(name, op, inputs, tuple(sorted(attrs.items())))
 
 
-def _bits(value):
+def _t_bits(value):
     """All NaN alike: their payload is no part of the answer."""
-    return ["nan" if math.isnan(item) else struct.pack("<d", float(item)).hex() for item in np.asarray(value, dtype=float).ravel()]
+    return ["nan" if _t_math.isnan(item) else _t_struct.pack("<d", float(item)).hex() for item in _t_np.asarray(value, dtype=float).ravel()]
 
 
-def _graph(got, about):
+def _t_graph(got, about):
     """The answer's graph, made again of builtin values: well formed, or AssertionError."""
     assert type(got) is Graph, about + tr(es=f"\n  Se esperaba un Graph y ha llegado {type(got).__name__}.", en=f"\n  A Graph was expected and {type(got).__name__} came.")
     nodes, defined = [], set()
@@ -743,7 +743,7 @@ def _graph(got, about):
     return Graph(tuple(nodes), outputs)
 
 
-def _text(graph):
+def _t_text(graph):
     lines = []
     for node in graph.nodes:
         attrs = ", ".join(f"{key}={value!r}" for key, value in node.attrs)
@@ -751,44 +751,44 @@ def _text(graph):
     return "\n".join([*lines, f"    -> {', '.join(graph.outputs)}"])
 
 
-_FEEDS = {name: np.array([[1.5, -2.0, 0.0], [4.0, -0.25, 3.0]]) * scale for name, scale in (("x", 1.0), ("y", -3.0), ("z", 0.5))}
+_t_FEEDS = {name: _t_np.array([[1.5, -2.0, 0.0], [4.0, -0.25, 3.0]]) * scale for name, scale in (("x", 1.0), ("y", -3.0), ("z", 0.5))}
 
 
-def _trace(graph, draw):
+def _t_trace(graph, draw):
     """Outputs and record as bits; `draw` gives each random number by its node's name and the run's number."""
     values, record = {}, []
-    with np.errstate(all="ignore"):
+    with _t_np.errstate(all="ignore"):
         for node in graph.nodes:
             args = [values[name] for name in node.inputs]
             if node.op == "input":
-                value = _FEEDS[node.name]
+                value = _t_FEEDS[node.name]
             elif node.op == "const":
-                value = np.float64(dict(node.attrs)["value"])
+                value = _t_np.float64(dict(node.attrs)["value"])
             elif node.op == "uniform":
                 value = args[0] + (args[1] - args[0]) * draw(node.name)
             elif node.op == "log":
                 value = args[0]
-                record.append((node.name, _bits(value)))
+                record.append((node.name, _t_bits(value)))
             elif node.op in ("sum", "max"):
-                value = getattr(np, node.op)(args[0], axis=dict(node.attrs)["axis"], keepdims=True)
+                value = getattr(_t_np, node.op)(args[0], axis=dict(node.attrs)["axis"], keepdims=True)
             else:
                 value = {
-                    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": np.divide, "neg": np.negative, "abs": np.abs,
-                    "exp": np.exp, "tanh": np.tanh, "relu": lambda a: np.where(a < 0, 0.0, a),
+                    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": _t_np.divide, "neg": _t_np.negative, "abs": _t_np.abs,
+                    "exp": _t_np.exp, "tanh": _t_np.tanh, "relu": lambda a: _t_np.where(a < 0, 0.0, a),
                 }[node.op](*args)
             values[node.name] = value
-    return [_bits(values[name]) for name in graph.outputs], record
+    return [_t_bits(values[name]) for name in graph.outputs], record
 
 
-def _same_meaning(before, got, about):
+def _t_same_meaning(before, got, about):
     """Both graphs give the same outputs and record in two runs, whose random numbers differ."""
     for turn in (1, 2):
 
         def draw(name, turn=turn):
             return (sum(map(ord, name)) * 37 * turn % 101) / 101
 
-        wants, gives = _trace(before, draw), _trace(got, draw)
-        shown = about + tr(es="\n  antes:\n", en="\n  before:\n") + _text(before) + tr(es="\n  después:\n", en="\n  after:\n") + _text(got)
+        wants, gives = _t_trace(before, draw), _t_trace(got, draw)
+        shown = about + tr(es="\n  antes:\n", en="\n  before:\n") + _t_text(before) + tr(es="\n  después:\n", en="\n  after:\n") + _t_text(got)
         assert len(gives[0]) == len(wants[0]), shown + tr(es=f"\n  El grafo tenía {len(wants[0])} salidas y quedan {len(gives[0])}: las salidas son el contrato del grafo.", en=f"\n  The graph had {len(wants[0])} outputs and {len(gives[0])} are left: the outputs are the graph's contract.")
         assert gives[1] == wants[1], shown + tr(es="\n  El registro de log ha cambiado: un efecto se nota aunque nadie use su valor.", en="\n  The record of log has changed: an effect is noticed even if nobody uses its value.")
         for position, (gave, want) in enumerate(zip(*[gives[0], wants[0]], strict=True)):
@@ -798,105 +798,105 @@ def _same_meaning(before, got, about):
             )
 
 
-def _check_fold(graph, consts, why):
+def _t_check_fold(graph, consts, why):
     with checks.ends(why + tr(es="\n  fold no acaba.", en="\n  fold does not end.")):
-        got = _graph(fold(graph), why)
-    _same_meaning(graph, got, why)
+        got = _t_graph(fold(graph), why)
+    _t_same_meaning(graph, got, why)
     checks.same([node.name for node in got.nodes], [node.name for node in graph.nodes], why + tr(es=" fold no quita nodos ni los cambia de nombre o de sitio.", en=" fold neither removes nodes nor changes their names or places."))
-    checks.same({node.name for node in got.nodes if node.op == "const"}, set(consts), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían ser const:", en="\n  Which nodes should be const:"))
+    checks.same({node.name for node in got.nodes if node.op == "const"}, set(consts), why + "\n" + _t_text(graph) + tr(es="\n  Qué nodos deberían ser const:", en="\n  Which nodes should be const:"))
 
 
-_folds = Graph((_n("x", "input"), _c("two", 2.0), _c("three", 3.0), _n("six", "mul", "two", "three"), _n("eight", "add", "six", "two"), _n("a", "mul", "x", "eight")), ("a",))
-_check_fold(_folds, {"two", "three", "six", "eight"}, tr(es="Constantes en cadena.", en="Constants in a chain."))
-_dice = Graph((_n("x", "input"), _c("low", 0.0), _c("high", 1.0), _n("u", "uniform", "low", "high"), _n("two", "add", "high", "high"), _n("a", "mul", "x", "u")), ("a",))
-_check_fold(_dice, {"low", "high", "two"}, tr(es="Un número al azar entre dos constantes.", en="A random number between two constants."))
+_t_folds = Graph((_t_n("x", "input"), _t_c("two", 2.0), _t_c("three", 3.0), _t_n("six", "mul", "two", "three"), _t_n("eight", "add", "six", "two"), _t_n("a", "mul", "x", "eight")), ("a",))
+_t_check_fold(_t_folds, {"two", "three", "six", "eight"}, tr(es="Constantes en cadena.", en="Constants in a chain."))
+_t_dice = Graph((_t_n("x", "input"), _t_c("low", 0.0), _t_c("high", 1.0), _t_n("u", "uniform", "low", "high"), _t_n("two", "add", "high", "high"), _t_n("a", "mul", "x", "u")), ("a",))
+_t_check_fold(_t_dice, {"low", "high", "two"}, tr(es="Un número al azar entre dos constantes.", en="A random number between two constants."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_fold(
-    Graph((_c("one", 1.0), _c("zero", 0.0), _n("inf", "div", "one", "zero"), _n("nan", "sub", "inf", "inf"), _n("minus", "neg", "zero"), _n("r", "relu", "minus"), _n("l", "log", "one"), _n("e", "exp", "l"), _n("t", "tanh", "one")), ("inf", "nan", "r", "e", "t")),
+_t_check_fold(
+    Graph((_t_c("one", 1.0), _t_c("zero", 0.0), _t_n("inf", "div", "one", "zero"), _t_n("nan", "sub", "inf", "inf"), _t_n("minus", "neg", "zero"), _t_n("r", "relu", "minus"), _t_n("l", "log", "one"), _t_n("e", "exp", "l"), _t_n("t", "tanh", "one")), ("inf", "nan", "r", "e", "t")),
     {"one", "zero", "inf", "nan", "minus", "r", "t"},
     tr(es="Infinito, NaN, cero negativo; y log tiene un efecto: no se pliega, ni lo que depende de él.", en="Infinity, NaN, negative zero; and log has an effect: it is not folded, nor is what depends on it."),
 )
-_check_fold(Graph((_n("x", "input"), _n("a", "exp", "x")), ("a",)), set(), tr(es="Sin constantes no hay nada que plegar.", en="Without constants there is nothing to fold."))
+_t_check_fold(Graph((_t_n("x", "input"), _t_n("a", "exp", "x")), ("a",)), set(), tr(es="Sin constantes no hay nada que plegar.", en="Without constants there is nothing to fold."))
 ### END HIDDEN TESTS
 
 # %% test="passes/cse" points=2 row="58" objective="7.2"
-def _check_cse(graph, names, why):
+def _t_check_cse(graph, names, why):
     with checks.ends(why + tr(es="\n  cse no acaba.", en="\n  cse does not end.")):
-        got = _graph(cse(graph), why)
-    _same_meaning(graph, got, why)
-    checks.same([node.name for node in got.nodes], list(names), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
+        got = _t_graph(cse(graph), why)
+    _t_same_meaning(graph, got, why)
+    checks.same([node.name for node in got.nodes], list(names), why + "\n" + _t_text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
 
 
-_check_cse(
-    Graph((_n("x", "input"), _n("a", "exp", "x"), _n("b", "exp", "x"), _n("c", "add", "a", "x"), _n("d", "add", "x", "b"), _n("e", "div", "c", "d")), ("e", "d")), ["x", "a", "c", "e"],
+_t_check_cse(
+    Graph((_t_n("x", "input"), _t_n("a", "exp", "x"), _t_n("b", "exp", "x"), _t_n("c", "add", "a", "x"), _t_n("d", "add", "x", "b"), _t_n("e", "div", "c", "d")), ("e", "d")), ["x", "a", "c", "e"],
     tr(es="a y b son lo mismo; por eso también c y d, cuyo orden no importa.", en="a and b are the same; therefore so are c and d, whose order does not matter."),
 )
-_check_cse(
-    Graph((_n("x", "input"), _n("rows", "sum", "x", axis=1), _n("columns", "sum", "x", axis=0), _n("again", "sum", "x", axis=1)), ("rows", "columns", "again")), ["x", "rows", "columns"],
+_t_check_cse(
+    Graph((_t_n("x", "input"), _t_n("rows", "sum", "x", axis=1), _t_n("columns", "sum", "x", axis=0), _t_n("again", "sum", "x", axis=1)), ("rows", "columns", "again")), ["x", "rows", "columns"],
     tr(es="Sumar por filas no es sumar por columnas: los atributos también cuentan.", en="Summing rows is not summing columns: attributes count, too."),
 )
-_check_cse(
-    Graph((_n("x", "input"), _n("y", "input"), _n("a", "sub", "x", "y"), _n("b", "sub", "y", "x")), ("a", "b")), ["x", "y", "a", "b"],
+_t_check_cse(
+    Graph((_t_n("x", "input"), _t_n("y", "input"), _t_n("a", "sub", "x", "y"), _t_n("b", "sub", "y", "x")), ("a", "b")), ["x", "y", "a", "b"],
     tr(es="x - y no es y - x: solo en add y mul da igual el orden.", en="x - y is not y - x: only in add and mul the order does not matter."),
 )
-_check_cse(
-    Graph((_c("low", 0.0), _c("high", 1.0), _n("u", "uniform", "low", "high"), _n("v", "uniform", "low", "high"), _n("l", "log", "u"), _n("k", "log", "u"), _n("a", "exp", "l"), _n("b", "exp", "k")), ("u", "v", "a", "b")),
+_t_check_cse(
+    Graph((_t_c("low", 0.0), _t_c("high", 1.0), _t_n("u", "uniform", "low", "high"), _t_n("v", "uniform", "low", "high"), _t_n("l", "log", "u"), _t_n("k", "log", "u"), _t_n("a", "exp", "l"), _t_n("b", "exp", "k")), ("u", "v", "a", "b")),
     ["low", "high", "u", "v", "l", "k", "a", "b"],
     tr(es="Dos dados no son uno, y dos apuntes tampoco.", en="Two dice are not one, and neither are two entries of the log."),
 )
-_check_cse(
-    Graph((_n("x", "input"), _c("p", 0.0), _c("m", -0.0), _c("p2", 0.0), _n("a", "div", "x", "p"), _n("b", "div", "x", "m"), _n("c", "div", "x", "p2")), ("a", "b", "c")), ["x", "p", "m", "a", "b"],
+_t_check_cse(
+    Graph((_t_n("x", "input"), _t_c("p", 0.0), _t_c("m", -0.0), _t_c("p2", 0.0), _t_n("a", "div", "x", "p"), _t_n("b", "div", "x", "m"), _t_n("c", "div", "x", "p2")), ("a", "b", "c")), ["x", "p", "m", "a", "b"],
     tr(es="0.0 y -0.0 no tienen los mismos bits: dividir por una o por otra da infinitos de signo contrario.", en="0.0 and -0.0 do not have the same bits: dividing by one or the other gives infinities of opposite signs."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_cse(Graph((_n("x", "input"), _c("n", math.nan), _c("k", math.nan), _n("a", "add", "x", "n"), _n("b", "add", "k", "x")), ("a", "b")), ["x", "n", "a"], tr(es="Dos NaN con los mismos bits son la misma constante.", en="Two NaN with the same bits are the same constant."))
-_check_cse(Graph((_n("x", "input"), _n("y", "input"), _n("a", "max", "x", axis=0), _n("b", "max", "y", axis=0), _n("c", "sum", "x", axis=0)), ("a", "b", "c")), ["x", "y", "a", "b", "c"], tr(es="Dos entradas no son la misma, y sum no es max.", en="Two inputs are not the same, and sum is not max."))
+_t_check_cse(Graph((_t_n("x", "input"), _t_c("n", _t_math.nan), _t_c("k", _t_math.nan), _t_n("a", "add", "x", "n"), _t_n("b", "add", "k", "x")), ("a", "b")), ["x", "n", "a"], tr(es="Dos NaN con los mismos bits son la misma constante.", en="Two NaN with the same bits are the same constant."))
+_t_check_cse(Graph((_t_n("x", "input"), _t_n("y", "input"), _t_n("a", "max", "x", axis=0), _t_n("b", "max", "y", axis=0), _t_n("c", "sum", "x", axis=0)), ("a", "b", "c")), ["x", "y", "a", "b", "c"], tr(es="Dos entradas no son la misma, y sum no es max.", en="Two inputs are not the same, and sum is not max."))
 ### END HIDDEN TESTS
 
 # %% test="passes/dce" points=1 row="58" objective="7.2"
-def _check_dce(graph, names, why):
+def _t_check_dce(graph, names, why):
     with checks.ends(why + tr(es="\n  dce no acaba.", en="\n  dce does not end.")):
-        got = _graph(dce(graph), why)
-    _same_meaning(graph, got, why)
-    checks.same([node.name for node in got.nodes], list(names), why + "\n" + _text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
+        got = _t_graph(dce(graph), why)
+    _t_same_meaning(graph, got, why)
+    checks.same([node.name for node in got.nodes], list(names), why + "\n" + _t_text(graph) + tr(es="\n  Qué nodos deberían quedar:", en="\n  Which nodes should be left:"))
 
 
-_check_dce(Graph((_n("x", "input"), _n("a", "exp", "x"), _n("b", "neg", "a"), _n("c", "abs", "b"), _n("d", "tanh", "a")), ("d",)), ["x", "a", "d"], tr(es="c no lo usa nadie; quitado c, tampoco b.", en="Nobody uses c; with c removed, nobody uses b."))
-_check_dce(Graph((_n("x", "input"), _n("y", "input"), _n("a", "exp", "x"), _n("l", "log", "a"), _n("b", "neg", "x")), ("b",)), ["x", "y", "a", "l", "b"], tr(es="Un log que nadie usa, y una entrada que nadie usa: una es un efecto y otra, la firma.", en="A log that nobody uses, and an input that nobody uses: one is an effect, the other the signature."))
+_t_check_dce(Graph((_t_n("x", "input"), _t_n("a", "exp", "x"), _t_n("b", "neg", "a"), _t_n("c", "abs", "b"), _t_n("d", "tanh", "a")), ("d",)), ["x", "a", "d"], tr(es="c no lo usa nadie; quitado c, tampoco b.", en="Nobody uses c; with c removed, nobody uses b."))
+_t_check_dce(Graph((_t_n("x", "input"), _t_n("y", "input"), _t_n("a", "exp", "x"), _t_n("l", "log", "a"), _t_n("b", "neg", "x")), ("b",)), ["x", "y", "a", "l", "b"], tr(es="Un log que nadie usa, y una entrada que nadie usa: una es un efecto y otra, la firma.", en="A log that nobody uses, and an input that nobody uses: one is an effect, the other the signature."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_dce(Graph((_n("x", "input"), _n("a", "exp", "x"), _n("b", "neg", "a")), ("a", "b", "a", "x")), ["x", "a", "b"], tr(es="Una salida que otro nodo también usa, dos veces la misma salida, y una entrada que sale tal cual.", en="An output that another node uses as well, the same output twice, and an input that leaves as it is."))
-_check_dce(Graph((_n("x", "input"), _c("low", 0.0), _c("high", 1.0), _n("u", "uniform", "low", "high"), _n("v", "uniform", "low", "high"), _n("a", "mul", "x", "v")), ("a",)), ["x", "low", "high", "v", "a"], tr(es="Un número al azar que nadie usa no hace falta.", en="A random number that nobody uses is not needed."))
-_chain = [_n("x", "input"), _n("t0", "exp", "x")] + [_n(f"t{i}", "neg", f"t{i - 1}") for i in range(1, 30)] + [_n("y", "tanh", "x")]
-_check_dce(Graph(tuple(_chain), ("y",)), ["x", "y"], tr(es="Una cadena muerta de treinta nodos.", en="A dead chain of thirty nodes."))
+_t_check_dce(Graph((_t_n("x", "input"), _t_n("a", "exp", "x"), _t_n("b", "neg", "a")), ("a", "b", "a", "x")), ["x", "a", "b"], tr(es="Una salida que otro nodo también usa, dos veces la misma salida, y una entrada que sale tal cual.", en="An output that another node uses as well, the same output twice, and an input that leaves as it is."))
+_t_check_dce(Graph((_t_n("x", "input"), _t_c("low", 0.0), _t_c("high", 1.0), _t_n("u", "uniform", "low", "high"), _t_n("v", "uniform", "low", "high"), _t_n("a", "mul", "x", "v")), ("a",)), ["x", "low", "high", "v", "a"], tr(es="Un número al azar que nadie usa no hace falta.", en="A random number that nobody uses is not needed."))
+_t_chain = [_t_n("x", "input"), _t_n("t0", "exp", "x")] + [_t_n(f"t{i}", "neg", f"t{i - 1}") for i in range(1, 30)] + [_t_n("y", "tanh", "x")]
+_t_check_dce(Graph(tuple(_t_chain), ("y",)), ["x", "y"], tr(es="Una cadena muerta de treinta nodos.", en="A dead chain of thirty nodes."))
 ### END HIDDEN TESTS
 
 # %% test="passes/optimize" points=2 row="58" objective="7.2"
-def _check_optimize(graph, count, why):
+def _t_check_optimize(graph, count, why):
     with checks.ends(why + tr(es="\n  optimize no acaba.", en="\n  optimize does not end.")):
-        got = _graph(optimize(graph), why)
-    _same_meaning(graph, got, why)
+        got = _t_graph(optimize(graph), why)
+    _t_same_meaning(graph, got, why)
     left = [node.name for node in got.nodes if node.op != "input"]
-    assert len(left) == count, why + "\n" + _text(graph) + tr(es=f"\n  Se puede dejar en {count} nodos sin contar las entradas, y quedan {len(left)}: {', '.join(left)}.", en=f"\n  It can be left with {count} nodes, inputs apart, and {len(left)} are left: {', '.join(left)}.")
+    assert len(left) == count, why + "\n" + _t_text(graph) + tr(es=f"\n  Se puede dejar en {count} nodos sin contar las entradas, y quedan {len(left)}: {', '.join(left)}.", en=f"\n  It can be left with {count} nodes, inputs apart, and {len(left)} are left: {', '.join(left)}.")
     with checks.ends(why + tr(es="\n  optimize no acaba.", en="\n  optimize does not end.")):
-        again = _graph(optimize(got), why)
+        again = _t_graph(optimize(got), why)
     # as text: a NaN made anew is not == to the one before, and it has not changed
-    assert _text(again) == _text(got), why + "\n" + _text(got) + tr(es="\n  Al optimizar otra vez lo ya optimizado, ha cambiado: no se había terminado.\n", en="\n  Optimizing again what was optimized has changed it: it had not been finished.\n") + _text(again)
+    assert _t_text(again) == _t_text(got), why + "\n" + _t_text(got) + tr(es="\n  Al optimizar otra vez lo ya optimizado, ha cambiado: no se había terminado.\n", en="\n  Optimizing again what was optimized has changed it: it had not been finished.\n") + _t_text(again)
 
 
-_check_optimize(
-    Graph((_n("x", "input"), _c("two", 2.0), _c("three", 3.0), _n("six", "mul", "two", "three"), _n("a", "mul", "x", "six"), _n("b", "mul", "six", "x"), _n("u", "exp", "b"), _n("y", "sub", "a", "b")), ("y",)), 3,
+_t_check_optimize(
+    Graph((_t_n("x", "input"), _t_c("two", 2.0), _t_c("three", 3.0), _t_n("six", "mul", "two", "three"), _t_n("a", "mul", "x", "six"), _t_n("b", "mul", "six", "x"), _t_n("u", "exp", "b"), _t_n("y", "sub", "a", "b")), ("y",)), 3,
     tr(es="El grafo del ejemplo.", en="The graph of the example."),
 )
-_check_optimize(
-    Graph((_n("x", "input"), _c("two", 2.0), _c("one", 1.0), _n("deux", "add", "one", "one"), _n("a", "mul", "x", "two"), _n("b", "mul", "x", "deux"), _n("y", "add", "a", "b")), ("y",)), 3,
+_t_check_optimize(
+    Graph((_t_n("x", "input"), _t_c("two", 2.0), _t_c("one", 1.0), _t_n("deux", "add", "one", "one"), _t_n("a", "mul", "x", "two"), _t_n("b", "mul", "x", "deux"), _t_n("y", "add", "a", "b")), ("y",)), 3,
     tr(es="Al plegar, deux resulta ser two; entonces a y b son lo mismo, y sobra una constante.", en="Once folded, deux turns out to be two; then a and b are the same, and one constant is superfluous."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _smallest(graph):
+def _t_smallest(graph):
     """How many nodes are needed, by value numbering from the outputs backwards."""
     at = {node.name: node for node in graph.nodes}
     numbers, consts = {}, {}
@@ -910,10 +910,10 @@ def _smallest(graph):
             elif node.op == "const" or all(b[0] == "const" for b in below):
                 value = dict(node.attrs)["value"] if node.op == "const" else None
                 if value is None:
-                    only = Graph(tuple(_c(f"c{i}", consts[b]) for i, b in enumerate(below)) + (_n("r", node.op, *[f"c{i}" for i in range(len(below))], **dict(node.attrs)),), ("r",))
-                    bits = _trace(only, None)[0][0][0]
-                    value = math.nan if bits == "nan" else struct.unpack("<d", bytes.fromhex(bits))[0]
-                key = ("const", "nan" if math.isnan(value) else struct.pack("<d", value).hex())
+                    only = Graph(tuple(_t_c(f"c{i}", consts[b]) for i, b in enumerate(below)) + (_t_n("r", node.op, *[f"c{i}" for i in range(len(below))], **dict(node.attrs)),), ("r",))
+                    bits = _t_trace(only, None)[0][0][0]
+                    value = _t_math.nan if bits == "nan" else _t_struct.unpack("<d", bytes.fromhex(bits))[0]
+                key = ("const", "nan" if _t_math.isnan(value) else _t_struct.pack("<d", value).hex())
                 consts[key] = value
             else:
                 key = (node.op, tuple(sorted(below, key=repr) if node.op in ("add", "mul") else below), node.attrs)
@@ -935,21 +935,21 @@ def _smallest(graph):
     return None if any(key[1] == "nan" for key in consts) else len(needed)
 
 
-def _random_graph(chance, size):
-    nodes = [_n("x", "input"), _n("y", "input"), _n("z", "input")] + [_c(f"c{i}", chance.choice([2.0, 0.5, 1.0, 0.0, -0.0])) for i in range(5)]
+def _t_random_graph(chance, size):
+    nodes = [_t_n("x", "input"), _t_n("y", "input"), _t_n("z", "input")] + [_t_c(f"c{i}", chance.choice([2.0, 0.5, 1.0, 0.0, -0.0])) for i in range(5)]
     flat = {f"c{i}" for i in range(5)}
     for i in range(size):
         names = [node.name for node in nodes]
         op = chance.choice(["add", "sub", "mul", "div", "neg", "abs", "tanh", "relu", "add", "mul", "sum", "max", "uniform", "log"])
         if op == "uniform":
-            node = _n(f"n{i}", op, *[chance.choice(sorted(flat)) for _ in range(2)])
+            node = _t_n(f"n{i}", op, *[chance.choice(sorted(flat)) for _ in range(2)])
         elif op in ("sum", "max"):
-            node = _n(f"n{i}", op, chance.choice([name for name in names if name not in flat]), axis=chance.choice([0, 1]))
+            node = _t_n(f"n{i}", op, chance.choice([name for name in names if name not in flat]), axis=chance.choice([0, 1]))
         else:
             pool = names if chance.random() < 0.6 else sorted(flat)
-            node = _n(f"n{i}", op, *[chance.choice(pool) for _ in range(2 if op in ("add", "sub", "mul", "div") else 1)])
+            node = _t_n(f"n{i}", op, *[chance.choice(pool) for _ in range(2 if op in ("add", "sub", "mul", "div") else 1)])
         if op == "log" and chance.random() < 0.7:
-            node = _n(f"n{i}", "neg", *node.inputs)
+            node = _t_n(f"n{i}", "neg", *node.inputs)
         if i > 2 and chance.random() < 0.4:  # a twin of an earlier node, its inputs perhaps in the other order
             old = chance.choice(nodes[8:])
             node = replace(old, name=f"n{i}", inputs=old.inputs[:: chance.choice([1, -1])])
@@ -959,17 +959,17 @@ def _random_graph(chance, size):
     return Graph(tuple(nodes), tuple(chance.choice([node.name for node in nodes[-size:]]) for _ in range(chance.choice([2, 4, 8]))))
 
 
-_check_optimize(
-    Graph((_n("x", "input"), _c("z", 0.0), _n("q", "div", "z", "z"), _n("r", "relu", "z"), _n("y", "add", "x", "r"), _n("w", "mul", "y", "q")), ("w", "y")), 4,
+_t_check_optimize(
+    Graph((_t_n("x", "input"), _t_c("z", 0.0), _t_n("q", "div", "z", "z"), _t_n("r", "relu", "z"), _t_n("y", "add", "x", "r"), _t_n("w", "mul", "y", "q")), ("w", "y")), 4,
     tr(es="Queda una constante NaN, que no es igual a sí misma.", en="A NaN constant is left, which is not equal to itself."),
 )
-_chance = random.Random(58)
-for _turn in range(150):
-    _one = _random_graph(_chance, _chance.choice([4, 8, 16, 30]))
-    _least = _smallest(_one)
-    if _least is None:  # it folds to a NaN, of which there are many: which of them are one constant is a matter of taste
+_t_chance = _t_random.Random(58)
+for _t_turn in range(150):
+    _t_one = _t_random_graph(_t_chance, _t_chance.choice([4, 8, 16, 30]))
+    _t_least = _t_smallest(_t_one)
+    if _t_least is None:  # it folds to a NaN, of which there are many: which of them are one constant is a matter of taste
         continue
-    _check_optimize(_one, _least, tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+    _t_check_optimize(_t_one, _t_least, tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% wrong="passes" score=3 says_es="uniform no se puede calcular al compilar" says_en="uniform cannot be computed at compile time"
@@ -1503,17 +1503,17 @@ def traffic(graph, groups, shapes, widths):
     ### END SOLUTION
 
 # %% test="fuse/legal" points=2 row="59" objective="7.3"
-import math
-import random
+import math as _t_math
+import random as _t_random
 
 from mlprod import checks
 
 
-def _f(name, op, *inputs, **attrs):
+def _t_f(name, op, *inputs, **attrs):
     return Node(name, op, inputs, tuple(sorted(attrs.items())))
 
 
-def _fshapes(graph, shapes):
+def _t_fshapes(graph, shapes):
     """The shape of every value, from those of the inputs."""
     shapes = dict(shapes)
     for node in graph.nodes:
@@ -1530,25 +1530,25 @@ def _fshapes(graph, shapes):
 
 
 ### BEGIN HIDDEN TESTS
-def _random_fusion(chance, size):
-    nodes = [_f("x", "input"), _f("col", "input"), _f("row", "input"), _f("w", "input"), _f("two", "const", value=2.0)]
+def _t_random_fusion(chance, size):
+    nodes = [_t_f("x", "input"), _t_f("col", "input"), _t_f("row", "input"), _t_f("w", "input"), _t_f("two", "const", value=2.0)]
     inputs = {"x": (6, 5), "col": (6, 1), "row": (1, 5), "w": (5, 5)}
     for number in range(size):
-        shapes = _fshapes(Graph(tuple(nodes), ()), inputs)
+        shapes = _t_fshapes(Graph(tuple(nodes), ()), inputs)
         full = [node.name for node in nodes if shapes[node.name] == (6, 5)]
         usable = [node.name for node in nodes if node.name != "w"]
         recent = full[-4:] if chance.random() < 0.8 else usable
         op = chance.choice(["exp", "neg", "relu", "add", "add", "mul", "sub", "sum", "max", "matmul"])
         if op == "matmul":
-            node = _f(f"n{number}", op, chance.choice(full), "w")
+            node = _t_f(f"n{number}", op, chance.choice(full), "w")
         elif op in ("sum", "max"):
-            node = _f(f"n{number}", op, chance.choice(full), axis=chance.choice([0, 1]))
+            node = _t_f(f"n{number}", op, chance.choice(full), axis=chance.choice([0, 1]))
         elif op in ("add", "mul", "sub"):
-            node = _f(f"n{number}", op, chance.choice(recent), chance.choice(usable))
+            node = _t_f(f"n{number}", op, chance.choice(recent), chance.choice(usable))
         else:
-            node = _f(f"n{number}", op, chance.choice([name for name in recent if name != "two"]))
+            node = _t_f(f"n{number}", op, chance.choice([name for name in recent if name != "two"]))
         if node.inputs.count("two") == len(node.inputs):
-            node = _f(f"n{number}", "neg", "x")
+            node = _t_f(f"n{number}", "neg", "x")
         nodes.append(node)
     used = {name for node in nodes for name in node.inputs}
     graph = Graph(tuple(nodes), tuple(node.name for node in nodes if node.op not in ("input", "const") and node.name not in used))
@@ -1556,7 +1556,7 @@ def _random_fusion(chance, size):
 ### END HIDDEN TESTS
 
 
-def _ftext(graph, shapes, groups=()):
+def _t_ftext(graph, shapes, groups=()):
     lines = [f"    {node.name} = {node.op}({', '.join([*node.inputs, *[f'{key}={value}' for key, value in node.attrs]])})  {shapes[node.name]}" for node in graph.nodes]
     lines.append("    -> " + ", ".join(graph.outputs))
     if groups:
@@ -1564,7 +1564,7 @@ def _ftext(graph, shapes, groups=()):
     return "\n" + "\n".join(lines)
 
 
-def _fault(graph, shapes, groups):
+def _t_fault(graph, shapes, groups):
     """The first rule that the groups break, told to the reader, or None."""
     at = {node.name: node for node in graph.nodes}
     computing = [name for name, node in at.items() if node.op not in ("input", "const")]
@@ -1598,81 +1598,81 @@ def _fault(graph, shapes, groups):
     return None
 
 
-def _groups(graph, shapes, why):
+def _t_groups(graph, shapes, why):
     with checks.ends(why + tr(es="\n  fuse no acaba.", en="\n  fuse does not end.")):
         got = checks.plain(fuse(graph, dict(shapes)), why)
     assert isinstance(got, list) and all(isinstance(group, (list, set)) and len(group) > 0 for group in got), why + tr(es=f"\n  fuse devuelve una lista de tuplas de nombres; ha devuelto {got!r}.", en=f"\n  fuse returns a list of tuples of names; it returned {got!r}.")
     groups = [tuple(sorted(group)) for group in got]
-    fault = _fault(graph, shapes, groups)
-    assert fault is None, why + _ftext(graph, shapes, groups) + "\n  " + fault
+    fault = _t_fault(graph, shapes, groups)
+    assert fault is None, why + _t_ftext(graph, shapes, groups) + "\n  " + fault
     return groups
 
 
-def _check_fuse(graph, inputs, want, why):
-    shapes = _fshapes(graph, inputs)
-    groups = _groups(graph, shapes, why)
-    checks.same(set(groups), {tuple(sorted(group.split())) for group in want}, why + _ftext(graph, shapes, groups))
+def _t_check_fuse(graph, inputs, want, why):
+    shapes = _t_fshapes(graph, inputs)
+    groups = _t_groups(graph, shapes, why)
+    checks.same(set(groups), {tuple(sorted(group.split())) for group in want}, why + _t_ftext(graph, shapes, groups))
 
 
-_x = {"x": (64, 10)}
-_softmax = Graph((_f("x", "input"), _f("top", "max", "x", axis=1), _f("less", "sub", "x", "top"), _f("e", "exp", "less"), _f("total", "sum", "e", axis=1), _f("y", "div", "e", "total")), ("y",))
-_check_fuse(Graph((_f("x", "input"), _f("half", "const", value=0.5), _f("a", "mul", "x", "half"), _f("b", "tanh", "a"), _f("y", "add", "b", "x")), ("y",)), _x, ["a b y"], tr(es="Una cadena elemento a elemento es un kernel.", en="An elementwise chain is one kernel."))
-_check_fuse(Graph(_softmax.nodes[:4], ("e",)), _x, ["top", "less e"], tr(es="El máximo de la fila hace falta entero antes de restarlo.", en="The whole maximum of the row is needed before it is subtracted."))
-_groups(_softmax, _fshapes(_softmax, _x), tr(es="Softmax.", en="Softmax."))
-_check_fuse(
-    Graph((_f("x", "input"), _f("w", "input"), _f("a", "exp", "x"), _f("b", "matmul", "a", "w"), _f("c", "add", "a", "b")), ("c",)), {"x": (8, 4), "w": (4, 4)}, ["a", "b", "c"],
+_t_x = {"x": (64, 10)}
+_t_softmax = Graph((_t_f("x", "input"), _t_f("top", "max", "x", axis=1), _t_f("less", "sub", "x", "top"), _t_f("e", "exp", "less"), _t_f("total", "sum", "e", axis=1), _t_f("y", "div", "e", "total")), ("y",))
+_t_check_fuse(Graph((_t_f("x", "input"), _t_f("half", "const", value=0.5), _t_f("a", "mul", "x", "half"), _t_f("b", "tanh", "a"), _t_f("y", "add", "b", "x")), ("y",)), _t_x, ["a b y"], tr(es="Una cadena elemento a elemento es un kernel.", en="An elementwise chain is one kernel."))
+_t_check_fuse(Graph(_t_softmax.nodes[:4], ("e",)), _t_x, ["top", "less e"], tr(es="El máximo de la fila hace falta entero antes de restarlo.", en="The whole maximum of the row is needed before it is subtracted."))
+_t_groups(_t_softmax, _t_fshapes(_t_softmax, _t_x), tr(es="Softmax.", en="Softmax."))
+_t_check_fuse(
+    Graph((_t_f("x", "input"), _t_f("w", "input"), _t_f("a", "exp", "x"), _t_f("b", "matmul", "a", "w"), _t_f("c", "add", "a", "b")), ("c",)), {"x": (8, 4), "w": (4, 4)}, ["a", "b", "c"],
     tr(es="c usa a, pero también b, que sale de a: el camino pasa por otro kernel.", en="c uses a, but also b, which comes from a: the path goes through another kernel."),
 )
-_check_fuse(
-    Graph((_f("x", "input"), _f("column", "input"), _f("a", "exp", "column"), _f("y", "mul", "x", "a")), ("y",)), {"x": (64, 10), "column": (64, 1)}, ["a", "y"],
+_t_check_fuse(
+    Graph((_t_f("x", "input"), _t_f("column", "input"), _t_f("a", "exp", "column"), _t_f("y", "mul", "x", "a")), ("y",)), {"x": (64, 10), "column": (64, 1)}, ["a", "y"],
     tr(es="a tiene una columna e y, diez: no recorren la misma forma.", en="a has one column and y has ten: they do not visit the same shape."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(590)
-for _turn in range(60):
-    _one, _inputs = _random_fusion(_chance, _chance.choice([4, 8, 14]))
-    _groups(_one, _fshapes(_one, _inputs), tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+_t_chance = _t_random.Random(590)
+for _t_turn in range(60):
+    _t_one, _t_inputs = _t_random_fusion(_t_chance, _t_chance.choice([4, 8, 14]))
+    _t_groups(_t_one, _t_fshapes(_t_one, _t_inputs), tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% test="fuse/whole" points=1 row="59" objective="7.3"
-_check_fuse(_softmax, _x, ["top", "less e total", "y"], tr(es="Softmax: dos reducciones, tres kernels; e la usan dos, y que un valor tenga varios usos no impide fusionar.", en="Softmax: two reductions, three kernels; two use e, and several uses are no obstacle to fusing."))
-_check_fuse(
-    Graph((_f("x", "input"), _f("a", "exp", "x"), _f("b", "neg", "a"), _f("c", "tanh", "a"), _f("y", "add", "b", "c")), ("y",)), {"x": (64, 10)}, ["a b c y"],
+_t_check_fuse(_t_softmax, _t_x, ["top", "less e total", "y"], tr(es="Softmax: dos reducciones, tres kernels; e la usan dos, y que un valor tenga varios usos no impide fusionar.", en="Softmax: two reductions, three kernels; two use e, and several uses are no obstacle to fusing."))
+_t_check_fuse(
+    Graph((_t_f("x", "input"), _t_f("a", "exp", "x"), _t_f("b", "neg", "a"), _t_f("c", "tanh", "a"), _t_f("y", "add", "b", "c")), ("y",)), {"x": (64, 10)}, ["a b c y"],
     tr(es="a la usan b y c: que tenga varios usos no impide fusionar.", en="a is used by b and by c: several uses are no obstacle to fusing."),
 )
-_check_fuse(
-    Graph((_f("x", "input"), _f("a", "exp", "x"), _f("s", "sum", "a", axis=1), _f("b", "neg", "a")), ("s", "b")), {"x": (64, 10)}, ["a b s"],
+_t_check_fuse(
+    Graph((_t_f("x", "input"), _t_f("a", "exp", "x"), _t_f("s", "sum", "a", axis=1), _t_f("b", "neg", "a")), ("s", "b")), {"x": (64, 10)}, ["a b s"],
     tr(es="s y b leen a en el mismo bucle, y nadie usa s dentro.", en="s and b read a in the same loop, and nobody uses s inside."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_fuse(
-    Graph((_f("x", "input"), _f("w", "input"), _f("a", "exp", "x"), _f("b", "matmul", "a", "w"), _f("c", "relu", "b"), _f("y", "add", "c", "b")), ("y", "a")), {"x": (8, 4), "w": (4, 4)}, ["a", "b", "c y"],
+_t_check_fuse(
+    Graph((_t_f("x", "input"), _t_f("w", "input"), _t_f("a", "exp", "x"), _t_f("b", "matmul", "a", "w"), _t_f("c", "relu", "b"), _t_f("y", "add", "c", "b")), ("y", "a")), {"x": (8, 4), "w": (4, 4)}, ["a", "b", "c y"],
     tr(es="a antes del matmul; c e y después.", en="a before the matmul; c and y after it."),
 )
-_chance = random.Random(591)
-for _turn in range(60):
-    _one, _inputs = _random_fusion(_chance, _chance.choice([4, 8, 14]))
-    _shapes = _fshapes(_one, _inputs)
-    _found = _groups(_one, _shapes, tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
-    _uses = {group: {name for node in _one.nodes if node.name in group for name in node.inputs} for group in _found}
-    for _user in _found:
-        for _giver in _found:
-            if _user != _giver and _uses[_user] & set(_giver):
-                _union = [group for group in _found if group not in (_user, _giver)] + [tuple(sorted(_user + _giver))]
-                assert _fault(_one, _shapes, _union) is not None, tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}.") + _ftext(_one, _shapes, _found) + tr(
-                    es=f"\n  Queda por fusionar: {_giver} con {_user} cumple todas las reglas.", en=f"\n  Left to fuse: {_giver} with {_user} keeps all the rules."
+_t_chance = _t_random.Random(591)
+for _t_turn in range(60):
+    _t_one, _t_inputs = _t_random_fusion(_t_chance, _t_chance.choice([4, 8, 14]))
+    _t_shapes = _t_fshapes(_t_one, _t_inputs)
+    _t_found = _t_groups(_t_one, _t_shapes, tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
+    _t_uses = {group: {name for node in _t_one.nodes if node.name in group for name in node.inputs} for group in _t_found}
+    for _t_user in _t_found:
+        for _t_giver in _t_found:
+            if _t_user != _t_giver and _t_uses[_t_user] & set(_t_giver):
+                _t_union = [group for group in _t_found if group not in (_t_user, _t_giver)] + [tuple(sorted(_t_user + _t_giver))]
+                assert _t_fault(_t_one, _t_shapes, _t_union) is not None, tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}.") + _t_ftext(_t_one, _t_shapes, _t_found) + tr(
+                    es=f"\n  Queda por fusionar: {_t_giver} con {_t_user} cumple todas las reglas.", en=f"\n  Left to fuse: {_t_giver} with {_t_user} keeps all the rules."
                 )
 ### END HIDDEN TESTS
 
 # %% test="fuse/traffic" points=2 row="59" objective="7.3"
-def _check_traffic(graph, inputs, groups, widths, want, why):
-    shapes = _fshapes(graph, inputs)
+def _t_check_traffic(graph, inputs, groups, widths, want, why):
+    shapes = _t_fshapes(graph, inputs)
     widths = {node.name: widths.get(node.name, 4) for node in graph.nodes}
     groups = [tuple(group.split()) for group in groups]
     got = checks.plain(traffic(graph, groups, dict(shapes), dict(widths)), why)
-    shown = why + _ftext(graph, shapes, groups)
+    shown = why + _t_ftext(graph, shapes, groups)
     assert isinstance(got, dict) and set(got) == {"read", "written", "buffers", "flops"}, shown + tr(es=f"\n  Se esperaba un diccionario con read, written, buffers y flops; ha llegado {got!r}.", en=f"\n  A dict with read, written, buffers and flops was expected; {got!r} came.")
     reasons = {
         "flops": tr(es=" fusionar no quita operaciones, quita viajes a la memoria.", en=" fusing removes no operations, it removes trips to memory."),
@@ -1684,19 +1684,19 @@ def _check_traffic(graph, inputs, groups, widths, want, why):
         checks.same(got[key], want[key], shown + f"\n  {key}:" + reasons[key])
 
 
-_three_ops = Graph((_f("x", "input"), _f("half", "const", value=0.5), _f("a", "mul", "x", "half"), _f("b", "tanh", "a"), _f("y", "add", "b", "x")), ("y",))
-_check_traffic(_three_ops, {"x": (1000, 1)}, ["a", "b", "y"], {}, {"read": 16_000, "written": 12_000, "buffers": 3, "flops": 3000}, tr(es="Sin fusionar: cada operación lee y escribe.", en="Not fused: each operation reads and writes."))
-_check_traffic(_three_ops, {"x": (1000, 1)}, ["a b y"], {}, {"read": 4000, "written": 4000, "buffers": 1, "flops": 3000}, tr(es="Todo en un kernel.", en="All in one kernel."))
-_check_traffic(_softmax, _x, ["top", "less e total", "y"], {"y": 2}, {"read": 2560 + 2560 + 256 + 2560 + 256, "written": 256 + 2560 + 256 + 1280, "buffers": 4, "flops": 3200}, tr(es="Softmax en tres kernels, con el resultado en 2 bytes; e hace falta fuera del suyo.", en="Softmax in three kernels, its result in 2 bytes; e is needed outside its own."))
+_t_three_ops = Graph((_t_f("x", "input"), _t_f("half", "const", value=0.5), _t_f("a", "mul", "x", "half"), _t_f("b", "tanh", "a"), _t_f("y", "add", "b", "x")), ("y",))
+_t_check_traffic(_t_three_ops, {"x": (1000, 1)}, ["a", "b", "y"], {}, {"read": 16_000, "written": 12_000, "buffers": 3, "flops": 3000}, tr(es="Sin fusionar: cada operación lee y escribe.", en="Not fused: each operation reads and writes."))
+_t_check_traffic(_t_three_ops, {"x": (1000, 1)}, ["a b y"], {}, {"read": 4000, "written": 4000, "buffers": 1, "flops": 3000}, tr(es="Todo en un kernel.", en="All in one kernel."))
+_t_check_traffic(_t_softmax, _t_x, ["top", "less e total", "y"], {"y": 2}, {"read": 2560 + 2560 + 256 + 2560 + 256, "written": 256 + 2560 + 256 + 1280, "buffers": 4, "flops": 3200}, tr(es="Softmax en tres kernels, con el resultado en 2 bytes; e hace falta fuera del suyo.", en="Softmax in three kernels, its result in 2 bytes; e is needed outside its own."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_net = Graph((_f("x", "input"), _f("w", "input"), _f("bias", "input"), _f("h", "matmul", "x", "w"), _f("a", "add", "h", "bias"), _f("y", "relu", "a"), _f("z", "mul", "y", "y")), ("z", "a"))
-_in = {"x": (32, 100), "w": (100, 10), "bias": (1, 10)}
-_check_traffic(_net, _in, ["h", "a y z"], {}, {"read": 12_800 + 4000 + 1280 + 40, "written": 1280 + 1280 + 1280, "buffers": 3, "flops": 64_000 + 960}, tr(es="Una capa: el matmul solo, y lo demás junto; a también sale del grafo.", en="A layer: the matmul alone and the rest together; a leaves the graph as well."))
-_check_traffic(_net, _in, ["h", "a", "y", "z"], {"w": 1, "x": 2, "h": 8}, {"read": 6400 + 1000 + 2560 + 40 + 1280 + 1280, "written": 2560 + 3 * 1280, "buffers": 4, "flops": 64_000 + 960}, tr(es="La misma, sin fusionar y con tipos distintos; z usa y dos veces y la lee una.", en="The same, not fused and with several types; z uses y twice and reads it once."))
+_t_net = Graph((_t_f("x", "input"), _t_f("w", "input"), _t_f("bias", "input"), _t_f("h", "matmul", "x", "w"), _t_f("a", "add", "h", "bias"), _t_f("y", "relu", "a"), _t_f("z", "mul", "y", "y")), ("z", "a"))
+_t_in = {"x": (32, 100), "w": (100, 10), "bias": (1, 10)}
+_t_check_traffic(_t_net, _t_in, ["h", "a y z"], {}, {"read": 12_800 + 4000 + 1280 + 40, "written": 1280 + 1280 + 1280, "buffers": 3, "flops": 64_000 + 960}, tr(es="Una capa: el matmul solo, y lo demás junto; a también sale del grafo.", en="A layer: the matmul alone and the rest together; a leaves the graph as well."))
+_t_check_traffic(_t_net, _t_in, ["h", "a", "y", "z"], {"w": 1, "x": 2, "h": 8}, {"read": 6400 + 1000 + 2560 + 40 + 1280 + 1280, "written": 2560 + 3 * 1280, "buffers": 4, "flops": 64_000 + 960}, tr(es="La misma, sin fusionar y con tipos distintos; z usa y dos veces y la lee una.", en="The same, not fused and with several types; z uses y twice and reads it once."))
 
 
-def _cost(graph, groups, shapes, widths):
+def _t_cost(graph, groups, shapes, widths):
     """traffic, from the side of the values."""
     where = {name: number for number, group in enumerate(groups) for name in group}
     readers = {node.name: {where[user.name] for user in graph.nodes if node.name in user.inputs} for node in graph.nodes}
@@ -1704,31 +1704,31 @@ def _cost(graph, groups, shapes, widths):
     for node in graph.nodes:
         if node.op == "const":
             continue
-        size = math.prod(shapes[node.name]) * widths[node.name]
+        size = _t_math.prod(shapes[node.name]) * widths[node.name]
         away = readers[node.name] - {where.get(node.name)}
         read += size * len(away)
         if node.op != "input":
             stored = bool(away) or node.name in graph.outputs
             written, buffers = written + size * stored, buffers + stored
             first = shapes[node.inputs[0]]
-            flops += 2 * first[0] * first[1] * shapes[node.name][1] if node.op == "matmul" else math.prod(first if node.op in ("sum", "max") else shapes[node.name])
+            flops += 2 * first[0] * first[1] * shapes[node.name][1] if node.op == "matmul" else _t_math.prod(first if node.op in ("sum", "max") else shapes[node.name])
     return {"read": read, "written": written, "buffers": buffers, "flops": flops}
 
 
-_chance = random.Random(592)
-for _turn in range(60):
-    _one, _inputs = _random_fusion(_chance, _chance.choice([4, 8, 14]))
-    _shapes = _fshapes(_one, _inputs)
-    _parts = [(node.name,) for node in _one.nodes if node.op not in ("input", "const")]
+_t_chance = _t_random.Random(592)
+for _t_turn in range(60):
+    _t_one, _t_inputs = _t_random_fusion(_t_chance, _t_chance.choice([4, 8, 14]))
+    _t_shapes = _t_fshapes(_t_one, _t_inputs)
+    _t_parts = [(node.name,) for node in _t_one.nodes if node.op not in ("input", "const")]
     for _ in range(40):  # some legal grouping, not the largest
-        if len(_parts) == 1:
+        if len(_t_parts) == 1:
             break
-        _pair = _chance.sample(_parts, 2)
-        _joined = [part for part in _parts if part not in _pair] + [_pair[0] + _pair[1]]
-        if _fault(_one, _shapes, _joined) is None:
-            _parts = _joined
-    _widths = {node.name: _chance.choice([1, 2, 4, 8]) for node in _one.nodes}
-    _check_traffic(_one, _inputs, [" ".join(part) for part in _parts], _widths, _cost(_one, _parts, _shapes, _widths), tr(es=f"Grafo al azar número {_turn}, con otros kernels y otros tipos.", en=f"Random graph number {_turn}, with other kernels and other types."))
+        _t_pair = _t_chance.sample(_t_parts, 2)
+        _t_joined = [part for part in _t_parts if part not in _t_pair] + [_t_pair[0] + _t_pair[1]]
+        if _t_fault(_t_one, _t_shapes, _t_joined) is None:
+            _t_parts = _t_joined
+    _t_widths = {node.name: _t_chance.choice([1, 2, 4, 8]) for node in _t_one.nodes}
+    _t_check_traffic(_t_one, _t_inputs, [" ".join(part) for part in _t_parts], _t_widths, _t_cost(_t_one, _t_parts, _t_shapes, _t_widths), tr(es=f"Grafo al azar número {_t_turn}, con otros kernels y otros tipos.", en=f"Random graph number {_t_turn}, with other kernels and other types."))
 ### END HIDDEN TESTS
 
 # %% wrong="fuse" score=2 says_es="hasta que no acaba el bucle no existe" says_en="until the loop ends, it does not exist"
@@ -2473,34 +2473,34 @@ def in_place(graph, sizes):
     ### END SOLUTION
 
 # %% test="memory/liveness" points=1 row="59" objective="7.4"
-import random
+import random as _t_random
 
 from mlprod import checks
 
 
-def _m(name, op, *inputs):
+def _t_m(name, op, *inputs):
     return Node(name, op, inputs)
 
 
-def _mtext(graph, sizes=None):
+def _t_mtext(graph, sizes=None):
     lines = [f"    {step:2} {node.name} = {node.op}({', '.join(node.inputs)})" + (f"  {sizes[node.name]} B" if sizes else "") for step, node in enumerate(graph.nodes)]
     return "\n" + "\n".join([*lines, "    -> " + ", ".join(graph.outputs)])
 
 
-def _random_memory(chance, size):
-    nodes, sizes = [_m("x", "input"), _m("w", "input"), _m("two", "const")], {"x": 512, "w": 1024, "two": 8}
+def _t_random_memory(chance, size):
+    nodes, sizes = [_t_m("x", "input"), _t_m("w", "input"), _t_m("two", "const")], {"x": 512, "w": 1024, "two": 8}
     for number in range(size):
         names = [node.name for node in nodes]
         recent = names[-chance.choice([1, 2, 3, 4, 12]) :]
         op = chance.choice(["exp", "neg", "relu", "add", "mul", "sub", "sum", "matmul"])
-        node = _m(f"n{number}", op, *[chance.choice(recent) for _ in range(2 if op in ("add", "mul", "sub", "matmul") else 1)])
+        node = _t_m(f"n{number}", op, *[chance.choice(recent) for _ in range(2 if op in ("add", "mul", "sub", "matmul") else 1)])
         nodes.append(node)
         sizes[node.name] = sizes[node.inputs[0]] if chance.random() < 0.3 and node.inputs[0] != "two" else chance.choice([64, 100, 128, 256, 300, 512, 1024, 2000])
     outputs = [nodes[-1].name] + [node.name for node in nodes[3:] if chance.random() < 0.08]
     return Graph(tuple(nodes), tuple(outputs)), sizes
 
 
-def _lives(graph):
+def _t_lives(graph):
     """The same as liveness, written from the users' side."""
     lives = {}
     for step, node in enumerate(graph.nodes):
@@ -2510,34 +2510,34 @@ def _lives(graph):
     return lives
 
 
-def _check_liveness(graph, why):
-    got, want = checks.plain(liveness(graph), why), _lives(graph)
+def _t_check_liveness(graph, why):
+    got, want = checks.plain(liveness(graph), why), _t_lives(graph)
     assert isinstance(got, dict), why + tr(es=f"\n  liveness devuelve un diccionario; ha devuelto {got!r}.", en=f"\n  liveness returns a dict; it returned {got!r}.")
-    checks.same(set(got), set(want), why + _mtext(graph) + tr(es="\n  De qué nodos hay que decir la vida: los que calculan.", en="\n  Whose lives to tell: those that compute."))
+    checks.same(set(got), set(want), why + _t_mtext(graph) + tr(es="\n  De qué nodos hay que decir la vida: los que calculan.", en="\n  Whose lives to tell: those that compute."))
     for name in want:
-        checks.same(got[name], want[name], why + _mtext(graph) + tr(es=f"\n  (birth, death) de {name}: nace en su paso y muere en el último en que se usa; una salida, nunca.", en=f"\n  (birth, death) of {name}: it is born at its step and dies at the last one that uses it; an output, never."))
+        checks.same(got[name], want[name], why + _t_mtext(graph) + tr(es=f"\n  (birth, death) de {name}: nace en su paso y muere en el último en que se usa; una salida, nunca.", en=f"\n  (birth, death) of {name}: it is born at its step and dies at the last one that uses it; an output, never."))
 
 
-_first = Graph((_m("x", "input"), _m("two", "const"), _m("a", "exp", "x"), _m("b", "mul", "a", "two"), _m("c", "neg", "b"), _m("d", "add", "a", "c"), _m("e", "tanh", "c")), ("d",))
-_equal = {node.name: 100 for node in _first.nodes}
-_line = Graph((_m("x", "input"), _m("a", "exp", "x"), _m("b", "neg", "a"), _m("c", "tanh", "b"), _m("d", "abs", "c")), ("d",))
-_early = Graph((_m("x", "input"), _m("a", "exp", "x"), _m("b", "neg", "a"), _m("c", "tanh", "b"), _m("d", "abs", "c"), _m("e", "relu", "d")), ("a", "e"))
-_check_liveness(_first, tr(es="a se usa en los pasos 3 y 5; d es una salida; e no la usa nadie.", en="a is used at steps 3 and 5; d is an output; nobody uses e."))
-_check_liveness(Graph((_m("x", "input"), _m("a", "exp", "x"), _m("b", "neg", "a"), _m("c", "abs", "b")), ("a", "c")), tr(es="a es una salida que además usa b.", en="a is an output that b uses as well."))
+_t_first = Graph((_t_m("x", "input"), _t_m("two", "const"), _t_m("a", "exp", "x"), _t_m("b", "mul", "a", "two"), _t_m("c", "neg", "b"), _t_m("d", "add", "a", "c"), _t_m("e", "tanh", "c")), ("d",))
+_t_equal = {node.name: 100 for node in _t_first.nodes}
+_t_line = Graph((_t_m("x", "input"), _t_m("a", "exp", "x"), _t_m("b", "neg", "a"), _t_m("c", "tanh", "b"), _t_m("d", "abs", "c")), ("d",))
+_t_early = Graph((_t_m("x", "input"), _t_m("a", "exp", "x"), _t_m("b", "neg", "a"), _t_m("c", "tanh", "b"), _t_m("d", "abs", "c"), _t_m("e", "relu", "d")), ("a", "e"))
+_t_check_liveness(_t_first, tr(es="a se usa en los pasos 3 y 5; d es una salida; e no la usa nadie.", en="a is used at steps 3 and 5; d is an output; nobody uses e."))
+_t_check_liveness(Graph((_t_m("x", "input"), _t_m("a", "exp", "x"), _t_m("b", "neg", "a"), _t_m("c", "abs", "b")), ("a", "c")), tr(es="a es una salida que además usa b.", en="a is an output that b uses as well."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(740)
-for _turn in range(60):
-    _check_liveness(_random_memory(_chance, _chance.choice([3, 8, 20]))[0], tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+_t_chance = _t_random.Random(740)
+for _t_turn in range(60):
+    _t_check_liveness(_t_random_memory(_t_chance, _t_chance.choice([3, 8, 20]))[0], tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% test="memory/overlap" points=1 row="59" objective="7.4"
-def _arena(graph, sizes, why):
+def _t_arena(graph, sizes, why):
     """Bytes of the answer's block, once nothing overlaps; and the bound."""
     with checks.ends(why + tr(es="\n  plan no acaba.", en="\n  plan does not end.")):
         got = checks.plain(plan(graph, dict(sizes)), why)
-    lives = _lives(graph)
-    assert isinstance(got, dict) and set(got) == set(lives), why + _mtext(graph, sizes) + tr(es=f"\n  Se esperaba un diccionario con un byte para {', '.join(lives)}; ha llegado {got!r}.", en=f"\n  A dict with a byte for {', '.join(lives)} was expected; {got!r} came.")
+    lives = _t_lives(graph)
+    assert isinstance(got, dict) and set(got) == set(lives), why + _t_mtext(graph, sizes) + tr(es=f"\n  Se esperaba un diccionario con un byte para {', '.join(lives)}; ha llegado {got!r}.", en=f"\n  A dict with a byte for {', '.join(lives)} was expected; {got!r} came.")
     for name, offset in got.items():
         assert type(offset) is int and offset >= 0, why + tr(es=f"\n  El byte de {name} es {offset!r}, y se esperaba un entero que no sea negativo.", en=f"\n  The byte of {name} is {offset!r}, and an integer that is not negative was expected.")
     for one in lives:
@@ -2551,7 +2551,7 @@ def _arena(graph, sizes, why):
                     reason = tr(es=" (en ese paso, uno se lee mientras el otro se escribe).", en=" (at that step, one is read while the other is written).")
                 else:
                     reason = "."
-                raise AssertionError(why + _mtext(graph, sizes) + tr(
+                raise AssertionError(why + _t_mtext(graph, sizes) + tr(
                     es=f"\n  {one} ({got[one]}-{got[one] + sizes[one]}) y {other} ({got[other]}-{got[other] + sizes[other]}) comparten bytes y en el paso {step} hacen falta los dos: se escribe sobre algo que aún se va a leer",
                     en=f"\n  {one} ({got[one]}-{got[one] + sizes[one]}) and {other} ({got[other]}-{got[other] + sizes[other]}) share bytes and at step {step} both are needed: something yet to be read is overwritten",
                 ) + reason)
@@ -2559,45 +2559,45 @@ def _arena(graph, sizes, why):
     return max(got[name] + sizes[name] for name in got), bound
 
 
-_arena(_first, _equal, tr(es="a se usa en los pasos 3 y 5.", en="a is used at steps 3 and 5."))
-_arena(_line, {**_equal, "d": 100}, tr(es="Una cadena.", en="A chain."))
-_arena(_early, dict.fromkeys("xabcde", 100), tr(es="a es una salida; la última vez que un nodo la usa es el paso 2.", en="a is an output; the last time that a node uses it is step 2."))
+_t_arena(_t_first, _t_equal, tr(es="a se usa en los pasos 3 y 5.", en="a is used at steps 3 and 5."))
+_t_arena(_t_line, {**_t_equal, "d": 100}, tr(es="Una cadena.", en="A chain."))
+_t_arena(_t_early, dict.fromkeys("xabcde", 100), tr(es="a es una salida; la última vez que un nodo la usa es el paso 2.", en="a is an output; the last time that a node uses it is step 2."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(741)
-for _turn in range(80):
-    _arena(*_random_memory(_chance, _chance.choice([3, 8, 20])), tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+_t_chance = _t_random.Random(741)
+for _t_turn in range(80):
+    _t_arena(*_t_random_memory(_t_chance, _t_chance.choice([3, 8, 20])), tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% test="memory/reuse" points=2 row="59" objective="7.4"
-def _check_arena(graph, sizes, why):
-    took, bound = _arena(graph, sizes, why)
-    assert took <= bound, why + _mtext(graph, sizes) + tr(es=f"\n  La cota de los valores vivos es de {bound} B y aquí se alcanza; tu arena mide {took} B: hay sitio libre que no se vuelve a usar.", en=f"\n  The bound of the values alive is {bound} B and here it is reached; your arena takes {took} B: there is free space that is not used again.")
+def _t_check_arena(graph, sizes, why):
+    took, bound = _t_arena(graph, sizes, why)
+    assert took <= bound, why + _t_mtext(graph, sizes) + tr(es=f"\n  La cota de los valores vivos es de {bound} B y aquí se alcanza; tu arena mide {took} B: hay sitio libre que no se vuelve a usar.", en=f"\n  The bound of the values alive is {bound} B and here it is reached; your arena takes {took} B: there is free space that is not used again.")
 
 
-_check_arena(_line, dict.fromkeys("xabcd", 100), tr(es="En una cadena bastan dos sitios.", en="In a chain, two places are enough."))
-_split = Graph((_m("x", "input"), _m("big", "matmul", "x", "x"), _m("s", "sum", "big"), _m("p", "exp", "s"), _m("q", "neg", "s"), _m("r", "add", "p", "q")), ("r",))
-_check_arena(_split, {"x": 50, "big": 1000, "s": 100, "p": 400, "q": 300, "r": 200}, tr(es="En el hueco de big caben varios pequeños.", en="Several small ones fit in the gap that big leaves."))
+_t_check_arena(_t_line, dict.fromkeys("xabcd", 100), tr(es="En una cadena bastan dos sitios.", en="In a chain, two places are enough."))
+_t_split = Graph((_t_m("x", "input"), _t_m("big", "matmul", "x", "x"), _t_m("s", "sum", "big"), _t_m("p", "exp", "s"), _t_m("q", "neg", "s"), _t_m("r", "add", "p", "q")), ("r",))
+_t_check_arena(_t_split, {"x": 50, "big": 1000, "s": 100, "p": 400, "q": 300, "r": 200}, tr(es="En el hueco de big caben varios pequeños.", en="Several small ones fit in the gap that big leaves."))
 
 
-def _check_mean(seed, count):
-    chance, ratios = random.Random(seed), []
+def _t_check_mean(seed, count):
+    chance, ratios = _t_random.Random(seed), []
     for turn in range(count):
-        took, bound = _arena(*_random_memory(chance, chance.choice([6, 12, 25])), tr(es=f"Grafo al azar número {turn}.", en=f"Random graph number {turn}."))
+        took, bound = _t_arena(*_t_random_memory(chance, chance.choice([6, 12, 25])), tr(es=f"Grafo al azar número {turn}.", en=f"Random graph number {turn}."))
         ratios.append(took / bound)
     mean = sum(ratios) / count
     assert mean <= 1.2, tr(es=f"En {count} grafos al azar tu arena mide de media {mean:.2f} veces la cota, y puede medir 1.2: hay sitio libre que no se vuelve a usar.", en=f"On {count} random graphs your arena takes {mean:.2f} times the bound on average, and 1.2 is allowed: there is free space that is not used again.")
 
 
-_check_mean(744, 60)
+_t_check_mean(744, 60)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_mean(742, 120)
+_t_check_mean(742, 120)
 ### END HIDDEN TESTS
 
 # %% test="memory/in_place" points=1 row="59" objective="7.4"
-def _check_in_place(graph, sizes, why):
-    lives, want = _lives(graph), {}
+def _t_check_in_place(graph, sizes, why):
+    lives, want = _t_lives(graph), {}
     for step, node in enumerate(graph.nodes):
         if node.op not in ("input", "const", "matmul", "sum", "max"):
             able = [name for name in node.inputs if name in lives and lives[name][1] == step and sizes[name] == sizes[node.name]]
@@ -2607,21 +2607,21 @@ def _check_in_place(graph, sizes, why):
     assert isinstance(got, dict), why + tr(es=f"\n  in_place devuelve un diccionario; ha devuelto {got!r}.", en=f"\n  in_place returns a dict; it returned {got!r}.")
     for name in [*want, *got]:
         expected = want.get(name, tr(es="nada", en="nothing"))
-        assert got.get(name) == want.get(name), why + _mtext(graph, sizes) + tr(es=f"\n  {name} se escribiría sobre {got.get(name, 'nada')}, y se esperaba sobre {expected}.", en=f"\n  {name} would be written over {got.get(name, 'nothing')}, and over {expected} was expected.")
+        assert got.get(name) == want.get(name), why + _t_mtext(graph, sizes) + tr(es=f"\n  {name} se escribiría sobre {got.get(name, 'nada')}, y se esperaba sobre {expected}.", en=f"\n  {name} would be written over {got.get(name, 'nothing')}, and over {expected} was expected.")
 
 
-_check_in_place(_line, dict.fromkeys("xabcd", 100), tr(es="Una cadena: todos menos a, porque x es de quien llama.", en="A chain: all but a, because x belongs to the caller."))
-_check_in_place(_first, _equal, tr(es="b no puede escribir sobre a, que se lee otra vez en el paso 5.", en="b may not write over a, which is read again at step 5."))
-_check_in_place(
-    Graph((_m("x", "input"), _m("a", "exp", "x"), _m("s", "sum", "a"), _m("t", "exp", "s"), _m("h", "neg", "x"), _m("b", "add", "t", "h"), _m("p", "matmul", "b", "b")), ("p",)), {"x": 64, "a": 64, "s": 8, "t": 8, "h": 64, "b": 64, "p": 64},
+_t_check_in_place(_t_line, dict.fromkeys("xabcd", 100), tr(es="Una cadena: todos menos a, porque x es de quien llama.", en="A chain: all but a, because x belongs to the caller."))
+_t_check_in_place(_t_first, _t_equal, tr(es="b no puede escribir sobre a, que se lee otra vez en el paso 5.", en="b may not write over a, which is read again at step 5."))
+_t_check_in_place(
+    Graph((_t_m("x", "input"), _t_m("a", "exp", "x"), _t_m("s", "sum", "a"), _t_m("t", "exp", "s"), _t_m("h", "neg", "x"), _t_m("b", "add", "t", "h"), _t_m("p", "matmul", "b", "b")), ("p",)), {"x": 64, "a": 64, "s": 8, "t": 8, "h": 64, "b": 64, "p": 64},
     tr(es="t es más pequeña que b; y ni sum ni matmul leen cada posición justo antes de escribirla.", en="t is smaller than b; and neither sum nor matmul reads each position just before writing it."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_in_place(_early, dict.fromkeys("xabcde", 100), tr(es="b no puede escribir sobre a, que es una salida.", en="b may not write over a, which is an output."))
-_chance = random.Random(743)
-for _turn in range(80):
-    _check_in_place(*_random_memory(_chance, _chance.choice([3, 8, 20])), tr(es=f"Grafo al azar número {_turn}.", en=f"Random graph number {_turn}."))
+_t_check_in_place(_t_early, dict.fromkeys("xabcde", 100), tr(es="b no puede escribir sobre a, que es una salida.", en="b may not write over a, which is an output."))
+_t_chance = _t_random.Random(743)
+for _t_turn in range(80):
+    _t_check_in_place(*_t_random_memory(_t_chance, _t_chance.choice([3, 8, 20])), tr(es=f"Grafo al azar número {_t_turn}.", en=f"Random graph number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% wrong="memory" score=0 says_es="muere en el último en que se usa" says_en="dies at the last one that uses it"
@@ -3165,31 +3165,31 @@ def rewrite(graph):
     ### END SOLUTION
 
 # %% test="qdq/bias" points=1 row="60" objective="7.5"
-import math
-import random
+import math as _t_math
+import random as _t_random
 
-import numpy as np
+import numpy as _t_np
 from mlprod import checks
 
 
-def _integers(got, want, about):
+def _t_integers(got, want, about):
     got = checks.plain(got, about)
     assert isinstance(got, list) and all(type(item) is int for item in got), about + tr(es=f"\n  Se esperaban enteros y ha llegado {got!r}.", en=f"\n  Integers were expected and {got!r} came.")
     checks.same(got, want, about)
 
 
-_integers(
+_t_integers(
     bias_to_int([1.0, -1.0, 0.278], 0.5, [0.01, 0.02, 0.04]), [200, -100, 14],
     tr(es="bias_to_int([1.0, -1.0, 0.278], 0.5, [0.01, 0.02, 0.04]): el sesgo se suma al acumulador, y tiene su escala, sx · sw; no la de los pesos ni la de la entrada. Se redondea al entero más próximo.", en="bias_to_int([1.0, -1.0, 0.278], 0.5, [0.01, 0.02, 0.04]): the bias is added to the accumulator and has its scale, sx · sw; not that of the weights nor that of the input. It is rounded to the nearest integer."),
 )
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_integers(bias_to_int([250.0, -3.1], 0.001, [0.0005, 0.25]), [500_000_000, -12_400], tr(es="Un sesgo no cabe en 8 bits ni en 16: hacen falta 32.", en="A bias does not fit in 8 bits, nor in 16: it takes 32."))
-_integers(bias_to_int([0.0299, -0.0299], 0.1, [0.1, 0.1]), [3, -3], tr(es="Se redondea al más próximo, no hacia cero.", en="It is rounded to the nearest, not towards zero."))
+_t_integers(bias_to_int([250.0, -3.1], 0.001, [0.0005, 0.25]), [500_000_000, -12_400], tr(es="Un sesgo no cabe en 8 bits ni en 16: hacen falta 32.", en="A bias does not fit in 8 bits, nor in 16: it takes 32."))
+_t_integers(bias_to_int([0.0299, -0.0299], 0.1, [0.1, 0.1]), [3, -3], tr(es="Se redondea al más próximo, no hacia cero.", en="It is rounded to the nearest, not towards zero."))
 ### END HIDDEN TESTS
 
 # %% test="qdq/multiplier" points=1 row="60" objective="7.5"
-def _check_multiplier(real):
+def _t_check_multiplier(real):
     about = f"multiplier({real!r})"
     got = checks.plain(multiplier(real), about)
     assert isinstance(got, list) and len(got) == 2 and all(type(item) is int for item in got), about + tr(es=f": se esperaba un par de enteros y ha llegado {got!r}.", en=f": a pair of integers was expected and {got!r} came.")
@@ -3199,19 +3199,19 @@ def _check_multiplier(real):
     assert wrong_by <= 2.0**-31 * 1.01, about + tr(es=f": {m0} / 2**{shift} = {m0 / 2.0**shift!r}, que se aparta una parte en {1 / wrong_by:.0f}; el entero más próximo se aparta menos de una en 2**31.", en=f": {m0} / 2**{shift} = {m0 / 2.0**shift!r}, which is off by one part in {1 / wrong_by:.0f}; the nearest integer is off by less than one in 2**31.")
 
 
-for _real in (0.5, 0.75, 0.001, 0.0123, 1.0, 3.7, 1 - 2.0**-40):
-    _check_multiplier(_real)
+for _t_real in (0.5, 0.75, 0.001, 0.0123, 1.0, 3.7, 1 - 2.0**-40):
+    _t_check_multiplier(_t_real)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _real in (0.25 - 2.0**-45, 2 - 2.0**-35, 1e-9, 2.0**-10, 1023.999, 1 / 3, 2.0**19 + 0.1):
-    _check_multiplier(_real)
-_chance = random.Random(60)
+for _t_real in (0.25 - 2.0**-45, 2 - 2.0**-35, 1e-9, 2.0**-10, 1023.999, 1 / 3, 2.0**19 + 0.1):
+    _t_check_multiplier(_t_real)
+_t_chance = _t_random.Random(60)
 for _ in range(200):
-    _check_multiplier(math.exp(_chance.uniform(-15, 8)))
+    _t_check_multiplier(_t_math.exp(_t_chance.uniform(-15, 8)))
 ### END HIDDEN TESTS
 
 # %% test="qdq/qlinear" points=2 row="60" objective="7.5"
-def _exact(x, w, bias, m0, shift, zx, zy, relu):
+def _t_exact(x, w, bias, m0, shift, zx, zy, relu):
     """The layer in Python's integers, which never overflow."""
     rows = []
     for row in x.tolist():
@@ -3224,77 +3224,77 @@ def _exact(x, w, bias, m0, shift, zx, zy, relu):
     return rows
 
 
-def _check_qlinear(x, w, bias, m0, shift, zx, zy, relu, why):
-    x, w = np.array(x, dtype=np.int8), np.array(w, dtype=np.int8)
+def _t_check_qlinear(x, w, bias, m0, shift, zx, zy, relu, why):
+    x, w = _t_np.array(x, dtype=_t_np.int8), _t_np.array(w, dtype=_t_np.int8)
     got = qlinear(x.copy(), w.copy(), list(bias), list(m0), list(shift), zx, zy, relu)
-    assert type(got) is np.ndarray and got.dtype == np.int8 and got.shape == (len(x), w.shape[1]), why + tr(es=f"\n  Se esperaba una matriz int8 de {(len(x), w.shape[1])} y ha llegado {getattr(got, 'dtype', type(got).__name__)} de {getattr(got, 'shape', '?')}.", en=f"\n  An int8 matrix of {(len(x), w.shape[1])} was expected and {getattr(got, 'dtype', type(got).__name__)} of {getattr(got, 'shape', '?')} came.")
-    want = _exact(x, w, bias, m0, shift, zx, zy, relu)
+    assert type(got) is _t_np.ndarray and got.dtype == _t_np.int8 and got.shape == (len(x), w.shape[1]), why + tr(es=f"\n  Se esperaba una matriz int8 de {(len(x), w.shape[1])} y ha llegado {getattr(got, 'dtype', type(got).__name__)} de {getattr(got, 'shape', '?')}.", en=f"\n  An int8 matrix of {(len(x), w.shape[1])} was expected and {getattr(got, 'dtype', type(got).__name__)} of {getattr(got, 'shape', '?')} came.")
+    want = _t_exact(x, w, bias, m0, shift, zx, zy, relu)
     if got.tolist() != want:
         off = [(i, j) for i in range(len(want)) for j in range(len(want[0])) if got[i, j] != want[i][j]]
         i, j = off[0]
         raise AssertionError(why + tr(es=f"\n  k = {len(w)}, zx = {zx}, zy = {zy}, relu = {relu}; de {got.size} valores, no coinciden {len(off)}. El primero, fila {i} y columna {j}: se esperaba {want[i][j]} y ha llegado {got[i, j]}.", en=f"\n  k = {len(w)}, zx = {zx}, zy = {zy}, relu = {relu}; {len(off)} values of {got.size} differ. The first, row {i} and column {j}: {want[i][j]} was expected and {got[i, j]} came."))
 
 
-_half = ([2**30], [31])
-_check_qlinear([[10, 3]], [[2], [5]], [7], *_half, 0, 0, False, tr(es="(10 · 2 + 3 · 5 + 7) / 2 = 21, hecho con m0 = 2**30: 42 · 2**30 ya no cabe en 32 bits, y el producto necesita 64.", en="(10 · 2 + 3 · 5 + 7) / 2 = 21, done with m0 = 2**30: 42 · 2**30 does not fit in 32 bits any more, and the product takes 64."))
-_check_qlinear([[100, 100]], [[100], [100]], [0], [2**30], [38], 0, 0, False, tr(es="(100 · 100 + 100 · 100) / 256: la suma no cabe en 8 bits; el acumulador tiene 32.", en="(100 · 100 + 100 · 100) / 256: the sum does not fit in 8 bits; the accumulator has 32."))
-_check_qlinear([[10, 3]], [[2], [5]], [7], *_half, -4, 10, False, tr(es="El cero de la entrada se resta antes de multiplicar, y el de la salida se suma al final.", en="The zero of the input is subtracted before multiplying, and that of the output is added at the end."))
-_check_qlinear([[-10, 3]], [[9], [5]], [7], *_half, 0, -20, True, tr(es="Con relu, el número real no baja de 0, que en la salida es el entero zy.", en="With relu, the real number does not go below 0, which in the output is the integer zy."))
-_check_qlinear([[1], [-1], [3], [-3], [5]], [[1]], [0], *_half, 0, 0, False, tr(es="1/2, -1/2, 3/2…: los empates, hacia arriba; se redondea, no se trunca.", en="1/2, -1/2, 3/2…: ties go upwards; one rounds, one does not truncate."))
+_t_half = ([2**30], [31])
+_t_check_qlinear([[10, 3]], [[2], [5]], [7], *_t_half, 0, 0, False, tr(es="(10 · 2 + 3 · 5 + 7) / 2 = 21, hecho con m0 = 2**30: 42 · 2**30 ya no cabe en 32 bits, y el producto necesita 64.", en="(10 · 2 + 3 · 5 + 7) / 2 = 21, done with m0 = 2**30: 42 · 2**30 does not fit in 32 bits any more, and the product takes 64."))
+_t_check_qlinear([[100, 100]], [[100], [100]], [0], [2**30], [38], 0, 0, False, tr(es="(100 · 100 + 100 · 100) / 256: la suma no cabe en 8 bits; el acumulador tiene 32.", en="(100 · 100 + 100 · 100) / 256: the sum does not fit in 8 bits; the accumulator has 32."))
+_t_check_qlinear([[10, 3]], [[2], [5]], [7], *_t_half, -4, 10, False, tr(es="El cero de la entrada se resta antes de multiplicar, y el de la salida se suma al final.", en="The zero of the input is subtracted before multiplying, and that of the output is added at the end."))
+_t_check_qlinear([[-10, 3]], [[9], [5]], [7], *_t_half, 0, -20, True, tr(es="Con relu, el número real no baja de 0, que en la salida es el entero zy.", en="With relu, the real number does not go below 0, which in the output is the integer zy."))
+_t_check_qlinear([[1], [-1], [3], [-3], [5]], [[1]], [0], *_t_half, 0, 0, False, tr(es="1/2, -1/2, 3/2…: los empates, hacia arriba; se redondea, no se trunca.", en="1/2, -1/2, 3/2…: ties go upwards; one rounds, one does not truncate."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_qlinear([[127], [-128], [100], [-100]], [[127]], [0], *_half, 0, 0, False, tr(es="Lo que se sale de 8 bits se recorta, no da la vuelta.", en="What leaves 8 bits is clipped, it does not wrap around."))
-_check_qlinear(np.full((1, 4096), 127), np.full((4096, 2), 127), [1, 2], [2**31 - 1, 2**30 + 12_345], [51, 51], -128, 3, False, tr(es="4096 productos de 255 · 127: el acumulador llega a 132 millones y, por m0, a más de 2**57: el producto necesita 64 bits.", en="4096 products of 255 · 127: the accumulator reaches 132 million and, times m0, more than 2**57: that takes 64 bits."))
-_check_qlinear(np.full((1, 2048), 127), np.vstack([np.full((2047, 1), 127), [[1]]]), [0], [2**30], [30], -128, -128, True, tr(es="Recortado a 127.", en="Clipped to 127."))
+_t_check_qlinear([[127], [-128], [100], [-100]], [[127]], [0], *_t_half, 0, 0, False, tr(es="Lo que se sale de 8 bits se recorta, no da la vuelta.", en="What leaves 8 bits is clipped, it does not wrap around."))
+_t_check_qlinear(_t_np.full((1, 4096), 127), _t_np.full((4096, 2), 127), [1, 2], [2**31 - 1, 2**30 + 12_345], [51, 51], -128, 3, False, tr(es="4096 productos de 255 · 127: el acumulador llega a 132 millones y, por m0, a más de 2**57: el producto necesita 64 bits.", en="4096 products of 255 · 127: the accumulator reaches 132 million and, times m0, more than 2**57: that takes 64 bits."))
+_t_check_qlinear(_t_np.full((1, 2048), 127), _t_np.vstack([_t_np.full((2047, 1), 127), [[1]]]), [0], [2**30], [30], -128, -128, True, tr(es="Recortado a 127.", en="Clipped to 127."))
 # the last bits of a long sum decide: float32 has only 24
-_check_qlinear(np.full((1, 2049), 127), np.vstack([np.full((1024, 1), 127), np.full((1024, 1), -127), [[1]]]), [-250 + 2**26], [2**30], [31], -128, 0, False, tr(es="Otra suma larga.", en="Another long sum."))
-_check_qlinear(np.full((1, 2049), 127), np.vstack([np.full((1024, 1), 127), np.full((1024, 1), -126), [[1]]]), [3 - 255 * 1024], [2**30], [32], -128, 0, False, tr(es="Una suma larga que casi se anula.", en="A long sum that nearly cancels."))
-_rng = np.random.default_rng(60)
-for _turn in range(25):
-    _n, _k, _m = (int(value) for value in _rng.integers(1, [5, 300, 5]))
-    _x, _w = _rng.integers(-128, 128, (_n, _k)), _rng.integers(-127, 128, (_k, _m))
-    _spread = float(np.abs((_x - 5) @ _w).max()) + 1
-    _ms = [math.frexp(float(value) / _spread) for value in _rng.uniform(40, 160, _m)]
-    _check_qlinear(
-        _x, _w, [int(value) for value in _rng.integers(-2000, 2000, _m)], [int(mantissa * 2**31) for mantissa, _ in _ms], [31 - exponent for _, exponent in _ms],
-        int(_rng.integers(-128, 128)), int(_rng.integers(-128, 128)), bool(_rng.integers(2)), tr(es=f"Capa al azar número {_turn}.", en=f"Random layer number {_turn}."),
+_t_check_qlinear(_t_np.full((1, 2049), 127), _t_np.vstack([_t_np.full((1024, 1), 127), _t_np.full((1024, 1), -127), [[1]]]), [-250 + 2**26], [2**30], [31], -128, 0, False, tr(es="Otra suma larga.", en="Another long sum."))
+_t_check_qlinear(_t_np.full((1, 2049), 127), _t_np.vstack([_t_np.full((1024, 1), 127), _t_np.full((1024, 1), -126), [[1]]]), [3 - 255 * 1024], [2**30], [32], -128, 0, False, tr(es="Una suma larga que casi se anula.", en="A long sum that nearly cancels."))
+_t_rng = _t_np.random.default_rng(60)
+for _t_turn in range(25):
+    _t_n, _t_k, _t_m = (int(value) for value in _t_rng.integers(1, [5, 300, 5]))
+    _t_x, _t_w = _t_rng.integers(-128, 128, (_t_n, _t_k)), _t_rng.integers(-127, 128, (_t_k, _t_m))
+    _t_spread = float(_t_np.abs((_t_x - 5) @ _t_w).max()) + 1
+    _t_ms = [_t_math.frexp(float(value) / _t_spread) for value in _t_rng.uniform(40, 160, _t_m)]
+    _t_check_qlinear(
+        _t_x, _t_w, [int(value) for value in _t_rng.integers(-2000, 2000, _t_m)], [int(mantissa * 2**31) for mantissa, _ in _t_ms], [31 - exponent for _, exponent in _t_ms],
+        int(_t_rng.integers(-128, 128)), int(_t_rng.integers(-128, 128)), bool(_t_rng.integers(2)), tr(es=f"Capa al azar número {_t_turn}.", en=f"Random layer number {_t_turn}."),
     )
 # sums of 2**25 and odd, scaled to a handful: exactness of the accumulator, seen at a tie
-_check_qlinear(np.full((2, 1100), 127), np.vstack([np.full((1099, 1), 120), [[1]]]), [5], [2**30], [30 + 20], -128, 0, False, tr(es="Un acumulador de más de 2**25.", en="An accumulator beyond 2**25."))
-for _bump in range(4):
-    _base = 255 * 120 * 1099
-    _check_qlinear(np.full((1, 1099), 127), np.full((1099, 1), 120), [2**26 - 2**24 - _base + 2**19 - 2 + _bump], [2**30], [30 + 20], -128, 0, False, tr(es="Justo en un empate: en el acumulador cuenta hasta el último bit, y un float32 solo tiene 24.", en="Exactly at a tie: in the accumulator every bit counts, and a float32 has only 24."))
+_t_check_qlinear(_t_np.full((2, 1100), 127), _t_np.vstack([_t_np.full((1099, 1), 120), [[1]]]), [5], [2**30], [30 + 20], -128, 0, False, tr(es="Un acumulador de más de 2**25.", en="An accumulator beyond 2**25."))
+for _t_bump in range(4):
+    _t_base = 255 * 120 * 1099
+    _t_check_qlinear(_t_np.full((1, 1099), 127), _t_np.full((1099, 1), 120), [2**26 - 2**24 - _t_base + 2**19 - 2 + _t_bump], [2**30], [30 + 20], -128, 0, False, tr(es="Justo en un empate: en el acumulador cuenta hasta el último bit, y un float32 solo tiene 24.", en="Exactly at a tie: in the accumulator every bit counts, and a float32 has only 24."))
 ### END HIDDEN TESTS
 
 # %% test="qdq/rewrite" points=2 row="60" objective="7.5"
-def _q(name, op, *inputs, **attrs):
+def _t_q(name, op, *inputs, **attrs):
     return Node(name, op, inputs, tuple(sorted(attrs.items())))
 
 
-def _qtext(graph):
+def _t_qtext(graph):
     return "\n" + "\n".join([*[f"    {node.name} = {node.op}({', '.join([*node.inputs, *[f'{key}={value!r}' for key, value in node.attrs]])})" for node in graph.nodes], "    -> " + ", ".join(graph.outputs)])
 
 
-def _qrun(graph, feeds):
+def _t_qrun(graph, feeds):
     values = {}
     for node in graph.nodes:
         attrs, args = dict(node.attrs), [values[name] for name in node.inputs]
         if node.op == "input":
             values[node.name] = feeds[node.name]
         elif node.op == "const":
-            values[node.name] = np.array(attrs["value"])
+            values[node.name] = _t_np.array(attrs["value"])
         elif node.op == "dequantize":
-            values[node.name] = (args[0].astype(float) - attrs["zero"]) * np.array(attrs["scale"])
+            values[node.name] = (args[0].astype(float) - attrs["zero"]) * _t_np.array(attrs["scale"])
         elif node.op == "quantize":
-            values[node.name] = np.clip(np.floor(args[0] / attrs["scale"] + 0.5) + attrs["zero"], -128, 127).astype(np.int8)
+            values[node.name] = _t_np.clip(_t_np.floor(args[0] / attrs["scale"] + 0.5) + attrs["zero"], -128, 127).astype(_t_np.int8)
         elif node.op == "qlinear":
-            values[node.name] = np.array(_exact(args[0], args[1], *[attrs[key] for key in ("bias", "m0", "shift", "zx", "zy", "relu")]), dtype=np.int8)
+            values[node.name] = _t_np.array(_t_exact(args[0], args[1], *[attrs[key] for key in ("bias", "m0", "shift", "zx", "zy", "relu")]), dtype=_t_np.int8)
         else:
-            values[node.name] = {"matmul": lambda a, b: a @ b, "add": lambda a, b: a + b, "relu": lambda a: np.maximum(a, 0.0), "tanh": np.tanh}[node.op](*args)
+            values[node.name] = {"matmul": lambda a, b: a @ b, "add": lambda a, b: a + b, "relu": lambda a: _t_np.maximum(a, 0.0), "tanh": _t_np.tanh}[node.op](*args)
     return [values[name] for name in graph.outputs]
 
 
-def _check_rewrite(graph, feeds, ops, why):
+def _t_check_rewrite(graph, feeds, ops, why):
     with checks.ends(why + tr(es="\n  rewrite no acaba.", en="\n  rewrite does not end.")):
         got = rewrite(graph)
     assert type(got) is Graph, why + tr(es=f"\n  Se esperaba un Graph y ha llegado {type(got).__name__}.", en=f"\n  A Graph was expected and {type(got).__name__} came.")
@@ -3303,9 +3303,9 @@ def _check_rewrite(graph, feeds, ops, why):
         attrs = {key: tuple(value) if isinstance(value, list) else value for key, value in checks.plain(dict(node.attrs), why).items()}
         if attrs.get("relu") in (0, 1):  # 1 and numpy's True will do
             attrs["relu"] = bool(attrs["relu"])
-        nodes.append(_q(checks.plain(node.name), checks.plain(node.op), *checks.plain(node.inputs), **attrs))
+        nodes.append(_t_q(checks.plain(node.name), checks.plain(node.op), *checks.plain(node.inputs), **attrs))
     got = Graph(tuple(nodes), tuple(checks.plain(got.outputs)))
-    shown = why + tr(es="\n  antes:", en="\n  before:") + _qtext(graph) + tr(es="\n  después:", en="\n  after:") + _qtext(got)
+    shown = why + tr(es="\n  antes:", en="\n  before:") + _t_qtext(graph) + tr(es="\n  después:", en="\n  after:") + _t_qtext(got)
     left = [f"{node.name}:{node.op}" for node in got.nodes if node.op not in ("input", "const")]
     reals = [node.name for node in got.nodes if node.op in ("matmul", "dequantize", "add", "relu")]
     assert left == ops, shown + tr(es=f"\n  Se esperaba que quedaran {', '.join(ops)}.", en=f"\n  What was expected to be left: {', '.join(ops)}.") + (
@@ -3315,60 +3315,60 @@ def _check_rewrite(graph, feeds, ops, why):
     for node in got.nodes:
         if node.op == "qlinear":
             assert {key: type(value) for key, value in node.attrs} == {**shapes, "relu": bool, "zx": int, "zy": int}, shown + tr(es=f"\n  Los atributos de qlinear son bias, m0, shift (tuplas), relu (True o False), zx y zy (enteros), de esos tipos; han llegado {dict(node.attrs)!r}.", en=f"\n  The attributes of qlinear are bias, m0, shift (tuples), relu (True or False), zx and zy (integers), of those types; {dict(node.attrs)!r} came.")
-    for name, want, gave in zip(graph.outputs, _qrun(graph, feeds), _qrun(got, feeds), strict=True):
-        step = 1 if want.dtype == np.int8 else 0.2
-        off = np.abs(want.astype(float) - gave.astype(float))
+    for name, want, gave in zip(graph.outputs, _t_qrun(graph, feeds), _t_qrun(got, feeds), strict=True):
+        step = 1 if want.dtype == _t_np.int8 else 0.2
+        off = _t_np.abs(want.astype(float) - gave.astype(float))
         assert off.max() <= step and (off > 1e-9).mean() <= 0.1, shown + tr(es=f"\n  La salida {name} no es la misma: difiere en {(off > 1e-9).mean():.0%} de los valores, y hasta en {off.max():.4g} (mira las escalas: ¿es sx · sw la del sesgo, y sx · sw / sy el multiplicador de cada columna?).", en=f"\n  The output {name} is not the same: it differs in {(off > 1e-9).mean():.0%} of the values, and by up to {off.max():.4g} (look at the scales: is that of the bias sx · sw, and each column's multiplier sx · sw / sy?).")
 
 
-_weights = np.random.default_rng(7)
+_t_weights = _t_np.random.default_rng(7)
 
 
-def _layer(number, x, k, m, relu=True, zero=0, scale=0.02, zx=-5, zy=-20):
+def _t_layer(number, x, k, m, relu=True, zero=0, scale=0.02, zx=-5, zy=-20):
     """Nodes of a layer in Q-DQ form that takes the integers `x` and gives the integers f"y{number}"."""
     n = str(number)
     nodes = [
-        _q("w" + n, "input"), _q("b" + n, "const", value=tuple(_weights.uniform(-0.5, 0.5, m).round(3).tolist())), _q("xr" + n, "dequantize", x, scale=scale, zero=zx),
-        _q("wr" + n, "dequantize", "w" + n, scale=tuple(_weights.uniform(0.002, 0.01, m).round(5).tolist()), zero=zero), _q("h" + n, "matmul", "xr" + n, "wr" + n), _q("a" + n, "add", "h" + n, "b" + n),
+        _t_q("w" + n, "input"), _t_q("b" + n, "const", value=tuple(_t_weights.uniform(-0.5, 0.5, m).round(3).tolist())), _t_q("xr" + n, "dequantize", x, scale=scale, zero=zx),
+        _t_q("wr" + n, "dequantize", "w" + n, scale=tuple(_t_weights.uniform(0.002, 0.01, m).round(5).tolist()), zero=zero), _t_q("h" + n, "matmul", "xr" + n, "wr" + n), _t_q("a" + n, "add", "h" + n, "b" + n),
     ]
     last = "a" + n
     if relu:
-        nodes.append(_q("r" + n, "relu", last))
+        nodes.append(_t_q("r" + n, "relu", last))
         last = "r" + n
-    return [*nodes, _q("y" + n, "quantize", last, scale=0.05, zero=zy)]
+    return [*nodes, _t_q("y" + n, "quantize", last, scale=0.05, zero=zy)]
 
 
-_rng = np.random.default_rng(61)
+_t_rng = _t_np.random.default_rng(61)
 
 
-def _eights(*shape):
-    return _rng.integers(-100, 101, shape).astype(np.int8)
+def _t_eights(*shape):
+    return _t_rng.integers(-100, 101, shape).astype(_t_np.int8)
 
 
-_feeds8 = {"x": _eights(40, 12), "w1": _eights(12, 6), "w2": _eights(6, 4), "w3": _eights(12, 6)}
-_check_rewrite(Graph((_q("x", "input"), *_layer(1, "x", 12, 6)), ("y1",)), _feeds8, ["y1:qlinear"], tr(es="Una capa con relu.", en="A layer with relu."))
-_check_rewrite(Graph((_q("x", "input"), *_layer(1, "x", 12, 6, relu=False)), ("y1",)), _feeds8, ["y1:qlinear"], tr(es="Una capa sin relu.", en="A layer without relu."))
-_check_rewrite(Graph((_q("x", "input"), *_layer(1, "x", 12, 6)), ("y1", "a1")), _feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "y1:quantize"], tr(es="El valor real a1 también es una salida: la capa no se puede reescribir.", en="The real value a1 is an output, too: the layer cannot be rewritten."))
+_t_feeds8 = {"x": _t_eights(40, 12), "w1": _t_eights(12, 6), "w2": _t_eights(6, 4), "w3": _t_eights(12, 6)}
+_t_check_rewrite(Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6)), ("y1",)), _t_feeds8, ["y1:qlinear"], tr(es="Una capa con relu.", en="A layer with relu."))
+_t_check_rewrite(Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6, relu=False)), ("y1",)), _t_feeds8, ["y1:qlinear"], tr(es="Una capa sin relu.", en="A layer without relu."))
+_t_check_rewrite(Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6)), ("y1", "a1")), _t_feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "y1:quantize"], tr(es="El valor real a1 también es una salida: la capa no se puede reescribir.", en="The real value a1 is an output, too: the layer cannot be rewritten."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_two = (_q("x", "input"), *_layer(1, "x", 12, 6), *_layer(2, "y1", 6, 4, relu=False, scale=0.05, zx=-20), _q("end", "dequantize", "y2", scale=0.05, zero=-20))
-_check_rewrite(Graph(_two, ("end",)), _feeds8, ["y1:qlinear", "y2:qlinear", "end:dequantize"], tr(es="Dos capas seguidas: entre una y otra no hay reales.", en="Two layers in a row: between them there are no reals."))
-_check_rewrite(
-    Graph((_q("x", "input"), *_layer(1, "x", 12, 6), _q("t", "tanh", "xr1")), ("y1", "t")), _feeds8, ["xr1:dequantize", "y1:qlinear", "t:tanh"],
+_t_two = (_t_q("x", "input"), *_t_layer(1, "x", 12, 6), *_t_layer(2, "y1", 6, 4, relu=False, scale=0.05, zx=-20), _t_q("end", "dequantize", "y2", scale=0.05, zero=-20))
+_t_check_rewrite(Graph(_t_two, ("end",)), _t_feeds8, ["y1:qlinear", "y2:qlinear", "end:dequantize"], tr(es="Dos capas seguidas: entre una y otra no hay reales.", en="Two layers in a row: between them there are no reals."))
+_t_check_rewrite(
+    Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6), _t_q("t", "tanh", "xr1")), ("y1", "t")), _t_feeds8, ["xr1:dequantize", "y1:qlinear", "t:tanh"],
     tr(es="tanh también usa xr1: la capa se reescribe, y ese dequantize se queda para tanh.", en="tanh uses xr1, too: the layer is rewritten, and that dequantize stays for tanh."),
 )
-_check_rewrite(Graph((_q("x", "input"), *_layer(1, "x", 12, 6, zero=3)), ("y1",)), _feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "y1:quantize"], tr(es="Los pesos no son simétricos (su cero es 3): esa fórmula no vale.", en="The weights are not symmetric (their zero is 3): that formula does not hold."))
-_check_rewrite(
-    Graph((_q("x", "input"), *_layer(1, "x", 12, 6)[:-1], _q("t", "tanh", "r1"), _q("y1", "quantize", "t", scale=0.01, zero=0)), ("y1",)), _feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "t:tanh", "y1:quantize"],
+_t_check_rewrite(Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6, zero=3)), ("y1",)), _t_feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "y1:quantize"], tr(es="Los pesos no son simétricos (su cero es 3): esa fórmula no vale.", en="The weights are not symmetric (their zero is 3): that formula does not hold."))
+_t_check_rewrite(
+    Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6)[:-1], _t_q("t", "tanh", "r1"), _t_q("y1", "quantize", "t", scale=0.01, zero=0)), ("y1",)), _t_feeds8, ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "t:tanh", "y1:quantize"],
     tr(es="Entre relu y quantize hay un tanh: falta una pieza, y no se reescribe.", en="Between relu and quantize there is a tanh: a piece is missing, and it is not rewritten."),
 )
-_check_rewrite(
-    Graph((_q("x", "input"), *_layer(1, "x", 12, 6), *_layer(3, "x", 12, 6, relu=False), _q("s", "add", "r1", "a3"), _q("y4", "quantize", "s", scale=0.1, zero=0)), ("y1", "y3", "y4")), _feeds8,
+_t_check_rewrite(
+    Graph((_t_q("x", "input"), *_t_layer(1, "x", 12, 6), *_t_layer(3, "x", 12, 6, relu=False), _t_q("s", "add", "r1", "a3"), _t_q("y4", "quantize", "s", scale=0.1, zero=0)), ("y1", "y3", "y4")), _t_feeds8,
     ["xr1:dequantize", "wr1:dequantize", "h1:matmul", "a1:add", "r1:relu", "y1:quantize", "xr3:dequantize", "wr3:dequantize", "h3:matmul", "a3:add", "y3:quantize", "s:add", "y4:quantize"],
     tr(es="Los valores reales r1 y a3 los usa además una suma: no se reescribe ninguna capa.", en="A sum uses the real values r1 and a3 as well: neither layer is rewritten."),
 )
-_more = [_q("v0", "input"), _q("x", "quantize", "v0", scale=0.02, zero=-5), *_layer(1, "x", 12, 6), _q("z", "dequantize", "y1", scale=0.05, zero=-20)]
-_check_rewrite(Graph(tuple(_more), ("z", "x")), {**_feeds8, "v0": _rng.normal(size=(40, 12))}, ["x:quantize", "y1:qlinear", "z:dequantize"], tr(es="La entrada es real y se cuantiza: ese quantize se queda.", en="The input is real and is quantized: that quantize stays."))
+_t_more = [_t_q("v0", "input"), _t_q("x", "quantize", "v0", scale=0.02, zero=-5), *_t_layer(1, "x", 12, 6), _t_q("z", "dequantize", "y1", scale=0.05, zero=-20)]
+_t_check_rewrite(Graph(tuple(_t_more), ("z", "x")), {**_t_feeds8, "v0": _t_rng.normal(size=(40, 12))}, ["x:quantize", "y1:qlinear", "z:dequantize"], tr(es="La entrada es real y se cuantiza: ese quantize se queda.", en="The input is real and is quantized: that quantize stays."))
 ### END HIDDEN TESTS
 
 # %% wrong="qdq" score=4 says_es="la suma no cabe en 8 bits" says_en="the sum does not fit in 8 bits"
@@ -4050,106 +4050,106 @@ def choose_bits(layers, budget):
     ### END SOLUTION
 
 # %% test="bits/calibrate" points=1 row="60" objective="7.5"
-import itertools
-import math
-import random
+import itertools as _t_itertools
+import math as _t_math
+import random as _t_random
 
-import numpy as np
+import numpy as _t_np
 from mlprod import checks
 
 
-def _mse(values, scale, bits):
+def _t_mse(values, scale, bits):
     levels = 2 ** (bits - 1) - 1
-    return float(np.mean((values - np.clip(np.rint(values / scale), -levels, levels) * scale) ** 2))
+    return float(_t_np.mean((values - _t_np.clip(_t_np.rint(values / scale), -levels, levels) * scale) ** 2))
 
 
-def _check_scale(values, bits, why):
-    values = np.asarray(values, dtype=float)
-    top, levels = float(np.abs(values).max()), 2 ** (bits - 1) - 1
+def _t_check_scale(values, bits, why):
+    values = _t_np.asarray(values, dtype=float)
+    top, levels = float(_t_np.abs(values).max()), 2 ** (bits - 1) - 1
     got = checks.number(calibrate({"calibration": values.copy(), "test": values[::-1].copy()}, bits), why)
     about = why + tr(es=f" ({len(values)} valores, el mayor {top:.4g}; {bits} bits)", en=f" ({len(values)} values, the largest {top:.4g}; {bits} bits)")
     assert got > 0, about + tr(es=f"\n  Se esperaba una escala positiva y ha llegado {got}.", en=f"\n  A positive scale was expected and {got} came.")
-    errors = {part: _mse(values, top * part / 100 / levels, bits) for part in range(1, 101)}
+    errors = {part: _t_mse(values, top * part / 100 / levels, bits) for part in range(1, 101)}
     least = min(errors.values())
     best = [top * part / 100 / levels for part in errors if errors[part] <= least * (1 + 1e-9)]
-    assert any(math.isclose(got, scale, rel_tol=1e-9) for scale in best), about + tr(
-        es=f"\n  Con tu escala, {got:.6g}, el error cuadrático medio es {_mse(values, got, bits):.4g}; con {max(best):.6g}, {least:.4g}; con el máximo por tope, {errors[100]:.4g}. El máximo lo decide un solo valor atípico.",
-        en=f"\n  With your scale, {got:.6g}, the mean squared error is {_mse(values, got, bits):.4g}; with {max(best):.6g}, {least:.4g}; with the maximum as top, {errors[100]:.4g}. The maximum is decided by a single outlier.",
+    assert any(_t_math.isclose(got, scale, rel_tol=1e-9) for scale in best), about + tr(
+        es=f"\n  Con tu escala, {got:.6g}, el error cuadrático medio es {_t_mse(values, got, bits):.4g}; con {max(best):.6g}, {least:.4g}; con el máximo por tope, {errors[100]:.4g}. El máximo lo decide un solo valor atípico.",
+        en=f"\n  With your scale, {got:.6g}, the mean squared error is {_t_mse(values, got, bits):.4g}; with {max(best):.6g}, {least:.4g}; with the maximum as top, {errors[100]:.4g}. The maximum is decided by a single outlier.",
     )
 
 
-_values_rng = np.random.default_rng(600)
-_bell = _values_rng.normal(size=400)
-_check_scale(_bell, 4, tr(es="Una campana.", en="A bell."))
-_check_scale(np.append(_bell, 40.0), 4, tr(es="La misma campana y un 40.", en="The same bell and a 40."))
+_t_values_rng = _t_np.random.default_rng(600)
+_t_bell = _t_values_rng.normal(size=400)
+_t_check_scale(_t_bell, 4, tr(es="Una campana.", en="A bell."))
+_t_check_scale(_t_np.append(_t_bell, 40.0), 4, tr(es="La misma campana y un 40.", en="The same bell and a 40."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_scale(np.append(_bell, -40.0), 8, tr(es="Otra campana, con el valor atípico negativo y 8 bits.", en="Another bell, with a negative outlier and 8 bits."))
-for _bits in (2, 3, 4, 6, 8):
-    _check_scale(_values_rng.standard_t(3, size=300) * 7, _bits, tr(es="Colas largas.", en="Long tails."))
-    _check_scale(_values_rng.uniform(-1, 1, size=300), _bits, tr(es="Uniforme: apenas conviene recortar.", en="Uniform: clipping hardly helps."))
-    _check_scale(np.maximum(_values_rng.normal(size=300), 0), _bits, tr(es="Después de una relu.", en="After a relu."))
+_t_check_scale(_t_np.append(_t_bell, -40.0), 8, tr(es="Otra campana, con el valor atípico negativo y 8 bits.", en="Another bell, with a negative outlier and 8 bits."))
+for _t_bits in (2, 3, 4, 6, 8):
+    _t_check_scale(_t_values_rng.standard_t(3, size=300) * 7, _t_bits, tr(es="Colas largas.", en="Long tails."))
+    _t_check_scale(_t_values_rng.uniform(-1, 1, size=300), _t_bits, tr(es="Uniforme: apenas conviene recortar.", en="Uniform: clipping hardly helps."))
+    _t_check_scale(_t_np.maximum(_t_values_rng.normal(size=300), 0), _t_bits, tr(es="Después de una relu.", en="After a relu."))
 ### END HIDDEN TESTS
 
 # %% test="bits/apart" points=1 row="60" objective="7.5"
-def _check_apart(first, second, bits, why):
-    values = np.asarray(first, dtype=float)
-    one = checks.number(calibrate({"calibration": values.copy(), "test": np.asarray(first, dtype=float)}, bits), why)
-    other = checks.number(calibrate({"calibration": values.copy(), "test": np.asarray(second, dtype=float)}, bits), why)
-    assert math.isclose(one, other, rel_tol=1e-12), why + tr(es=f"\n  Con los mismos datos de calibración y otros de prueba, la escala pasa de {one:.6g} a {other:.6g}: se ha calibrado con los datos de prueba, y su error ya no dice cómo irá con datos nuevos.", en=f"\n  With the same calibration data and other test data, the scale goes from {one:.6g} to {other:.6g}: it has been calibrated on the test data, and their error no longer says how it will do on new data.")
-    twice = checks.number(calibrate({"calibration": values * 2, "test": np.asarray(second, dtype=float)}, bits), why)
-    assert math.isclose(twice, 2 * one, rel_tol=1e-6), why + tr(es=f"\n  Con los datos de calibración multiplicados por dos, la escala pasa de {one:.6g} a {twice:.6g} y se esperaba el doble: no sale de ellos.", en=f"\n  With the calibration data multiplied by two, the scale goes from {one:.6g} to {twice:.6g} and twice as much was expected: it does not come from them.")
+def _t_check_apart(first, second, bits, why):
+    values = _t_np.asarray(first, dtype=float)
+    one = checks.number(calibrate({"calibration": values.copy(), "test": _t_np.asarray(first, dtype=float)}, bits), why)
+    other = checks.number(calibrate({"calibration": values.copy(), "test": _t_np.asarray(second, dtype=float)}, bits), why)
+    assert _t_math.isclose(one, other, rel_tol=1e-12), why + tr(es=f"\n  Con los mismos datos de calibración y otros de prueba, la escala pasa de {one:.6g} a {other:.6g}: se ha calibrado con los datos de prueba, y su error ya no dice cómo irá con datos nuevos.", en=f"\n  With the same calibration data and other test data, the scale goes from {one:.6g} to {other:.6g}: it has been calibrated on the test data, and their error no longer says how it will do on new data.")
+    twice = checks.number(calibrate({"calibration": values * 2, "test": _t_np.asarray(second, dtype=float)}, bits), why)
+    assert _t_math.isclose(twice, 2 * one, rel_tol=1e-6), why + tr(es=f"\n  Con los datos de calibración multiplicados por dos, la escala pasa de {one:.6g} a {twice:.6g} y se esperaba el doble: no sale de ellos.", en=f"\n  With the calibration data multiplied by two, the scale goes from {one:.6g} to {twice:.6g} and twice as much was expected: it does not come from them.")
 
 
-_check_apart(_bell, _bell * 3, 4, tr(es="Los datos de prueba son tres veces mayores.", en="The test data are three times larger."))
+_t_check_apart(_t_bell, _t_bell * 3, 4, tr(es="Los datos de prueba son tres veces mayores.", en="The test data are three times larger."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_apart(_bell, [100.0], 8, tr(es="Un solo dato de prueba, enorme.", en="A single, huge test value."))
-_check_apart(_bell * 0.1, _values_rng.normal(size=50), 3, tr(es="Otros datos.", en="Other data."))
+_t_check_apart(_t_bell, [100.0], 8, tr(es="Un solo dato de prueba, enorme.", en="A single, huge test value."))
+_t_check_apart(_t_bell * 0.1, _t_values_rng.normal(size=50), 3, tr(es="Otros datos.", en="Other data."))
 ### END HIDDEN TESTS
 
 # %% test="bits/choose" points=2 row="60" objective="7.5"
-def _bits_cost(layers, bits):
+def _t_bits_cost(layers, bits):
     return sum(-(-layer["count"] * width // 8) for layer, width in zip(layers, bits, strict=True)), sum(layer["loss"][width] for layer, width in zip(layers, bits, strict=True))
 
 
-def _check_bits(layers, budget, why):
+def _t_check_bits(layers, budget, why):
     with checks.ends(why + tr(es="\n  choose_bits no acaba.", en="\n  choose_bits does not end.")):
         got = checks.plain(choose_bits([{"count": layer["count"], "loss": dict(layer["loss"])} for layer in layers], budget), why)
-    fitting = [(loss, bits) for bits in itertools.product((2, 3, 4, 8), repeat=len(layers)) for used, loss in [_bits_cost(layers, bits)] if used <= budget]
+    fitting = [(loss, bits) for bits in _t_itertools.product((2, 3, 4, 8), repeat=len(layers)) for used, loss in [_t_bits_cost(layers, bits)] if used <= budget]
     shown = why + "".join(f"\n    {layer}" for layer in layers) + f"\n  budget = {budget}"
     if not fitting:
         assert got is None, shown + tr(es=f"\n  Ni con 2 bits cabe: se esperaba None y ha llegado {got!r}.", en=f"\n  Not even with 2 bits does it fit: None was expected and {got!r} came.")
         return
     assert isinstance(got, list) and len(got) == len(layers) and all(width in (2, 3, 4, 8) for width in got), shown + tr(es=f"\n  Se esperaba una lista con los bits de cada capa y ha llegado {got!r}.", en=f"\n  A list with the bits of each layer was expected and {got!r} came.")
-    (used, loss), (least, best) = _bits_cost(layers, got), min(fitting)
+    (used, loss), (least, best) = _t_bits_cost(layers, got), min(fitting)
     assert used <= budget, shown + tr(es=f"\n  {got} ocupa {used} bytes y no cabe (8 bits son un byte; cada capa se redondea hacia arriba).", en=f"\n  {got} takes {used} bytes and does not fit (8 bits are a byte; each layer is rounded up).")
-    uniform = [width for width in (2, 3, 4, 8) if _bits_cost(layers, [width] * len(layers))[0] <= budget]
-    told = tr(es=f" (con los mismos bits en todas, {_bits_cost(layers, [max(uniform)] * len(layers))[1]})", en=f" (with the same bits in all, {_bits_cost(layers, [max(uniform)] * len(layers))[1]})") if uniform else ""
-    assert loss <= least + 1e-9, shown + tr(es=f"\n  {got} ocupa {used} bytes y pierde {loss}; {list(best)} ocupa {_bits_cost(layers, best)[0]} y pierde {least}{told}. Los bits van a donde ahorran más pérdida por byte, y no sobra sitio.", en=f"\n  {got} takes {used} bytes and loses {loss}; {list(best)} takes {_bits_cost(layers, best)[0]} and loses {least}{told}. Bits go where they save more loss per byte, and no room is left over.")
+    uniform = [width for width in (2, 3, 4, 8) if _t_bits_cost(layers, [width] * len(layers))[0] <= budget]
+    told = tr(es=f" (con los mismos bits en todas, {_t_bits_cost(layers, [max(uniform)] * len(layers))[1]})", en=f" (with the same bits in all, {_t_bits_cost(layers, [max(uniform)] * len(layers))[1]})") if uniform else ""
+    assert loss <= least + 1e-9, shown + tr(es=f"\n  {got} ocupa {used} bytes y pierde {loss}; {list(best)} ocupa {_t_bits_cost(layers, best)[0]} y pierde {least}{told}. Los bits van a donde ahorran más pérdida por byte, y no sobra sitio.", en=f"\n  {got} takes {used} bytes and loses {loss}; {list(best)} takes {_t_bits_cost(layers, best)[0]} and loses {least}{told}. Bits go where they save more loss per byte, and no room is left over.")
 
 
-_three_layers = [
+_t_three_layers = [
     {"count": 800, "loss": {2: 90, 3: 40, 4: 10, 8: 1}},
     {"count": 8000, "loss": {2: 12, 3: 6, 4: 3, 8: 0}},
     {"count": 4000, "loss": {2: 60, 3: 20, 4: 9, 8: 2}},
 ]
-_check_bits(_three_layers, 6400, tr(es="Caben 4 bits en todas; la pequeña es la más delicada.", en="4 bits fit in all; the small one is the most delicate."))
-_check_bits(_three_layers, 3199, tr(es="Falta un byte.", en="One byte is lacking."))
-_check_bits([{"count": 3, "loss": {2: 9, 3: 4, 4: 2, 8: 0}}] * 3, 6, tr(es="Tres pesos de 3 bits son dos bytes.", en="Three weights of 3 bits are two bytes."))
+_t_check_bits(_t_three_layers, 6400, tr(es="Caben 4 bits en todas; la pequeña es la más delicada.", en="4 bits fit in all; the small one is the most delicate."))
+_t_check_bits(_t_three_layers, 3199, tr(es="Falta un byte.", en="One byte is lacking."))
+_t_check_bits([{"count": 3, "loss": {2: 9, 3: 4, 4: 2, 8: 0}}] * 3, 6, tr(es="Tres pesos de 3 bits son dos bytes.", en="Three weights of 3 bits are two bytes."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_bits(_three_layers, 3200, tr(es="Cabe justo con 2 bits.", en="It just fits with 2 bits."))
-_check_bits([{"count": 1000, "loss": {2: 10, 3: 9, 4: 1, 8: 0}}, {"count": 1000, "loss": {2: 10, 3: 7, 4: 6, 8: 5}}], 750, tr(es="El mejor primer paso no lleva al mejor final.", en="The best first step does not lead to the best end."))
-_check_bits(_three_layers, 10**6, tr(es="Sobra sitio.", en="There is room to spare."))
-_chance = random.Random(606)
-for _turn in range(60):
-    _layers = []
-    for _ in range(_chance.choice([1, 2, 3, 4, 5])):
-        _drops = sorted((_chance.randint(0, 200) for _ in range(4)), reverse=True)
-        _layers.append({"count": _chance.choice([5, 40, 333, 1000, 2500]), "loss": dict(zip((2, 3, 4, 8), _drops, strict=True))})
-    _least, _most = _bits_cost(_layers, [2] * len(_layers))[0], _bits_cost(_layers, [8] * len(_layers))[0]
-    _check_bits(_layers, _chance.randint(_least - 5, _most + 5), tr(es=f"Red al azar número {_turn}.", en=f"Random network number {_turn}."))
+_t_check_bits(_t_three_layers, 3200, tr(es="Cabe justo con 2 bits.", en="It just fits with 2 bits."))
+_t_check_bits([{"count": 1000, "loss": {2: 10, 3: 9, 4: 1, 8: 0}}, {"count": 1000, "loss": {2: 10, 3: 7, 4: 6, 8: 5}}], 750, tr(es="El mejor primer paso no lleva al mejor final.", en="The best first step does not lead to the best end."))
+_t_check_bits(_t_three_layers, 10**6, tr(es="Sobra sitio.", en="There is room to spare."))
+_t_chance = _t_random.Random(606)
+for _t_turn in range(60):
+    _t_layers = []
+    for _ in range(_t_chance.choice([1, 2, 3, 4, 5])):
+        _t_drops = sorted((_t_chance.randint(0, 200) for _ in range(4)), reverse=True)
+        _t_layers.append({"count": _t_chance.choice([5, 40, 333, 1000, 2500]), "loss": dict(zip((2, 3, 4, 8), _t_drops, strict=True))})
+    _t_least, _t_most = _t_bits_cost(_t_layers, [2] * len(_t_layers))[0], _t_bits_cost(_t_layers, [8] * len(_t_layers))[0]
+    _t_check_bits(_t_layers, _t_chance.randint(_t_least - 5, _t_most + 5), tr(es=f"Red al azar número {_t_turn}.", en=f"Random network number {_t_turn}."))
 ### END HIDDEN TESTS
 
 # %% wrong="bits" score=3 says_es="lo decide un solo valor atípico" says_en="is decided by a single outlier"
@@ -4460,68 +4460,68 @@ def tune(chips, space, budget):
     ### END SOLUTION
 
 # %% test="tiles/cost" points=1 row="61" objective="7.6"
-import itertools
-import math
-import random
+import itertools as _t_itertools
+import math as _t_math
+import random as _t_random
 
 from mlprod import checks
 
-_SIDES = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
-_SPACE = {"m": _SIDES, "n": _SIDES, "k": _SIDES}
+_t_SIDES = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+_t_SPACE = {"m": _t_SIDES, "n": _t_SIDES, "k": _t_SIDES}
 
 
-def _a_chip(rows, cols, scratch, bandwidth, overhead):
+def _t_a_chip(rows, cols, scratch, bandwidth, overhead):
     return dict(locals())
 
 
-def _cycles(chip, shape, tile, odd=0):
+def _t_cycles(chip, shape, tile, odd=0):
     """tile_cost; `odd` is what no formula says: the penalty of tiles whose rows fall on one bank of memory."""
     need = [tile[0] * tile[2], tile[2] * tile[1], tile[0] * tile[1]]
     if sum(need) * 4 > chip["scratch"]:
-        return math.inf
+        return _t_math.inf
     count = [-(-side // part) for side, part in zip(shape, tile, strict=True)]
     busy = -(-tile[0] // chip["rows"]) * -(-tile[1] // chip["cols"]) * tile[2] * (1 + (odd if tile[1] % 64 == 0 else 0))
     each = max(busy, 4 * (need[0] + need[1]) / chip["bandwidth"]) + chip["overhead"]
     return count[0] * count[1] * count[2] * each + count[0] * count[1] * 4 * need[2] / chip["bandwidth"]
 
 
-def _check_cost(chip, shape, tile, why):
+def _t_check_cost(chip, shape, tile, why):
     got = tile_cost(dict(chip), shape, tile)
     about = why + f"\n  {chip}\n  tile_cost(chip, {shape}, {tile})"
-    want = _cycles(chip, shape, tile)
-    if math.isinf(want):
-        assert checks.plain(got, about) == math.inf, about + tr(es=f": la tesela no cabe en la memoria rápida, se esperaba math.inf y ha llegado {got!r}.", en=f": the tile does not fit in the fast memory, math.inf was expected and {got!r} came.")
+    want = _t_cycles(chip, shape, tile)
+    if _t_math.isinf(want):
+        assert checks.plain(got, about) == _t_math.inf, about + tr(es=f": la tesela no cabe en la memoria rápida, se esperaba math.inf y ha llegado {got!r}.", en=f": the tile does not fit in the fast memory, math.inf was expected and {got!r} came.")
     else:
         checks.same(checks.number(got, about), want, about)
 
 
-_chip = _a_chip(8, 32, 64 * 1024, 16, 200)
-_check_cost(_chip, (128, 128, 128), (64, 64, 64), tr(es="Una tesela que divide a la matriz.", en="A tile that divides the matrix."))
-_check_cost(_chip, (130, 128, 128), (64, 64, 64), tr(es="130 filas en teselas de 64 son tres teselas, no 2.03: el resto cuesta como una tesela entera.", en="130 rows in tiles of 64 are three tiles, not 2.03: the remainder costs as much as a whole tile."))
-_check_cost(_chip, (128, 128, 128), (9, 33, 64), tr(es="9 filas en una unidad de 8 son dos pasadas; y lo que se tarda en traer y llevar números no se redondea.", en="9 rows on a unit of 8 are two passes; and what bringing and taking numbers costs is not rounded."))
-_check_cost(_chip, (512, 512, 512), (128, 128, 128), tr(es="Tres teselas de 64 KiB en 64 KiB.", en="Three tiles of 64 KiB in 64 KiB."))
+_t_chip = _t_a_chip(8, 32, 64 * 1024, 16, 200)
+_t_check_cost(_t_chip, (128, 128, 128), (64, 64, 64), tr(es="Una tesela que divide a la matriz.", en="A tile that divides the matrix."))
+_t_check_cost(_t_chip, (130, 128, 128), (64, 64, 64), tr(es="130 filas en teselas de 64 son tres teselas, no 2.03: el resto cuesta como una tesela entera.", en="130 rows in tiles of 64 are three tiles, not 2.03: the remainder costs as much as a whole tile."))
+_t_check_cost(_t_chip, (128, 128, 128), (9, 33, 64), tr(es="9 filas en una unidad de 8 son dos pasadas; y lo que se tarda en traer y llevar números no se redondea.", en="9 rows on a unit of 8 are two passes; and what bringing and taking numbers costs is not rounded."))
+_t_check_cost(_t_chip, (512, 512, 512), (128, 128, 128), tr(es="Tres teselas de 64 KiB en 64 KiB.", en="Three tiles of 64 KiB in 64 KiB."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_chance = random.Random(61)
-for _turn in range(200):
-    _made = _a_chip(_chance.choice([1, 4, 16, 128]), _chance.choice([1, 8, 32, 128]), _chance.choice([16, 64, 256]) * 1024, _chance.choice([2, 4, 16, 64]), _chance.choice([0, 50, 900]))
-    _check_cost(_made, tuple(_chance.randint(1, 1500) for _ in range(3)), tuple(_chance.choice(_SIDES) for _ in range(3)), tr(es=f"Caso al azar número {_turn}.", en=f"Random case number {_turn}."))
-_check_cost(_a_chip(8, 8, 48, 16, 10), (8, 8, 8), (2, 2, 2), tr(es="Justo lo que cabe.", en="Exactly what fits."))
+_t_chance = _t_random.Random(61)
+for _t_turn in range(200):
+    _t_made = _t_a_chip(_t_chance.choice([1, 4, 16, 128]), _t_chance.choice([1, 8, 32, 128]), _t_chance.choice([16, 64, 256]) * 1024, _t_chance.choice([2, 4, 16, 64]), _t_chance.choice([0, 50, 900]))
+    _t_check_cost(_t_made, tuple(_t_chance.randint(1, 1500) for _ in range(3)), tuple(_t_chance.choice(_t_SIDES) for _ in range(3)), tr(es=f"Caso al azar número {_t_turn}.", en=f"Random case number {_t_turn}."))
+_t_check_cost(_t_a_chip(8, 8, 48, 16, 10), (8, 8, 8), (2, 2, 2), tr(es="Justo lo que cabe.", en="Exactly what fits."))
 ### END HIDDEN TESTS
 
 # %% test="tiles/search" points=2 row="61" objective="7.6"
-_CHIPS = {
-    "a": _chip,
-    "b": _a_chip(64, 4, 256 * 1024, 64, 1500),
-    "c": _a_chip(16, 16, 24 * 1024, 8, 60),
-    "d": _a_chip(1, 128, 96 * 1024, 6, 100),
-    "e": _a_chip(128, 1, 128 * 1024, 12, 800),
-    "f": _a_chip(32, 8, 512 * 1024, 4, 400),
+_t_CHIPS = {
+    "a": _t_chip,
+    "b": _t_a_chip(64, 4, 256 * 1024, 64, 1500),
+    "c": _t_a_chip(16, 16, 24 * 1024, 8, 60),
+    "d": _t_a_chip(1, 128, 96 * 1024, 6, 100),
+    "e": _t_a_chip(128, 1, 128 * 1024, 12, 800),
+    "f": _t_a_chip(32, 8, 512 * 1024, 4, 400),
 }
-_SHAPES = [(512, 512, 512), (1000, 96, 300), (50, 1500, 200), (2000, 10, 777), (130, 130, 1030), (7, 3000, 450)]
+_t_SHAPES = [(512, 512, 512), (1000, 96, 300), (50, 1500, 200), (2000, 10, 777), (130, 130, 1030), (7, 3000, 450)]
 
 
-class _Meter:
+class _t_Meter:
     """Counts the questions asked to all its functions; past the budget it answers no more."""
 
     def __init__(self, budget):
@@ -4532,7 +4532,7 @@ class _Meter:
             self.asked += 1
             if self.asked > self.budget:
                 raise RuntimeError("budget")
-            return _cycles(chip, shape, tuple(int(side) for side in tile), odd)
+            return _t_cycles(chip, shape, tuple(int(side) for side in tile), odd)
 
         return cost
 
@@ -4547,70 +4547,70 @@ class _Meter:
             assert self.asked <= self.budget, about + tr(es=f"\n  El presupuesto es de {self.budget} preguntas y has hecho más: probarlo todo no es buscar.", en=f"\n  The budget is {self.budget} questions and you have asked more: trying everything is not searching.")
 
 
-def _a_tile(got, about):
-    assert isinstance(got, list) and len(got) == 3 and all(side in _SIDES for side in got), about + tr(es=f"\n  Se esperaba una tesela (m, n, k) de space y ha llegado {got!r}.", en=f"\n  A tile (m, n, k) of space was expected and {got!r} came.")
+def _t_a_tile(got, about):
+    assert isinstance(got, list) and len(got) == 3 and all(side in _t_SIDES for side in got), about + tr(es=f"\n  Se esperaba una tesela (m, n, k) de space y ha llegado {got!r}.", en=f"\n  A tile (m, n, k) of space was expected and {got!r} came.")
     return tuple(got)
 
 
-def _ratio(tile, chip, shapes, odd=0.0):
+def _t_ratio(tile, chip, shapes, odd=0.0):
     """The tile's total cost over that of the best tile."""
-    return sum(_cycles(chip, shape, tile, odd) for shape in shapes) / min(sum(_cycles(chip, shape, other, odd) for shape in shapes) for other in itertools.product(_SIDES, repeat=3))
+    return sum(_t_cycles(chip, shape, tile, odd) for shape in shapes) / min(sum(_t_cycles(chip, shape, other, odd) for shape in shapes) for other in _t_itertools.product(_t_SIDES, repeat=3))
 
 
-def _mean_ratio(ratios):
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+def _t_mean_ratio(ratios):
+    return _t_math.exp(sum(map(_t_math.log, ratios)) / len(ratios))
 
 
-def _check_search(cases, why, fault):
+def _t_check_search(cases, why, fault):
     """`cases`: (chip, shapes, odd). The geometric mean of what the answer costs over the best, within 20%."""
     found = []
     for chip, shapes, odd in cases:
-        meter = _Meter(100 * len(shapes))
+        meter = _t_Meter(100 * len(shapes))
         about = why + f"\n  {chip}, (M, N, K) = {', '.join(map(str, shapes))}"
-        tile = _a_tile(meter.run(lambda: search([meter.function(chip, shape, odd) for shape in shapes], {key: list(sides) for key, sides in _SPACE.items()}, meter.budget), about), about)
-        ratio = _ratio(tile, chip, shapes, odd)
-        assert math.isfinite(ratio), about + tr(es=f"\n  La tesela {tile} no cabe.", en=f"\n  The tile {tile} does not fit.")
+        tile = _t_a_tile(meter.run(lambda: search([meter.function(chip, shape, odd) for shape in shapes], {key: list(sides) for key, sides in _t_SPACE.items()}, meter.budget), about), about)
+        ratio = _t_ratio(tile, chip, shapes, odd)
+        assert _t_math.isfinite(ratio), about + tr(es=f"\n  La tesela {tile} no cabe.", en=f"\n  The tile {tile} does not fit.")
         found.append((ratio, tile, about))
-    mean, worst = _mean_ratio([ratio for ratio, *_ in found]), max(found)
+    mean, worst = _t_mean_ratio([ratio for ratio, *_ in found]), max(found)
     assert mean <= 1.2, why + tr(
         es=f"\n  De media tus teselas cuestan {mean:.2f} veces la mejor, y se pide 1.2. El peor caso, {worst[0]:.2f} veces: {worst[1]}.{worst[2][len(why):]}\n  {fault}",
         en=f"\n  On average your tiles cost {mean:.2f} times the best, and 1.2 is asked. The worst case, {worst[0]:.2f} times: {worst[1]}.{worst[2][len(why):]}\n  {fault}",
     )
 
 
-_hint = tr(es="¿Pruebas teselas que no sean cuadradas? ¿Sigues buscando cerca de las mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
-_check_search([(_CHIPS[name], [shape], 0) for name in "abd" for shape in _SHAPES[:4]], tr(es="Doce búsquedas, con tres chips y un tamaño cada vez.", en="Twelve searches, with three chips and one size each time."), _hint)
+_t_hint = tr(es="¿Pruebas teselas que no sean cuadradas? ¿Sigues buscando cerca de las mejores, moviendo más de un lado?", en="Do you try tiles that are not square? Do you keep searching near the best ones, moving more than one side?")
+_t_check_search([(_t_CHIPS[name], [shape], 0) for name in "abd" for shape in _t_SHAPES[:4]], tr(es="Doce búsquedas, con tres chips y un tamaño cada vez.", en="Twelve searches, with three chips and one size each time."), _t_hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_search([(chip, [shape], 0) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Seis chips y seis tamaños.", en="Six chips and six sizes."), _hint)
-_check_search([(chip, [shape], 0.6) for chip in _CHIPS.values() for shape in _SHAPES], tr(es="Los mismos chips, con una rareza que la fórmula no dice: hay que preguntar.", en="The same chips, with an oddity that the formula does not tell: one has to ask."), _hint)
+_t_check_search([(chip, [shape], 0) for chip in _t_CHIPS.values() for shape in _t_SHAPES], tr(es="Seis chips y seis tamaños.", en="Six chips and six sizes."), _t_hint)
+_t_check_search([(chip, [shape], 0.6) for chip in _t_CHIPS.values() for shape in _t_SHAPES], tr(es="Los mismos chips, con una rareza que la fórmula no dice: hay que preguntar.", en="The same chips, with an oddity that the formula does not tell: one has to ask."), _t_hint)
 ### END HIDDEN TESTS
 
 # %% test="tiles/sizes" points=1 row="61" objective="7.6"
-_hint = tr(es="Una tesela que es la mejor para un tamaño puede ser pésima para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
-_check_search([(_CHIPS[name], [_SHAPES[5], _SHAPES[3], _SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y una sola tesela.", en="Three sizes and a single tile."), _hint)
+_t_hint = tr(es="Una tesela que es la mejor para un tamaño puede ser pésima para los demás: lo que cuenta es la suma de todos los costes.", en="A tile that is the best for one size may be terrible for the others: what counts is the sum of all the costs.")
+_t_check_search([(_t_CHIPS[name], [_t_SHAPES[5], _t_SHAPES[3], _t_SHAPES[0]], 0) for name in "abce"], tr(es="Tres tamaños y una sola tesela.", en="Three sizes and a single tile."), _t_hint)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_search([(chip, shapes, 0) for chip in _CHIPS.values() for shapes in (_SHAPES[3:], _SHAPES[::-1], [_SHAPES[3], _SHAPES[2]])], tr(es="Otros tamaños, con seis chips.", en="Other sizes, with six chips."), _hint)
+_t_check_search([(chip, shapes, 0) for chip in _t_CHIPS.values() for shapes in (_t_SHAPES[3:], _t_SHAPES[::-1], [_t_SHAPES[3], _t_SHAPES[2]])], tr(es="Otros tamaños, con seis chips.", en="Other sizes, with six chips."), _t_hint)
 ### END HIDDEN TESTS
 
 # %% test="tiles/tune" points=1 row="61" objective="7.6"
-def _check_tune(chips, why):
-    meter = _Meter(100 * sum(len(shapes) for _, shapes in chips.values()))
-    got = meter.run(lambda: tune({name: [meter.function(chip, shape) for shape in shapes] for name, (chip, shapes) in chips.items()}, {key: list(sides) for key, sides in _SPACE.items()}, meter.budget), why)
+def _t_check_tune(chips, why):
+    meter = _t_Meter(100 * sum(len(shapes) for _, shapes in chips.values()))
+    got = meter.run(lambda: tune({name: [meter.function(chip, shape) for shape in shapes] for name, (chip, shapes) in chips.items()}, {key: list(sides) for key, sides in _t_SPACE.items()}, meter.budget), why)
     assert isinstance(got, dict) and set(got) == set(chips), why + tr(es=f"\n  Se esperaba una tesela para cada uno de {', '.join(chips)}; ha llegado {got!r}.", en=f"\n  A tile for each of {', '.join(chips)} was expected; {got!r} came.")
-    ratios = {name: _ratio(_a_tile(got[name], why), *chips[name]) for name in chips}
-    mean = _mean_ratio(ratios.values()) if max(ratios.values()) < math.inf else math.inf
+    ratios = {name: _t_ratio(_t_a_tile(got[name], why), *chips[name]) for name in chips}
+    mean = _t_mean_ratio(ratios.values()) if max(ratios.values()) < _t_math.inf else _t_math.inf
     if mean > 1.3:
-        told = "; ".join(f"{name}: {tuple(got[name])} -> " + (f"{ratio:.2f}" if ratio < math.inf else tr(es="no cabe", en="does not fit")) for name, ratio in ratios.items())
+        told = "; ".join(f"{name}: {tuple(got[name])} -> " + (f"{ratio:.2f}" if ratio < _t_math.inf else tr(es="no cabe", en="does not fit")) for name, ratio in ratios.items())
         raise AssertionError(why + tr(es=f"\n  Coste de cada tesela sobre la mejor de su chip: {told}. De media se pide 1.3; lo mejor en un chip no se lleva a otro: cada uno necesita su búsqueda.", en=f"\n  Cost of each tile over the best of its chip: {told}. On average 1.3 is asked; the best on one chip does not carry over to another: each one needs its search."))
 
 
-_check_tune({"big": (_CHIPS["f"], _SHAPES[:1]), "small": (_CHIPS["c"], _SHAPES[:1]), "wide": (_CHIPS["b"], _SHAPES[:1])}, tr(es="La misma multiplicación en tres chips.", en="The same multiplication on three chips."))
+_t_check_tune({"big": (_t_CHIPS["f"], _t_SHAPES[:1]), "small": (_t_CHIPS["c"], _t_SHAPES[:1]), "wide": (_t_CHIPS["b"], _t_SHAPES[:1])}, tr(es="La misma multiplicación en tres chips.", en="The same multiplication on three chips."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_tune({name: (chip, [_SHAPES[1]]) for name, chip in _CHIPS.items()}, tr(es="Seis chips.", en="Six chips."))
-_check_tune({"small": (_CHIPS["c"], _SHAPES[:1]), "big": (_CHIPS["f"], _SHAPES[2:5])}, tr(es="Dos chips, uno de ellos con tres tamaños.", en="Two chips, one of them with three sizes."))
+_t_check_tune({name: (chip, [_t_SHAPES[1]]) for name, chip in _t_CHIPS.items()}, tr(es="Seis chips.", en="Six chips."))
+_t_check_tune({"small": (_t_CHIPS["c"], _t_SHAPES[:1]), "big": (_t_CHIPS["f"], _t_SHAPES[2:5])}, tr(es="Dos chips, uno de ellos con tres tamaños.", en="Two chips, one of them with three sizes."))
 ### END HIDDEN TESTS
 
 # %% wrong="tiles" score=4 says_es="no 2.03" says_en="not 2.03"
@@ -5182,57 +5182,57 @@ def break_even(compile_ms, before_ms, after_ms):
 # %% test="bench/first" points=1 row="58" objective="7.7"
 from mlprod import checks
 
-_MS = {"old": 0.09, "new": 0.02, "odd": 0.031}
-_BATCHES = [(number, 64) for number in range(15)] + [(number, 256) for number in range(15, 22)]
+_t_MS = {"old": 0.09, "new": 0.02, "odd": 0.031}
+_t_BATCHES = [(number, 64) for number in range(15)] + [(number, 256) for number in range(15, 22)]
 
 
-def _check_race(why, pairs=(("old", "new"), ("new", "old"), ("old", "odd")), batches=_BATCHES, **quirks):
+def _t_check_race(why, pairs=(("old", "new"), ("new", "old"), ("old", "odd")), batches=_t_BATCHES, **quirks):
     for a, b in pairs:
         about = why + f"\n  race(Device(ms, {', '.join(f'{key}={value}' for key, value in quirks.items())}), {a!r}, {b!r}, batches)"
         with checks.ends(about + tr(es=": no acaba.", en=": it does not end.")):
-            got = checks.number(race(Device(dict(_MS), **quirks), a, b, list(batches)), about)
-        want = _MS[a] / _MS[b]
+            got = checks.number(race(Device(dict(_t_MS), **quirks), a, b, list(batches)), about)
+        want = _t_MS[a] / _t_MS[b]
         assert abs(got / want - 1) <= 0.03, about + tr(es=f": el cociente es {want:.3f} y has medido {got:.3f}.", en=f": the ratio is {want:.3f} and you measured {got:.3f}.")
 
 
-_check_race(tr(es="Un aparato sin mañas. Los lotes no son todos del mismo tamaño: hay que comparar tamaños iguales.", en="A device without quirks. The batches are not all of one size: equal sizes must be compared."))
-_check_race(tr(es="Compilar no es ejecutar: la primera llamada con cada tamaño no cuenta.", en="Compiling is not running: the first call with each size does not count."), compile_ms=400)
-_check_race(tr(es="Las llamadas vuelven antes de que el trabajo acabe: si no se espera, se mide lo que cuesta pedirlo.", en="Calls return before the work ends: without waiting, what is measured is the cost of asking for it."), queue=True)
+_t_check_race(tr(es="Un aparato sin mañas. Los lotes no son todos del mismo tamaño: hay que comparar tamaños iguales.", en="A device without quirks. The batches are not all of one size: equal sizes must be compared."))
+_t_check_race(tr(es="Compilar no es ejecutar: la primera llamada con cada tamaño no cuenta.", en="Compiling is not running: the first call with each size does not count."), compile_ms=400)
+_t_check_race(tr(es="Las llamadas vuelven antes de que el trabajo acabe: si no se espera, se mide lo que cuesta pedirlo.", en="Calls return before the work ends: without waiting, what is measured is the cost of asking for it."), queue=True)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_race(tr(es="Compila y tiene cola.", en="It compiles, and it has a queue."), compile_ms=1500, queue=True)
-_check_race(tr(es="Compila, y los lotes están en otro orden.", en="It compiles, and the batches are in another order."), compile_ms=1500, batches=_BATCHES[::-1])
+_t_check_race(tr(es="Compila y tiene cola.", en="It compiles, and it has a queue."), compile_ms=1500, queue=True)
+_t_check_race(tr(es="Compila, y los lotes están en otro orden.", en="It compiles, and the batches are in another order."), compile_ms=1500, batches=_t_BATCHES[::-1])
 ### END HIDDEN TESTS
 
 # %% test="bench/steady" points=1 row="58 59" objective="7.7"
-_check_race(tr(es="Con los datos recién usados se tarda un tercio, y en producción siempre son nuevos: hay que vaciar la caché antes de cada medida.", en="With data used just before it takes a third, and in production they are always new: the cache must be emptied before each measurement."), warm=0.3)
-_check_race(tr(es="Una de cada siete llamadas tarda 60 ms más: la media cuenta esos ratos, la mediana no.", en="One in seven calls takes 60 ms more: the mean counts those spells, the median does not."), hiccup_ms=60)
-_check_race(tr(es="El aparato se calienta: quien corre en segundo lugar corre con desventaja; hay que intercalar.", en="The device heats up: whoever runs second runs at a disadvantage; one has to interleave."), drift=0.008)
+_t_check_race(tr(es="Con los datos recién usados se tarda un tercio, y en producción siempre son nuevos: hay que vaciar la caché antes de cada medida.", en="With data used just before it takes a third, and in production they are always new: the cache must be emptied before each measurement."), warm=0.3)
+_t_check_race(tr(es="Una de cada siete llamadas tarda 60 ms más: la media cuenta esos ratos, la mediana no.", en="One in seven calls takes 60 ms more: the mean counts those spells, the median does not."), hiccup_ms=60)
+_t_check_race(tr(es="El aparato se calienta: quien corre en segundo lugar corre con desventaja; hay que intercalar.", en="The device heats up: whoever runs second runs at a disadvantage; one has to interleave."), drift=0.008)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_race(tr(es="Caché, con los lotes en otro orden.", en="Cache, with the batches in another order."), warm=0.1, batches=_BATCHES[::-1])
-for _delay in (5, 200):
-    _check_race(tr(es=f"Una de cada siete llamadas tarda {_delay} ms más.", en=f"One in seven calls takes {_delay} ms more."), hiccup_ms=_delay)
-_check_race(tr(es="Se calienta despacio, y hay muchos lotes.", en="It heats up slowly, and there are many batches."), drift=0.003, batches=[(number, 128 if number % 3 else 32) for number in range(90)])
+_t_check_race(tr(es="Caché, con los lotes en otro orden.", en="Cache, with the batches in another order."), warm=0.1, batches=_t_BATCHES[::-1])
+for _t_delay in (5, 200):
+    _t_check_race(tr(es=f"Una de cada siete llamadas tarda {_t_delay} ms más.", en=f"One in seven calls takes {_t_delay} ms more."), hiccup_ms=_t_delay)
+_t_check_race(tr(es="Se calienta despacio, y hay muchos lotes.", en="It heats up slowly, and there are many batches."), drift=0.003, batches=[(number, 128 if number % 3 else 32) for number in range(90)])
 ### END HIDDEN TESTS
 
 # %% test="bench/all" points=1 row="58 61" objective="7.7"
-_check_race(tr(es="Todas las mañas a la vez.", en="All the quirks at once."), compile_ms=400, queue=True, warm=0.3, hiccup_ms=60, drift=0.005)
+_t_check_race(tr(es="Todas las mañas a la vez.", en="All the quirks at once."), compile_ms=400, queue=True, warm=0.3, hiccup_ms=60, drift=0.005)
 checks.passed()
 ### BEGIN HIDDEN TESTS
-for _number, _quirks in enumerate([
+for _t_number, _t_quirks in enumerate([
     dict(compile_ms=90, warm=0.5, hiccup_ms=30), dict(queue=True, drift=0.006, hiccup_ms=100), dict(compile_ms=700, queue=True, warm=0.2), dict(warm=0.4, drift=0.004), dict(compile_ms=50, queue=True, warm=0.25, hiccup_ms=9, drift=0.004),
 ]):
-    for _list in (_BATCHES, _BATCHES[::-1], [(number, 200 if number % 4 else 50) for number in range(40)]):
-        _check_race(tr(es=f"Varias mañas, caso {_number}.", en=f"Several quirks, case {_number}."), batches=_list, **_quirks)
+    for _t_list in (_t_BATCHES, _t_BATCHES[::-1], [(number, 200 if number % 4 else 50) for number in range(40)]):
+        _t_check_race(tr(es=f"Varias mañas, caso {_t_number}.", en=f"Several quirks, case {_t_number}."), batches=_t_list, **_t_quirks)
 ### END HIDDEN TESTS
 
 # %% test="bench/traps" points=1 row="58 60 61" objective="7.7"
-def _make(**quirks):
+def _t_make(**quirks):
     return Device({"model": 0.05}, **quirks)
 
 
-def _bench_first(device):  # as script_1, written otherwise
+def _t_bench_first(device):  # as script_1, written otherwise
     begin = device.now()
     for number in range(1):
         device.call("model", (number, 64))
@@ -5240,7 +5240,7 @@ def _bench_first(device):  # as script_1, written otherwise
     return device.now() - begin
 
 
-def _bench_hurry(device):
+def _t_bench_hurry(device):
     device.call("model", (0, 64))
     device.wait()
     begin = device.now()
@@ -5249,7 +5249,7 @@ def _bench_hurry(device):
     return (device.now() - begin) / 21
 
 
-def _bench_median(device):
+def _t_bench_median(device):
     device.call("model", (0, 64))
     device.wait()
     times = []
@@ -5261,7 +5261,7 @@ def _bench_median(device):
     return sorted(times)[10]
 
 
-def _bench_same(device):
+def _t_bench_same(device):
     times = []
     for _ in range(21):
         device.wait()
@@ -5272,28 +5272,28 @@ def _bench_same(device):
     return sorted(times)[10]
 
 
-_NAMES = {
+_t_NAMES = {
     "compile_ms": tr(es="se cuela el tiempo de compilar", en="compile time slips in"), "queue": tr(es="no espera a que acabe el trabajo", en="it does not wait for the work to end"),
     "warm": tr(es="repite los mismos datos, que ya están en la caché", en="it repeats the same data, which are in the cache already"), "hiccup_ms": tr(es="una llamada rara pesa en el resultado", en="one odd call weighs on the result"),
 }
 
 
-def _check_traps(name, script, want, make=_make):
+def _t_check_traps(name, script, want, make=_t_make):
     got = checks.plain(traps(script, make), name)
     assert isinstance(got, set), tr(es=f"traps devuelve un conjunto; con {name} ha devuelto {got!r}.", en=f"traps returns a set; with {name} it returned {got!r}.")
     missing, extra = set(want) - got, got - set(want)
     about = tr(es=f"{name}: se esperaba {sorted(want)} y has devuelto {sorted(got)}.", en=f"{name}: {sorted(want)} was expected and you returned {sorted(got)}.")
-    assert not missing, about + tr(es=" Lo engaña y no lo dices: ", en=" It is fooled and you do not say so: ") + "; ".join(f"{trap} ({_NAMES[trap]})" for trap in sorted(missing))
+    assert not missing, about + tr(es=" Lo engaña y no lo dices: ", en=" It is fooled and you do not say so: ") + "; ".join(f"{trap} ({_t_NAMES[trap]})" for trap in sorted(missing))
     assert not extra, about + tr(es=f" No lo engaña {', '.join(sorted(extra))}: dice lo mismo con esa maña que sin ella.", en=f" It is not fooled by {', '.join(sorted(extra))}: it says the same with that quirk as without it.")
 
 
-_check_traps("script_1", _bench_first, {"compile_ms"})
-_check_traps("script_2", _bench_hurry, {"queue", "hiccup_ms"})
-_check_traps("script_3", _bench_same, {"warm"})
-_check_traps("script_5", _bench_median, set())
+_t_check_traps("script_1", _t_bench_first, {"compile_ms"})
+_t_check_traps("script_2", _t_bench_hurry, {"queue", "hiccup_ms"})
+_t_check_traps("script_3", _t_bench_same, {"warm"})
+_t_check_traps("script_5", _t_bench_median, set())
 checks.passed()
 ### BEGIN HIDDEN TESTS
-def _bench_half(device):
+def _t_bench_half(device):
     device.call("model", (0, 32))
     times = []
     for number in range(1, 22):
@@ -5305,7 +5305,7 @@ def _bench_half(device):
     return sum(times) / len(times)
 
 
-def _bench_best(device):
+def _t_bench_best(device):
     times = []
     for number in range(30):
         device.flush()
@@ -5317,7 +5317,7 @@ def _bench_best(device):
     return min(times)
 
 
-def _bench_last(device):
+def _t_bench_last(device):
     """Waits only at the end, outside of what it times, and repeats its batch."""
     for _ in range(3):
         device.call("model", (0, 64))
@@ -5330,7 +5330,7 @@ def _bench_last(device):
     return (end - begin) / 28
 
 
-def _bench_slow(device):
+def _t_bench_slow(device):
     """It counts the flush, always: wrong, but in the same way with and without quirks."""
     device.call("model", (0, 64))
     device.wait()
@@ -5344,30 +5344,30 @@ def _bench_slow(device):
     return sorted(times)[12]
 
 
-_check_traps("script_4", _bench_half, {"compile_ms", "hiccup_ms"})
-_check_traps(tr(es="Otro script (el mínimo de muchas, con la caché vacía)", en="Another script (the minimum of many, with the cache empty)"), _bench_best, set())
-_check_traps(tr(es="Otro script (espera al final, fuera de lo que mide)", en="Another script (it waits at the end, outside of what it times)"), _bench_last, {"queue", "warm", "hiccup_ms"})
-_check_traps(tr(es="Otro script (vacía la caché dentro de lo que mide)", en="Another script (it empties the cache within what it times)"), _bench_slow, set())
-_check_traps(tr(es="script_5, con un programa más lento", en="script_5, with a slower program"), _bench_median, set(), lambda **quirks: Device({"model": 0.9}, **quirks))
+_t_check_traps("script_4", _t_bench_half, {"compile_ms", "hiccup_ms"})
+_t_check_traps(tr(es="Otro script (el mínimo de muchas, con la caché vacía)", en="Another script (the minimum of many, with the cache empty)"), _t_bench_best, set())
+_t_check_traps(tr(es="Otro script (espera al final, fuera de lo que mide)", en="Another script (it waits at the end, outside of what it times)"), _t_bench_last, {"queue", "warm", "hiccup_ms"})
+_t_check_traps(tr(es="Otro script (vacía la caché dentro de lo que mide)", en="Another script (it empties the cache within what it times)"), _t_bench_slow, set())
+_t_check_traps(tr(es="script_5, con un programa más lento", en="script_5, with a slower program"), _t_bench_median, set(), lambda **quirks: Device({"model": 0.9}, **quirks))
 ### END HIDDEN TESTS
 
 # %% test="bench/break_even" points=1 row="58" objective="7.7"
-def _check_even(compile_ms, before_ms, after_ms, want, why=""):
+def _t_check_even(compile_ms, before_ms, after_ms, want, why=""):
     about = f"break_even({compile_ms}, {before_ms}, {after_ms}). " + why
     with checks.ends(about + tr(es="\n  No acaba.", en="\n  It does not end.")):
         got = break_even(compile_ms, before_ms, after_ms)
     checks.same(got, want, about)
 
 
-_check_even(3000, 10, 4, 500, tr(es="Cada llamada ahorra 6 ms de los 10: no los 10, ni los 4 que quedan.", en="Each call saves 6 ms of the 10: not the 10, nor the 4 that are left."))
-_check_even(3001, 10, 4, 501, tr(es="Con 500 llamadas se ahorran 3000 ms: falta uno.", en="With 500 calls 3000 ms are saved: one is lacking."))
-_check_even(3000, 4, 10, None, tr(es="Si va más despacio, no sale a cuenta nunca.", en="If it is slower, it never pays."))
+_t_check_even(3000, 10, 4, 500, tr(es="Cada llamada ahorra 6 ms de los 10: no los 10, ni los 4 que quedan.", en="Each call saves 6 ms of the 10: not the 10, nor the 4 that are left."))
+_t_check_even(3001, 10, 4, 501, tr(es="Con 500 llamadas se ahorran 3000 ms: falta uno.", en="With 500 calls 3000 ms are saved: one is lacking."))
+_t_check_even(3000, 4, 10, None, tr(es="Si va más despacio, no sale a cuenta nunca.", en="If it is slower, it never pays."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
-_check_even(9000, 7, 7, None, tr(es="Si tarda lo mismo, tampoco.", en="If it takes the same, neither."))
-_check_even(1, 100, 1, 1)
-_check_even(22_000, 3, 2, 22_000, tr(es="22 s de compilar, a 1 ms por llamada.", en="22 s of compiling, at 1 ms a call."))
-_check_even(100, 1000, 7, 1, tr(es="Media llamada no existe.", en="There is no half call."))
+_t_check_even(9000, 7, 7, None, tr(es="Si tarda lo mismo, tampoco.", en="If it takes the same, neither."))
+_t_check_even(1, 100, 1, 1)
+_t_check_even(22_000, 3, 2, 22_000, tr(es="22 s de compilar, a 1 ms por llamada.", en="22 s of compiling, at 1 ms a call."))
+_t_check_even(100, 1000, 7, 1, tr(es="Media llamada no existe.", en="There is no half call."))
 ### END HIDDEN TESTS
 
 # %% wrong="bench" score=3 says_es="Compilar no es ejecutar" says_en="Compiling is not running"

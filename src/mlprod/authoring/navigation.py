@@ -19,10 +19,10 @@ NAMES: dict[Language, dict[str, str]] = {
     "en": {"lessons": "Lesson", "exercises": "Exercises", "language": "Español", "points": "points"},
 }
 TESTS_NAMES: dict[Language, str] = {
-    "es": "*Los nombres que empiezan por `_` son de las pruebas: da otros a tus funciones y variables.*",
-    "en": "*Names that begin with `_` belong to the tests: give your functions and variables others.*",
+    "es": "*Los nombres que empiezan por `_t_`, y también `checks` y `tr`, son de las pruebas: da otros a los tuyos.*",
+    "en": "*Names that begin with `_t_`, as well as `checks` and `tr`, belong to the tests: give yours others.*",
 }
-"""Under the line of an exercise: a test that binds a name of the answer's would break it."""
+"""Under the line of an exercise: a test that bound a name of the answer's would break it (see lint/names.py)."""
 OTHER: dict[Language, Language] = {"es": "en", "en": "es"}
 SECTION = re.compile(r"\A## .*$", re.MULTILINE)  # a cell that begins a section
 TITLE = re.compile(r"\A# .*$", re.MULTILINE)
