@@ -1,13 +1,19 @@
 """The linter: one small spoiling of a clean course for each rule, and the line that it must name."""
 
 import json
+from pathlib import Path
 
+import nbformat
 import pytest
 
 from mlprod.authoring.build import build
 from mlprod.authoring.lint import check
 from mlprod.authoring.lint.markdown import skeleton, without_code
+from mlprod.authoring.lint.names import bound
 from mlprod.course import notebook
+from mlprod.language import LANGUAGES
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 NAME = "03_streams"
 ES, EN = (
@@ -54,14 +60,14 @@ SPOILT = [
     (
         "test-comment",
         "exercise",
-        [("values = [3, 1, 2]\n", "# es: tres\n# en: three\nvalues = [3, 1, 2]\n")],
+        [("_t_values = [3, 1, 2]\n", "# es: tres\n# en: three\n_t_values = [3, 1, 2]\n")],
         "# es: tres",
     ),
-    ("test-lang", "exercise", [("values = [3, 1, 2]\n", "values = [3, 1, 2]\nprint(LANG)\n")], "print(LANG)"),
+    ("test-lang", "exercise", [("_t_values = [3, 1, 2]\n", "_t_values = [3, 1, 2]\nprint(LANG)\n")], "print(LANG)"),
     (
         "test-message",
         "exercise",
-        [("middle(values)\nassert", 'middle(values)\nassert values, "empty"\nassert')],
+        [("middle(_t_values)\nassert", 'middle(_t_values)\nassert _t_values, "empty"\nassert')],
         '"empty"',
     ),
     (
@@ -111,6 +117,9 @@ SPOILT = [
     ("link", "lesson", both("# [a](../../data/none)", "# [a](../../data/none)"), "# [a](../../data"),
     ("link", "lesson", both("# [a](/datasets/rides)", "# [a](/datasets/rides)"), "# [a](/datasets"),
     ("link", "lesson", both("# [a](../../../secret)", "# [a](../../../secret)"), "# [a](../../../secret"),
+    ("test-name", "exercise", [("_t_values = [3, 1, 2]\n", "_t_values = saved = [3, 1, 2]\n")], "saved ="),
+    ("test-name", "exercise", [("for _t_values, _t_expected", "for values, _t_expected")], "for values"),  # hidden
+    ("given-name", "exercise", [("start(LANG)\n", "start(LANG)\n_saved = {}\n")], "_saved"),
     ("anchor", "lesson", both("# [a](#El-final)", "# [a](#The-first-experiment)"), "#El-final"),
 ]
 
@@ -192,25 +201,73 @@ def test_nothing_secret_may_be_in_an_exercise(tiny, line):
 
 
 def test_what_later_tests_need_stands_above_the_first_check(tiny):
-    early = "def given():\n    return list(KNOWN)\n"
-    tiny.edit(tiny.exercise, "values = [3, 1, 2]\nmiddle(values)", "values = given()\nmiddle(values)")
+    early = "def _t_given():\n    return list(_t_KNOWN)\n"
+    tiny.edit(tiny.exercise, "_t_values = [3, 1, 2]\nmiddle(", "_t_values = _t_given()\nmiddle(")
     tiny.edit(
         tiny.exercise,
-        "### BEGIN HIDDEN TESTS\nfor values, expected",
-        f"### BEGIN HIDDEN TESTS\nKNOWN = [3, 1, 2]\n{early}for values, expected",
+        "### BEGIN HIDDEN TESTS\nfor _t_values, _t_expected",
+        f"### BEGIN HIDDEN TESTS\n_t_KNOWN = [3, 1, 2]\n{early}for _t_values, _t_expected",
     )
-    lines = [tiny.line_of(tiny.exercise, text) for text in ("KNOWN = ", "def given")]
+    lines = [tiny.line_of(tiny.exercise, text) for text in ("_t_KNOWN = ", "def _t_given")]
     assert [(found.rule, found.line) for found in check(tiny.root)] == [("late-helper", line) for line in lines]
 
-    text = tiny.exercise.read_text(encoding="utf-8").replace(f"KNOWN = [3, 1, 2]\n{early}", "")
+    text = tiny.exercise.read_text(encoding="utf-8").replace(f"_t_KNOWN = [3, 1, 2]\n{early}", "")
     first = 'checks.same(middle([3, 1, 2]), 2, "middle([3, 1, 2])")\n'
     assert first in text
-    apart = f"### BEGIN HIDDEN TESTS\nKNOWN = [3, 1, 2]\n{early}### END HIDDEN TESTS\n"
+    apart = f"### BEGIN HIDDEN TESTS\n_t_KNOWN = [3, 1, 2]\n{early}### END HIDDEN TESTS\n"
     tiny.exercise.write_text(text.replace(first, apart + first), encoding="utf-8")
     assert check(tiny.root) == []
-    made = f"KNOWN = middle([3, 1, 2])\n{early}"  # what an answer is needed for may fail as well
+    made = f"_t_KNOWN = middle([3, 1, 2])\n{early}"  # what an answer is needed for may fail as well
     tiny.exercise.write_text(text.replace(first, made + first), encoding="utf-8")
     assert [found.rule for found in check(tiny.root)] == ["late-helper", "late-helper"]
+
+
+@pytest.mark.parametrize(
+    "binds",
+    [
+        "_saved = 1",
+        "saved: int = 1",
+        "def saved():\n    pass",
+        "class saved:\n    pass",
+        "import saved",
+        "import saved.inner",
+        "from copy import copy as saved",
+        "for [_, saved] in []:\n    pass",
+        "with open('a') as saved:\n    pass",
+        "try:\n    pass\nexcept OSError as saved:\n    pass",
+        "[saved := n for n in range(3)]",
+        "def _t_change():\n    global saved\n    saved = 1",
+        "if True:\n    saved, _t_other = 1, 2",
+    ],
+)
+def test_whatever_binds_a_name_is_seen(binds):
+    name = "_saved" if "_saved" in binds else "saved"
+    assert {name: line for name, line in bound(f"a_call()\n{binds}").items() if not name.startswith("_t_")} == {name: 2}
+
+
+def test_what_binds_nothing_in_the_notebook():
+    inside = "def _t_inside(saved):\n    kept = [new for new in saved]\n    return kept"
+    assert bound(
+        f"{inside}\nclass _t_Kept:\n    saved = 1\nfor _ in range(3):\n    saved[0] = kept.new = 1"
+    ).keys() == {
+        "_t_inside",
+        "_t_Kept",
+    }
+    assert bound("%%bash\nsaved=1") == {}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", sorted(path.stem for path in (REPOSITORY / "solutions").glob("*.py")))
+def test_no_test_of_the_course_binds_a_name_that_may_be_a_students(name, lang):
+    master = nbformat.read(notebook("solutions", name, lang, REPOSITORY), as_version=4)
+    marks = [(cell, cell.metadata.get("nbgrader", {})) for cell in master.cells]
+    tests = [cell.source for cell, mark in marks if mark.get("grade") and not mark["solution"]]
+    assert tests
+    others = {name for code in tests for name in bound(code) if not name.startswith("_t_")}
+    assert others <= {"checks", "tr"}
+    assert (
+        "`_t_`" in master.cells[0].source and "`checks`" in master.cells[0].source and "`tr`" in master.cells[0].source
+    )
 
 
 def test_a_stub_is_python(tiny):

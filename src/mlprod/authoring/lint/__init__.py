@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mlprod.authoring.build import chosen
-from mlprod.authoring.lint import built, code, helpers, pairs, places, tasks, twins, words
+from mlprod.authoring.lint import built, code, helpers, names, pairs, places, tasks, twins, words
 from mlprod.authoring.lint.course import Course
 from mlprod.authoring.model import Source
 from mlprod.authoring.problems import SourceError
@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     tasks.complete,
     tasks.essay_present,
     helpers.reach_later_tests,
+    names.tests_have_their_own,
     places.datasets,
     places.links,
     built.no_outputs,
