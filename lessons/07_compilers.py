@@ -77,7 +77,6 @@ import statistics
 import subprocess
 import threading
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from time import perf_counter
@@ -389,7 +388,9 @@ compare(
 # - **subexpresiones comunes** (CSE): la misma operación sobre los mismos valores se calcula una vez. La clave incluye todo lo que distingue a dos operaciones, y las operaciones con azar y las entradas quedan fuera;
 # - **código muerto** (DCE): se recorre hacia atrás desde los resultados y se queda lo que hace falta. Las entradas se quedan siempre: son la firma del programa.
 #
-# **Predice:** el grafo de arriba calcula las operaciones que ves en la lista. ¿Cuántas quedarán tras los tres pases?
+# ¿Qué ahorra cada uno? Del grafo se leen tres cuentas: las **operaciones**; los **bytes** que leen y escriben, si cada una se ejecuta por su lado; y las **reservas** de memoria, que son tantas como operaciones, porque en modo inmediato cada una pide sitio para su resultado. Para comprobarlas hay que ejecutar el grafo: `evaluate` lo hace con las rutinas de PyTorch, y un contador apunta lo que cada una lee, escribe y reserva de verdad.
+#
+# **Predice:** el grafo de arriba calcula las operaciones que ves en la lista. ¿Cuántas quitará cada pase? Y de los bytes, ¿qué porcentaje quedará tras los tres?
 # %% [markdown] lang="en" row="58" slide="slide"
 # ## Three passes
 #
@@ -399,10 +400,13 @@ compare(
 # - **common subexpressions** (CSE): the same operation on the same values is computed once. The key includes all that tells two operations apart, and random operations and inputs are left out;
 # - **dead code** (DCE): walk backwards from the results and keep what is needed. The inputs always stay: they are the program's signature.
 #
-# **Predict:** the graph above computes the operations that you see in the list. How many will remain after the three passes?
+# What does each of them save? Three counts can be read from the graph: the **operations**; the **bytes** that they read and write, if each is run by itself; and the **allocations**, which are as many as the operations, since eagerly each asks for room for its result. To check them the graph has to be run: `evaluate` does so with PyTorch's routines, and a counter notes what each of them really reads, writes and allocates.
+#
+# **Predict:** the graph above computes the operations that you see in the list. How many will each pass remove? And of the bytes, what percentage will be left after the three?
 
 # %%
-operations_that_remain = None
+operations_removed = {"fold": None, "cse": None, "dce": None}
+percent_of_bytes_left = None
 
 
 # %% slide="fragment"
@@ -460,41 +464,114 @@ def optimize(graph):
     return dce(cse(fold(graph)))
 
 
+# %% slide="fragment" tags=["hide-input"]
+MEANING = {kind: function for kind, (_, function) in ELEMENTWISE.items()} | {
+    "sum": lambda x: x.sum(dim=-1, keepdim=True),
+    "amax": lambda x: x.amax(dim=-1, keepdim=True),
+    "linear": F.linear,
+    "rand_like": torch.rand_like,
+}
+
+
+@torch.no_grad()
+def evaluate(graph, *inputs, **changed):
+    """What a graph means, operation by operation; `changed` puts other functions in the place of some."""
+    inputs, values, meaning = iter(inputs), {}, MEANING | changed
+    for op in graph.ops:
+        if op.kind == "input":
+            values[op] = next(inputs)
+        elif op.kind == "const":
+            values[op] = op.value
+        else:
+            values[op] = meaning[op.kind](*(values[arg] for arg in op.args))
+    return values[graph.outputs[0]]
+
+
+def elements(op):
+    return op.shape[0] * op.shape[1]
+
+
+def bytes_apart(graph):
+    """Bytes that the operations read and write when each is run by itself."""
+    work = [op for op in graph.ops if op.kind not in ("input", "const")]
+    return sum(4 * elements(value) for op in work for value in (op, *op.args))
+
+
+class Counted(TorchDispatchMode):
+    """Counts what PyTorch's routines do: tensors that they allocate, and bytes that they read and write.
+
+    One whose result is a view of an argument (a transposition, say) moves nothing.
+    """
+
+    allocations = bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        read = [each for each in args if isinstance(each, torch.Tensor)]
+        known = {each.untyped_storage().data_ptr() for each in read}
+        if result.untyped_storage().data_ptr() not in known:
+            self.allocations += "out" not in (kwargs or {})
+            self.bytes += sum(each.nbytes for each in (*read, result))
+        return result
+
+
+def counted(function, *inputs):
+    """What one call of a function counts."""
+    with torch.no_grad(), Counted() as found:
+        function(*inputs)
+    return found
+
+
 # %% slide="fragment"
 stages = {tr(es="capturado", en="captured"): naive}
 for each in (fold, cse, dce):
     stages[each.__name__] = each(list(stages.values())[-1])
 small = list(stages.values())[-1]
+rows, before, wanted = [], None, evaluate(naive, batch)
+for name, graph in stages.items():
+    measured = counted(evaluate, graph, batch)
+    rows.append(
+        {
+            tr(es="después de", en="after"): name,
+            tr(es="quita, según tú", en="removes, you say"): operations_removed.get(name),
+            tr(es="quita", en="removes"): before - computed(graph) if before else None,
+            tr(es="operaciones", en="operations"): (before := computed(graph)),
+            tr(es="constantes", en="constants"): sum(op.kind == "const" for op in graph.ops),
+            tr(es="reservas medidas", en="allocations measured"): measured.allocations,
+            tr(es="kB previstos", en="kB predicted"): bytes_apart(graph) / 1000,
+            tr(es="kB medidos", en="kB measured"): measured.bytes / 1000,
+            tr(es="¿mismos bits?", en="same bits?"): tr(es="sí", en="yes")
+            if torch.equal(evaluate(graph, batch), wanted)
+            else "no",
+        }
+    )
 tables.show(
-    bench.record(
-        "07/passes",
-        [
-            {
-                tr(es="después de", en="after"): name,
-                tr(es="operaciones", en="operations"): computed(graph),
-                tr(es="constantes", en="constants"): sum(op.kind == "const" for op in graph.ops),
-            }
-            for name, graph in stages.items()
-        ],
+    bench.record("07/passes", rows),
+    caption=tr(
+        es="Lo que quita cada pase: las operaciones son también las reservas previstas",
+        en="What each pass removes: the operations are also the allocations predicted",
     ),
-    caption=tr(es="Lo que quita cada pase", en="What each pass removes"),
 )
 print(listing(small))
 compare(
-    tr(es="operaciones que quedan", en="operations that remain"),
-    predicted=operations_that_remain,
-    measured=computed(small),
-    unit="",
+    tr(es="bytes que quedan tras los pases", en="bytes left after the passes"),
+    predicted=percent_of_bytes_left,
+    measured=100 * bytes_apart(small) / bytes_apart(naive),
+    unit="%",
 )
 
 # %% [markdown] lang="es" row="58" slide="subslide"
 # Fíjate en tres cosas. La raíz de la varianza ha desaparecido: es una constante. El `tanh` que nadie usaba, también. Y las dos exponenciales son ahora un valor **con dos usos**, lo que va a importar al fusionar. (Plegar **añade** constantes: las que sustituye siguen en la lista hasta que pasa DCE.)
 #
-# Estos tres pases han de conservar los resultados, y eso lo comprobaremos en cuanto podamos ejecutar lo compilado. Y han de ser **idempotentes**: aplicarlos otra vez no cambia nada. Comprobémoslo, y probemos también la trampa del azar con una CSE ingenua.
+# Y fíjate en quién ahorra qué: plegar quita operaciones, pero pequeñas (un número, una fila), y casi ningún byte; las que recorren el lote entero son las repetidas y las muertas.
+#
+# Estos tres pases conservan los bits, como dice la última columna. Y han de ser **idempotentes**: aplicarlos otra vez no cambia nada. Comprobémoslo, y probemos también la trampa del azar con una CSE ingenua.
 # %% [markdown] lang="en" row="58" slide="subslide"
 # Note three things. The root of the variance is gone: it is a constant. Gone as well is the `tanh` that nobody used. And the two exponentials are now one value **with two uses**, which is going to matter when fusing. (Folding **adds** constants: those that it replaces stay in the list until DCE comes along.)
 #
-# These three passes have to keep the results, which we shall check as soon as we can run what we compile. And they have to be **idempotent**: applying them again changes nothing. Let us check that, and also try the trap of randomness with a naive CSE.
+# And note who saves what: folding removes operations, but small ones (a number, a row), and hardly any bytes; those that go over the whole batch are the repeated and the dead ones.
+#
+# These three passes keep the bits, as the last column says. And they have to be **idempotent**: applying them again changes nothing. Let us check that, and also try the trap of randomness with a naive CSE.
 
 
 # %% slide="fragment"
@@ -631,10 +708,6 @@ def layer_norm(x):
     return centred / torch.sqrt((centred * centred).mean(dim=-1, keepdim=True) + 1e-5)
 
 
-def elements(op):
-    return op.shape[0] * op.shape[1]
-
-
 def traffic(kernels):
     """Bytes that the kernels read and write, if nothing stays in a cache between two of them."""
     return sum(4 * elements(op) for kernel in kernels for op in kernel.inputs + kernel.outputs)
@@ -644,25 +717,6 @@ def buffers(kernels):
     return sum(len(kernel.outputs) for kernel in kernels)
 
 
-class Allocations(TorchDispatchMode):
-    """Counts the calls of PyTorch's routines whose result is not a view of an argument."""
-
-    count = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        known = {a.untyped_storage().data_ptr() for a in args if isinstance(a, torch.Tensor)}
-        self.count += result.untyped_storage().data_ptr() not in known
-        return result
-
-
-def eager_allocations(function, *inputs):
-    """Tensors that one call allocates when PyTorch runs it eagerly."""
-    with torch.no_grad(), Allocations() as counted:
-        function(*inputs)
-    return counted.count
-
-
 wide = torch.randn(256, 1024)
 PROGRAMS = {
     "chain": (chain, wide),
@@ -670,9 +724,10 @@ PROGRAMS = {
     "layer_norm": (layer_norm, wide),
     "classifier": (classifier, torch.rand(256, 64)),
 }
-rows = []
+rows, eager_rows = [], []
 for name, (function, example) in PROGRAMS.items():
-    graph = optimize(capture(function, example))
+    captured = capture(function, example)
+    graph, measured = optimize(captured), counted(function, example)
     apart, fused = fuse(graph, enabled=False), fuse(graph)
     rows.append(
         {
@@ -682,17 +737,29 @@ for name, (function, example) in PROGRAMS.items():
             tr(es="MB sin fusionar", en="MB unfused"): traffic(apart) / 1e6,
             tr(es="MB fusionado", en="MB fused"): traffic(fused) / 1e6,
             tr(es="veces menos", en="times fewer"): traffic(apart) / traffic(fused),
-            tr(es="reservas previstas: inmediato", en="allocations predicted: eager"): computed(
-                capture(function, example)
-            ),
-            tr(es="medidas: inmediato", en="measured: eager"): eager_allocations(function, example),
-            tr(es="previstas: fusionado", en="predicted: fused"): buffers(fused),
+            tr(es="reservas, si no hay arena", en="allocations, without an arena"): buffers(fused),
+        }
+    )
+    eager_rows.append(
+        {
+            tr(es="programa", en="program"): name,
+            tr(es="reservas previstas", en="allocations predicted"): computed(captured),
+            tr(es="medidas", en="measured"): measured.allocations,
+            tr(es="MB previstos", en="MB predicted"): bytes_apart(captured) / 1e6,
+            tr(es="MB medidos", en="MB measured"): measured.bytes / 1e6,
         }
     )
 tables.show(
     bench.record("07/fusion", rows),
     caption=tr(
         es="Qué ahorra fusionar, según el grafo", en="What fusing saves, according to the graph"
+    ),
+)
+tables.show(
+    bench.record("07/eager", eager_rows),
+    caption=tr(
+        es="¿Es de fiar el grafo? Lo que dice de PyTorch inmediato, y lo que hace PyTorch",
+        en="Can the graph be trusted? What it says of eager PyTorch, and what PyTorch does",
     ),
 )
 compare(
@@ -703,11 +770,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="59" slide="subslide"
-# El grafo dice de antemano cuántas reservas hará PyTorch, y al contarlas sale eso o casi. La media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar), y hay dos en la normalización; al revés, `1.0 / self.temperature` es para nosotros una y para PyTorch dos (invertir y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
+# El grafo dice de antemano cuántas reservas hará PyTorch y cuántos bytes moverá, y al contarlos sale eso o casi (el contador suma los tensores que recibe y da cada rutina: no ve la caché). La media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar), y hay dos en la normalización; al revés, `1.0 / self.temperature` es para nosotros una y para PyTorch dos (invertir y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
 #
 # ¿Y si nos saltamos la regla 2? Fusionar la división con la suma es dividir por la suma **de lo que va de fila**:
 # %% [markdown] lang="en" row="59" slide="subslide"
-# The graph says beforehand how many allocations PyTorch will make, and counting them gives that, or nearly. To PyTorch the mean is one routine, and to us two operations (adding and multiplying), and the normalization has two of them; the other way round, `1.0 / self.temperature` is one to us and two to PyTorch (inverting and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
+# The graph says beforehand how many allocations PyTorch will make and how many bytes it will move, and counting them gives that, or nearly (the counter adds up the tensors that each routine receives and gives: it does not see the cache). To PyTorch the mean is one routine, and to us two operations (adding and multiplying), and the normalization has two of them; the other way round, `1.0 / self.temperature` is one to us and two to PyTorch (inverting and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
 #
 # And if we break rule 2? Fusing the division with the sum is dividing by the sum **of the row so far**:
 
@@ -851,7 +918,7 @@ compare(
 #
 # ## Generar código
 #
-# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, para que use las instrucciones vectoriales donde sepa (una llamada a `expf` se lo suele impedir); con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: unas trescientas líneas.
+# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, para que use las instrucciones vectoriales donde sepa (una llamada a `expf` se lo suele impedir); con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: la captura, los pases, la fusión y el plan son unas 140 líneas de código, y escribir C, el sustituto de numba y llamarlo, otras cien.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # Here fusing removes values but does not shrink the arena: the peak is the output of the first layer and its GELU, which live at the same time in both plans. (One can go further, below the bound: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. Precisely what the GELU does. In a reduction or a matrix product, they cannot.)
 #
@@ -859,7 +926,7 @@ compare(
 #
 # ## Generating code
 #
-# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the iterations are independent, so that it uses the vector instructions where it knows how (a call to `expf` usually prevents it); with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: some three hundred lines.
+# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the iterations are independent, so that it uses the vector instructions where it knows how (a call to `expf` usually prevents it); with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: capture, passes, fusion and plan are some 140 lines of code, and writing C, the substitute by numba and calling it another hundred.
 
 # %% slide="subslide"
 C_TEXT = """#include <math.h>
@@ -1050,10 +1117,12 @@ def random_function(seed):
     return function
 
 
-checks = {}
+checks, allocated_by = {}, {}
 with torch.no_grad():
     for name, (function, example) in PROGRAMS.items():
-        checks[name] = relative_error(compiled(function, example)(example), function(example))
+        program = compiled(function, example)
+        checks[name] = relative_error(program(example), function(example))
+        allocated_by[name] = counted(program, example).allocations
     x, row = torch.randn(7, 19), torch.randn(1, 19)
     # es: sin compilador de C, numba tarda más en compilar: bastan unos pocos
     # en: without a C compiler, numba takes longer to compile: a few will do
@@ -1069,6 +1138,7 @@ tables.show(
             {
                 tr(es="programa", en="program"): name,
                 tr(es="mayor error relativo", en="largest relative error"): error,
+                tr(es="reservas por llamada", en="allocations per call"): allocated_by.get(name),
             }
             for name, error in checks.items()
         ],
@@ -1085,7 +1155,8 @@ assert max(checks.values()) < 1e-5
 #
 # - PyTorch **inmediato**, como se escribe; y **con memoria reservada de antemano** (`out=`), el rival justo: la diferencia entre los dos no es mérito de ningún compilador;
 # - nuestro compilador, sin fusionar y fusionado;
-# - ONNX Runtime y `torch.compile` (TorchInductor genera C++, si hay con qué compilarlo), también con la salida reservada. JAX (XLA) y OpenVINO se suman si los tienes instalados.
+# - ONNX Runtime y `torch.compile` (TorchInductor genera C++, si hay con qué compilarlo), también con la salida reservada.
+# - JAX (XLA) y OpenVINO, si los tienes instalados (`pip install jax openvino`); si no, la celda dice que se los salta. También escriben donde ya hay sitio: a XLA se le **dona** su salida anterior, y a OpenVINO se le pide que no la copie. Sin eso, XLA paga las mismas reservas que PyTorch inmediato.
 #
 # ¿Cuál es el techo? Copiar el tensor: leer una vez y escribir una vez. Es lo mínimo para cualquier programa que lea toda la entrada y escriba toda la salida. Lo medimos de tres maneras (PyTorch, NumPy y un bucle nuestro con una sola operación) y nos quedamos con la mejor, para no presumir de ganar a una copia lenta.
 #
@@ -1097,7 +1168,8 @@ assert max(checks.values()) < 1e-5
 #
 # - **eager** PyTorch, as people write it; and **with memory allocated beforehand** (`out=`), the fair rival: the difference between the two is no compiler's merit;
 # - our compiler, unfused and fused;
-# - ONNX Runtime and `torch.compile` (TorchInductor generates C++, if there is something to compile it with), their output also allocated beforehand. JAX (XLA) and OpenVINO join if you have them installed.
+# - ONNX Runtime and `torch.compile` (TorchInductor generates C++, if there is something to compile it with), their output also allocated beforehand.
+# - JAX (XLA) and OpenVINO, if you have them installed (`pip install jax openvino`); if not, the cell says that it skips them. They too write where there is room already: XLA is **donated** its last output, and OpenVINO is asked not to copy it. Without that, XLA pays for the same allocations as eager PyTorch.
 #
 # What is the ceiling? Copying the tensor: reading once and writing once. It is the least for any program that reads the whole input and writes the whole output. We measure it in three ways (PyTorch, NumPy and a loop of ours with a single operation) and take the best, so as not to boast of beating a slow copy.
 #
@@ -1187,20 +1259,50 @@ def inductor(function, x):
     return lambda: into(x, output), perf_counter() - begin
 
 
+def xla(x):
+    """The chain by JAX's compiler, on one thread, written over its last output. Raises ImportError without JAX."""
+    import jax
+
+    # es: cuántos hilos usa lo decide al arrancar, y solo mira esto: con otra cosa, los usa todos
+    # en: it decides at its start how many threads it uses, and looks only at this: otherwise, all of them
+    os.environ["NPROC"] = "1"
+    jax.devices()
+    del os.environ["NPROC"]
+    function = chain_of(jax.numpy, jax.nn.relu)
+    into = jax.jit(lambda x, _: function(x), donate_argnums=1, keep_unused=True)
+    there = jax.numpy.asarray(x.numpy())
+    last = [jax.numpy.zeros_like(there)]
+
+    def run():
+        last[0] = into(there, last[0]).block_until_ready()
+        return last[0]
+
+    return run
+
+
+def openvino_runner(path, x):
+    """The model by OpenVINO, on one thread, its output where OpenVINO keeps it. Raises ImportError without it."""
+    import openvino
+
+    options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    request = openvino.compile_model(str(path), "CPU", options).create_infer_request()
+    return lambda: request.infer([x.numpy()], share_inputs=True, share_outputs=True)[0]
+
+
 def extras(x, path):
-    """XLA and OpenVINO, if they are here: {name: function without arguments}."""
+    """XLA and OpenVINO, {name: function without arguments}; those that are not here are said."""
     found = {}
-    with suppress(ImportError):
-        import jax
-
-        jitted, there = jax.jit(chain_of(jax.numpy, jax.nn.relu)), jax.numpy.asarray(x.numpy())
-        found["XLA (jax)"] = lambda: jitted(there).block_until_ready()
-    with suppress(ImportError):
-        import openvino
-
-        options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-        request = openvino.compile_model(str(path), "CPU", options).create_infer_request()
-        found["OpenVINO"] = lambda: request.infer([x.numpy()], share_inputs=True)[0]
+    makers = {"XLA (jax)": lambda: xla(x), "OpenVINO": lambda: openvino_runner(path, x)}
+    for name, make in makers.items():
+        try:
+            found[name] = make()
+        except ImportError:
+            print(
+                tr(
+                    es=f"{name}: no está instalado y no corre.",
+                    en=f"{name}: not installed, so it does not race.",
+                )
+            )
     return found
 
 
@@ -1909,31 +2011,12 @@ def int_logits(q, w, bias, scales, bits=32):
     return accumulate(q, w, bias, bits) * scales
 
 
-MEANING = {kind: function for kind, (_, function) in ELEMENTWISE.items()} | {
-    "sum": lambda x: x.sum(dim=-1, keepdim=True),
-    "amax": lambda x: x.amax(dim=-1, keepdim=True),
-    "linear": F.linear,
+MEANING = MEANING | {
     "quantize": quantize,
     "dequantize": dequantize,
     "int_linear": int_linear,
     "int_logits": int_logits,
 }
-
-
-@torch.no_grad()
-def evaluate(graph, *inputs, **changed):
-    """What a graph means, operation by operation; `changed` puts other functions in the place of some."""
-    inputs, values, meaning = iter(inputs), {}, MEANING | changed
-    for op in graph.ops:
-        if op.kind == "input":
-            values[op] = next(inputs)
-        elif op.kind == "const":
-            values[op] = op.value
-        else:
-            values[op] = meaning[op.kind](*(values[arg] for arg in op.args))
-    return values[graph.outputs[0]]
-
-
 one = torch.zeros(1, 784)
 float_graph = optimize(capture(network, one))
 ranges = ranges_of(calibration, by_percentile)
@@ -2794,12 +2877,22 @@ else:
 # Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden o repartirlo entre hilos son llamadas que lo convierten en otro equivalente. El `sblock` es el pedazo que se mueve de sitio, y la S de cada eje dice que sus vueltas son independientes.
 #
 # ```python
-# @T.prim_func
+# @T.prim_func(s_tir=True)
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
 #         with T.sblock("chain"):
 #             i, j = T.axis.remap("SS", [r, c])
 #             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
+# ```
+#
+# Con la cadena entera, sobre 64 números, TVM 0.27 da diez `sblock`, uno por operación, también después de fusionar: su fusión los mete en **una** función, y juntarlos en un solo bucle es ya transformar (`compute_inline` con los nueve primeros). Si después se parte el bucle (`split`) y se vectoriza (`vectorize`), queda esto, que es nuestro kernel (la celda siguiente lo hace, si tienes TVM; aquí, sin los tipos de los índices ni lo que cada bloque lee y escribe):
+#
+# ```python
+# for r, c0 in T.grid(1, 4):
+#     for c1 in T.vectorized(16):
+#         with T.sblock("add"):
+#             i, j = T.axis.spatial(1, r), T.axis.spatial(64, c0 * 16 + c1)
+#             out[i, j] = T.fabs(T.max(T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0)) - x[i, j] * T.float32(0.5), x[i, j]) - T.float32(1)) * T.float32(0.5) + x[i, j]
 # ```
 #
 # ¿Acertó la cita? Los marcos no desaparecieron: el compilador se metió dentro de ellos. Y «compilar de forma automática para hardware nuevo» sigue siendo lo que menos automático es: cada chip llega con un equipo que le escribe su *backend*.
@@ -2822,7 +2915,7 @@ else:
 # This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order or sharing it out among threads are calls that turn it into an equivalent one. The `sblock` is the piece that gets moved about, and the S of each axis says that its iterations are independent.
 #
 # ```python
-# @T.prim_func
+# @T.prim_func(s_tir=True)
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
 #         with T.sblock("chain"):
@@ -2830,18 +2923,59 @@ else:
 #             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
 # ```
 #
+# With the whole chain, over 64 numbers, TVM 0.27 gives ten `sblock`, one for each operation, also after fusing: its fusion puts them into **one** function, and joining them in a single loop is transforming already (`compute_inline` of the first nine). If then the loop is split (`split`) and vectorized (`vectorize`), this is what is left, and it is our kernel (the next cell does it, if you have TVM; here, without the types of the indices and what each block reads and writes):
+#
+# ```python
+# for r, c0 in T.grid(1, 4):
+#     for c1 in T.vectorized(16):
+#         with T.sblock("add"):
+#             i, j = T.axis.spatial(1, r), T.axis.spatial(64, c0 * 16 + c1)
+#             out[i, j] = T.fabs(T.max(T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0)) - x[i, j] * T.float32(0.5), x[i, j]) - T.float32(1)) * T.float32(0.5) + x[i, j]
+# ```
+#
 # Was the quote right? The frameworks did not disappear: the compiler moved inside them. And "automatically compile for new hardware" is still the least automatic part: each chip arrives with a team that writes its *backend*.
 
 # %% slide="fragment"
-# es: si tienes TVM, así ve él la cadena entera
-# en: if you have TVM, this is how it sees the whole chain
-with suppress(ImportError, AttributeError):
+# es: si tienes TVM, la cadena entera: su grafo, y el kernel que sale de fusionar y transformar sus bucles
+# en: if you have TVM, the whole chain: its graph, and the kernel that comes of fusing and transforming its loops
+try:
     import tvm
+    from tvm.relax import transform
     from tvm.relax.frontend.torch import from_exported_program
 
-    exported = torch.export.export(AsModule(chain), (torch.randn(1, 64),))
-    module = from_exported_program(exported)
-    print(tvm.relax.transform.LegalizeOps()(module).script()[:3000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exported = torch.export.export(AsModule(chain), (torch.randn(1, 64),))
+        module = from_exported_program(exported)
+    print(module.script())
+    passes = (
+        *(transform.LegalizeOps(), transform.AnnotateTIROpPattern()),
+        *(transform.FuseOps(), transform.FuseTIR()),
+    )
+    fused_module = tvm.ir.transform.Sequential(passes)(module)
+    kernel = next(f for name, f in fused_module.functions.items() if name.name_hint != "main")
+    schedule = tvm.s_tir.Schedule(kernel)
+    *inner, last_block = schedule.get_child_blocks(schedule.get_sblock("root"))
+    for block in inner:
+        schedule.compute_inline(block)
+    _, columns = schedule.get_loops(last_block)
+    _, sixteen = schedule.split(columns, [None, 16])
+    schedule.vectorize(sixteen)
+    print(schedule.mod.script())
+except ImportError:
+    print(
+        tr(
+            es="TVM no está instalado (`pip install apache-tvm`): solo queda lo escrito arriba.",
+            en="TVM is not installed (`pip install apache-tvm`): there is only what is written above.",
+        )
+    )
+except AttributeError as changed:
+    print(
+        tr(
+            es=f"Este TVM ({tvm.__version__}) no es el 0.27 con el que se escribió la celda: {changed}",
+            en=f"This TVM ({tvm.__version__}) is not the 0.27 with which the cell was written: {changed}",
+        )
+    )
 
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar

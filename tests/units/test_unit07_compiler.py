@@ -34,6 +34,14 @@ def _definitions(tree):
             yield node
 
 
+def _lines_of_code(node, source):
+    """Without blank lines, comments and docstrings."""
+    text = source.splitlines()[node.lineno - 1 : node.end_lineno]
+    inside = [n for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    docstrings = sum(len(ast.get_docstring(n, clean=False).splitlines()) for n in inside if ast.get_docstring(n))
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in text) - docstrings
+
+
 @pytest.fixture(scope="module")
 def lesson():
     cells = nbformat.read(course.notebook("lessons", "07_compilers", "en"), as_version=4).cells
@@ -45,7 +53,7 @@ def lesson():
             tree.body = list(_definitions(tree))
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                    lines[node.name] = node.end_lineno - node.lineno + 1
+                    lines[node.name] = _lines_of_code(node, cell.source)
             exec(compile(tree, "lesson07", "exec"), names)
     assert set(names) >= TABLES | set(COMPILER)
     torch.set_num_threads(1)
@@ -118,6 +126,17 @@ def close(got, wanted):
 
 def computed(graph):
     return sum(op.kind not in ("input", "const") for op in graph.ops)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, SHAPES)
+def test_the_graph_says_what_pytorch_will_move_and_allocate(lesson, steps, shape):
+    examples = inputs(shape)
+    graph = lesson["capture"](made_of(steps), *examples)
+    for each in (graph, lesson["fold"](graph), lesson["optimize"](graph)):
+        counted = lesson["counted"](lesson["evaluate"], each, *examples)
+        assert counted.allocations == lesson["computed"](each)
+        assert counted.bytes == lesson["bytes_apart"](each)
 
 
 @settings(max_examples=80, deadline=None)
@@ -261,4 +280,7 @@ def test_a_tiling_does_all_the_work_and_remainders_are_not_free(lesson):
 
 
 def test_the_compiler_is_short_enough_to_read(lesson):
-    assert sum(lesson["lines"][name] for name in COMPILER) < 300
+    lines = lesson["lines"]
+    optimizer = COMPILER[: COMPILER.index("statements")]
+    assert sum(lines[name] for name in optimizer) < 150
+    assert sum(lines[name] for name in COMPILER) < 250
