@@ -7,7 +7,6 @@ import importlib
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.children import end
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MLPROD = Path(sys.prefix, "bin/mlprod")
@@ -96,12 +97,7 @@ def _running_lab(root: Path, lang: str, *options: str, timeout: float = 60) -> I
         assert is_up.wait(timeout), f"nothing after {timeout} s: {lab.text}"
         yield lab
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end(process)
         reader.join(10)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +11,8 @@ from pathlib import Path
 
 import httpx
 from markdown_it import MarkdownIt
+
+from tests.children import end
 
 PROGRAMS = (
     *("make", "mlprod", ".venv/bin/mlprod", "nbgrader", "python", "pytest", "docker", "conda", "dask"),
@@ -98,13 +97,7 @@ class Shell:
         try:
             wait_for_page(f"http://127.0.0.1:{port}/api", process, timeout)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself
-                os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+            end(process, group=True)
             output.seek(0)
             text = output.read()
             output.close()

@@ -20,6 +20,7 @@ import yaml
 
 from mlprod import course
 from mlprod.systems import processes, schema_registry, scrape, services
+from tests.children import end
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCKER = REPOSITORY / "docker"
@@ -265,12 +266,7 @@ def prometheus(tmp_path, monkeypatch, free_port):
             wait_until(lambda: is_up(client), 30, "Prometheus did not start")
         yield address
     finally:
-        running.send_signal(signal.SIGTERM)
-        try:
-            running.wait(20)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait(5)
+        end(running, signal.SIGTERM)
         running.stderr.close()
 
 

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import random
 import re
-import time
-from pathlib import Path
 
-import httpx
 import nbformat
 import numpy as np
 import pytest
 
-from mlprod.lab import machine
 from mlprod.systems import device, device_headless, device_model, device_text, processes
-from tests.lab.test_browser import RUN_MENU, menu
+from tests.browsing import CHROMIUM, MARKS, chromium, screenshot
+from tests.lab.jupyterlab import open_notebook, run_all
 
-pytest.importorskip("playwright", reason="pip's package playwright is not installed")
-CHROMIUM = machine.chromium()
 pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
+    *MARKS,
     pytest.mark.skipif(
         not device.runtime_ready(), reason="the browser's runtime is not here (with a network: make lab)"
     ),
-    pytest.mark.timeout(300),
-]
-
-SCREENS = Path(__file__).resolve().parents[2] / "build/screens"
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 TYPED = {"es": "Para instalar el paq", "en": "To install the pack"}
 LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:")
@@ -38,12 +25,8 @@ LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:")
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +77,7 @@ def test_the_page_suggests_what_python_suggests_and_so_does_the_cloud(opened, cl
         assert chips(tab, "device") == wanted == chips(tab, "cloud")
         assert tab.locator("html").get_attribute("lang") == lang
         assert tab.locator("#cloud .badge").inner_text() == {"es": "responde", "en": "answers"}[lang]
-        SCREENS.mkdir(parents=True, exist_ok=True)
-        tab.screenshot(path=SCREENS / f"device_{lang}_{scheme}.png")
+        screenshot(tab, f"device_{lang}_{scheme}")
         keystrokes = page.typed()
         assert len(keystrokes) >= len(TYPED[lang]) and all(k.device > 0 and k.cloud > 0 for k in keystrokes[-3:])
 
@@ -201,16 +183,6 @@ page.show()
 """
 
 
-def wait_for_kernel(lab) -> None:
-    """Until the page's kernel is idle; while one is being started the server may answer with an error."""
-    for _ in range(240):
-        answer = httpx.get(f"{lab.base}/api/kernels", params={"token": lab.token}, timeout=30)
-        if answer.is_success and any(one["execution_state"] == "idle" and one["connections"] for one in answer.json()):
-            return
-        time.sleep(0.5)
-    pytest.fail(f"no kernel: {answer.text}")
-
-
 def test_in_jupyterlab(course_copy, running_lab, free_port, browser):
     lesson = course_copy / "lessons/es/00_page.ipynb"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK.format(lang="es").strip())])
@@ -219,14 +191,12 @@ def test_in_jupyterlab(course_copy, running_lab, free_port, browser):
     with running_lab(course_copy, "es", "--port", str(free_port)) as lab:
         tab = browser.new_page(viewport={"width": 1400, "height": 1000})
         tab.set_default_timeout(100_000)
-        tab.goto(f"{lab.base}/lab/tree/lessons/es/00_page.ipynb?token={lab.token}")
-        tab.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        wait_for_kernel(lab)
-        menu(tab, RUN_MENU, "runmenu:run-all")
+        open_notebook(tab, lab, "lessons/es/00_page.ipynb")
+        run_all(tab)
         frame = tab.frame_locator(".jp-OutputArea-output iframe")
         frame.locator("#device .badge.good").wait_for()
         frame.locator("#text").press_sequentially(TYPED["es"])
         frame.locator("#device .chips button").first.wait_for()
         frame.locator("#cloud .chips:not(.late) button").first.wait_for()
-        tab.screenshot(path=SCREENS / "device_in_jupyterlab.png")
+        screenshot(tab, "device_in_jupyterlab")
         tab.close()

@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,17 @@ def hand_in(root: Path) -> None:
     """Two students hand in the exercise: one right, one with mistakes."""
     if not (root / "grading/submitted").exists():
         make_class(root, UNIT, 2, kinds=("right", "mixed"))
+
+
+def download(root: Path) -> None:
+    """They hand it in to a platform, which gives a ZIP with a folder for each."""
+    hand_in(root)
+    archive = root / f"grading/downloaded/{UNIT}/archive/class.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as file:
+        for notebook in (root / "grading/submitted").rglob("*.ipynb"):
+            file.write(notebook, f"{notebook.parts[-3]}/{notebook.name}")
+    shutil.rmtree(root / "grading/submitted")
 
 
 def roster(root: Path) -> None:
@@ -140,7 +152,8 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
     'nbgrader db assignment add 01_data_passing --duedate="2026-12-01 23:59 CET"': Do(
         f'nbgrader db assignment add {UNIT} --duedate="2026-12-01 23:59 CET"', at="grading"
     ),
-    "nbgrader db student import": Do("nbgrader db student import students.csv", at="grading", before=roster),
+    "nbgrader db student import students.csv": Do(at="grading", before=roster),
+    "nbgrader zip_collect 01_data_passing": Do(f"nbgrader zip_collect {UNIT}", at="grading", before=download),
     "nbgrader autograde": NAMED,
     "make grade": NAMED,
     "mlprod grade": NAMED,
@@ -299,16 +312,29 @@ def listening() -> Iterator[Callable[[str], str]]:
 TWINS = {"README.es.md": "README.md"}  # test_readme.py compares their blocks: what both show is executed once
 
 
+def elsewhere(page: str) -> set[str]:
+    """What need not be executed for `page`: its twin's commands, and those in its sentences that earlier pages show.
+
+    Those that want something to be done before, or a folder to be in, are part of what a page tells: they are executed.
+    """
+    if page in TWINS:
+        return {command.text for command in shown(TWINS[page])}
+    again = {command.text for other in PAGES[: PAGES.index(page)] for command in shown(other)}
+    fenced = {command.text for command in shown(page) if command.fenced}
+    alone = {text for text, how in HOW.items() if isinstance(how, Do) and how.before is None and how.at is None}
+    return (again & alone) - fenced
+
+
 @pytest.mark.timeout(900)  # what hangs: together they take about a minute of processor
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_shows_works(page, course, shell, listening, free_port):
     """The blocks of a page go on from one another, as they are read; a command in a sentence is typed at the top."""
-    twin = {command.text for command in shown(TWINS[page])} if page in TWINS else set()
+    not_here = elsewhere(page)
     typed = shell(course / Path(page).parent if page.startswith("docker/") else course)
     done: set[str] = set()
     for command in shown(page):
         how = HOW[command.text]
-        if not isinstance(how, Do) or command.text in done | twin:
+        if not isinstance(how, Do) or command.text in done | not_here:
             continue
         done.add(command.text)
         if how.before:

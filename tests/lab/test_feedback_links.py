@@ -7,18 +7,11 @@ import pytest
 from mlprod.authoring.source import load
 from mlprod.grading import reread
 from mlprod.grading.feedback import FeedbackExporter, prepare
-from mlprod.lab import machine
+from tests.browsing import MARKS, MINUTE, chromium
 from tests.grading.executed import executed, resources
-from tests.lab.test_browser import FLAGS, MINUTE, REPOSITORY
+from tests.lab.conftest import REPOSITORY
 
-pytest.importorskip("playwright", reason="pip's package playwright is not installed")
-CHROMIUM = machine.chromium()
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [*MARKS, pytest.mark.slow]
 UNIT = "01_data_passing"
 
 
@@ -33,35 +26,29 @@ def write_feedback(path):
 
 
 def test_from_the_feedback_to_the_section(course_copy, running_lab, free_port, tmp_path, monkeypatch):
-    from playwright.sync_api import sync_playwright
-
     monkeypatch.setattr(reread, "LAB", reread.LAB.replace(":8888/", f":{free_port}/"))
     mailed, inside = tmp_path / "feedback.html", course_copy / "feedback.html"
     section = write_feedback(mailed)[0]
     inside.write_text(mailed.read_text())
-    with running_lab(course_copy, "es", "--port", str(free_port)) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            context = browser.new_context(viewport={"width": 1400, "height": 1000})
-            context.set_default_timeout(2 * MINUTE)
-            page = context.new_page()
-            page.goto(mailed.as_uri())
-            link = page.locator("section.task a", has_text=section.heading).first
-            with context.expect_page() as opened:
-                link.click()
-            opened.value.wait_for_url("**/login?**")  # in a browser that has not opened the course before
-            opened.value.goto(lab.url)  # as `make lab` does
-            opened.value.locator("#jp-main-dock-panel .jp-MainAreaWidget").first.wait_for()
-            opened.value.close()
-            with context.expect_page() as opened:
-                link.click()
-            lesson = opened.value
-            lesson.locator(".lm-mod-current", has_text=f"{UNIT}.ipynb").first.wait_for()
-            assert page.url == mailed.as_uri(), "the feedback is still there"
-            find_in_the_contents(lesson, section.heading)
-            look_inside_jupyterlab(context.new_page(), lab, section)
-        finally:
-            browser.close()
+    with running_lab(course_copy, "es", "--port", str(free_port)) as lab, chromium() as browser:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(2 * MINUTE)
+        page = context.new_page()
+        page.goto(mailed.as_uri())
+        link = page.locator("section.task a", has_text=section.heading).first
+        with context.expect_page() as opened:
+            link.click()
+        opened.value.wait_for_url("**/login?**")  # in a browser that has not opened the course before
+        opened.value.goto(lab.url)  # as `make lab` does
+        opened.value.locator("#jp-main-dock-panel .jp-MainAreaWidget").first.wait_for()
+        opened.value.close()
+        with context.expect_page() as opened:
+            link.click()
+        lesson = opened.value
+        lesson.locator(".lm-mod-current", has_text=f"{UNIT}.ipynb").first.wait_for()
+        assert page.url == mailed.as_uri(), "the feedback is still there"
+        find_in_the_contents(lesson, section.heading)
+        look_inside_jupyterlab(context.new_page(), lab, section)
 
 
 def find_in_the_contents(lesson, heading):

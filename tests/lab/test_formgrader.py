@@ -11,29 +11,15 @@ import pytest
 from nbgrader.api import Gradebook
 
 from mlprod.grading import sandbox
-from mlprod.lab import machine
+from tests.browsing import MARKS, MINUTE, chromium, screenshot
 from tests.grading.classes import make_class
 from tests.grading.executed import toy_course
 
-pytest.importorskip("playwright", reason="pip's package playwright is not installed")
-CHROMIUM = machine.chromium()
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
-    pytest.mark.timeout(600),
-]
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-SCREENS = Path(__file__).resolve().parents[2] / "build/screens"
+pytestmark = [*MARKS, pytest.mark.slow]
 GIVEN, COMMENT = 2.5, "Bien razonado; falta un ejemplo."
 
 
 def test_an_essay_is_graded_in_the_formgrader(tmp_path, running_lab, free_port):
-    from playwright.sync_api import sync_playwright
-
     root = toy_course(tmp_path / "course")
     students = make_class(root, "90_toy", 2, seed=1, kinds=("right",))
     (name, student), *_ = [(name, who) for name, who in students.items() if who.essays]
@@ -41,34 +27,29 @@ def test_an_essay_is_graded_in_the_formgrader(tmp_path, running_lab, free_port):
     assert essay(root, name) == (None, True)
     assert "pendiente" in feedback(root, name) or "graded by hand" in feedback(root, name)
 
-    with running_lab(root, "es", "--teach", "--port", str(free_port)) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(60_000)
-            page.goto(lab.url)  # the token becomes a cookie there
-            page.locator(".lm-MenuBar-itemLabel", has_text="Nbgrader").first.click()
-            page.locator(".lm-Menu-itemLabel", has_text="Formgrader").first.click()
-            inside = page.frame_locator("iframe[src*=formgrader]")
-            inside.locator("a", has_text="Manual Grading").first.click()
-            inside.locator("a", has_text="90_toy").first.click()
-            inside.locator("a", has_text="90_toy").last.click()
-            inside.locator("a", has_text="Submission #").first.wait_for()
-            page.goto(f"{lab.base}/formgrader/submissions/{submission(root, name)}/")
-            score = page.locator("input.score#why")
-            score.wait_for()
-            page.wait_for_load_state("networkidle")  # its grades have come
-            score.fill(str(GIVEN))
-            page.locator("textarea#why-comment").fill(COMMENT)
-            page.locator("input.score#why").focus()
-            for _ in range(100):
-                if essay(root, name)[0] is not None:
-                    break
-                page.wait_for_timeout(200)
-            SCREENS.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=SCREENS / "formgrader.png")
-        finally:
-            browser.close()
+    with running_lab(root, "es", "--teach", "--port", str(free_port)) as lab, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(MINUTE)
+        page.goto(lab.url)  # the token becomes a cookie there
+        page.locator(".lm-MenuBar-itemLabel", has_text="Nbgrader").first.click()
+        page.locator(".lm-Menu-itemLabel", has_text="Formgrader").first.click()
+        inside = page.frame_locator("iframe[src*=formgrader]")
+        inside.locator("a", has_text="Manual Grading").first.click()
+        inside.locator("a", has_text="90_toy").first.click()
+        inside.locator("a", has_text="90_toy").last.click()
+        inside.locator("a", has_text="Submission #").first.wait_for()
+        page.goto(f"{lab.base}/formgrader/submissions/{submission(root, name)}/")
+        score = page.locator("input.score#why")
+        score.wait_for()
+        page.wait_for_load_state("networkidle")  # its grades have come
+        score.fill(str(GIVEN))
+        page.locator("textarea#why-comment").fill(COMMENT)
+        page.locator("input.score#why").focus()
+        for _ in range(100):
+            if essay(root, name)[0] is not None:
+                break
+            page.wait_for_timeout(200)
+        screenshot(page, "formgrader")
     assert essay(root, name) == (GIVEN, False)
     with Gradebook(f"sqlite:///{root}/grading/gradebook.db") as gradebook:
         assert gradebook.find_submission("90_toy", name).score == student.score + GIVEN

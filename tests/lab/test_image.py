@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from mlprod.lab import landing
+from tests.children import end
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCKER = REPOSITORY / "docker"
@@ -112,12 +113,8 @@ def test_it_starts_and_its_health_check_passes(copied, free_port):
             assert time.monotonic() < deadline, "it is not healthy"
             time.sleep(0.5)
     finally:
-        process.send_signal(signal.SIGTERM)  # what `docker stop` sends
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
-            process.stdout.close()
+        end(process, signal.SIGTERM)  # what `docker stop` sends
+        process.stdout.close()
     assert (copied / landing.page("es")).is_file()
     assert subprocess.run(here, cwd=copied, env=environment, capture_output=True, timeout=60).returncode != 0
 

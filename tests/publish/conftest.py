@@ -15,14 +15,14 @@ from mlprod import course
 from mlprod.authoring.notebooks import render
 from mlprod.authoring.run import EXECUTED
 from mlprod.authoring.source import load
-from mlprod.lab import machine, page_files
+from mlprod.lab import page_files
 from mlprod.language import LANGUAGES
 from mlprod.publish import executed
+from tests.browsing import CHROMIUM, chromium
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 UNIT = "91_queues"
-SCREENS = REPOSITORY / "build/screens"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FIGURE = f'<img src="data:image/png;base64,{PIXEL}" width="700" height="420" alt="A square: nothing to see">'
 
@@ -85,12 +85,9 @@ def lessons(tiny) -> list[executed.Lesson]:
 @pytest.fixture(scope="module")  # not the session: two of Playwright's loops cannot run in one process
 def browser() -> Iterator:
     """Chromium; skips, saying why, where there is none."""
-    from mlprod.publish import browser
-
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    if machine.chromium() is None:
+    if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    with browser.chromium() as opened:
+    with chromium() as opened:
         yield opened
 
 

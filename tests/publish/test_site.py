@@ -8,11 +8,13 @@ import re
 import shutil
 
 import pytest
+import typer
 
 from mlprod.errors import CourseError
-from mlprod.publish import browser as looking
-from mlprod.publish import links, site, stage
-from tests.publish.conftest import SCREENS, UNIT
+from mlprod.publish import browser as printing
+from mlprod.publish import commands, excerpts, links, site, stage
+from tests.browsing import screenshot, violations
+from tests.publish.conftest import UNIT, make_course
 
 ANSWERS = ("zanahoria", "berenjena", "pepinilla", "gherkin", "la cola es una pila", "a queue is a stack")
 
@@ -42,7 +44,10 @@ def page(browser):
 
 def test_no_answer_in_any_page_and_the_scan_sees_one(written, tiny, tmp_path):
     text = "".join(path.read_text() for path in written.rglob("*.html"))
-    text += "".join(path.read_text() for path in written.rglob("searchindex.js"))
+    for name in ("searchindex.js", "texts.js"):
+        found = list(written.rglob(name))
+        assert len(found) == 2, name
+        text += "".join(path.read_text() for path in found)
     assert [word for word in ANSWERS if word in text] == []
     assert "The oldest task of" in text, "the exercise itself is there"
     exercise, _ = site._exercise(tiny / "solutions" / f"{UNIT}.py", tiny)
@@ -71,6 +76,39 @@ def test_an_answer_in_a_notebook_stops_the_site(tiny, lessons, fetched, tmp_path
     assert not (tmp_path / "site").exists()
 
 
+def test_the_words_around_a_hit_are_of_the_prose_before_the_code():
+    title, code = "<h1>Queues<a class='headerlink'>#</a></h1>", "<pre>median = 2</pre>"
+    page = f"<nav>Lessons</nav><article>{title}\n{code}<p>The median, <b>then</b>.</p></article>"
+    assert excerpts.text(page) == "Queues The median, then. median = 2"
+    assert excerpts.text("<main>nothing</main>") == ""
+
+
+def test_one_unit_does_not_take_the_place_of_the_others(tmp_path, monkeypatch, capsys):
+    """`mlprod site 92` on a site of two units: the other one is in it again, as it was last executed."""
+    root = make_course(tmp_path / "course")
+    text = (root / "lessons" / f"{UNIT}.py").read_text()
+    (root / "lessons/92_more.py").write_text(text.replace('unit: "91"', 'unit: "92"').replace("range(40)", "range(41)"))
+    wrote = []
+    monkeypatch.setenv("MLPROD_ROOT", str(root))
+    monkeypatch.setattr(site, "write", lambda found, root, folder: wrote.append(found) or folder / "index.html")
+    app = typer.Typer()
+    commands.register(app)
+
+    def names(unit: str) -> list[str]:
+        app(["site", unit, "--quick"], standalone_mode=False)
+        return [f"{one.lang} {one.source.unit}" for one in wrote[-1]]
+
+    assert names("91") == ["es 91", "en 91"], "there was no site"
+    for name in (UNIT, "92_more", "93_gone"):
+        page = root / "build/site/es/lessons" / f"{name}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.touch()
+    assert names("92") == ["es 91", "en 91", "es 92", "en 92"]
+    assert wrote[-1][0].complete and "91_queues" not in capsys.readouterr().out
+    assert names("91") == ["es 91", "en 91", "es 92", "en 92"]
+    assert "92_more (es)" in capsys.readouterr().out, "it has no outputs, and that is said"
+
+
 def test_every_link_and_anchor_of_the_pages_leads_somewhere(written, tmp_path):
     assert links.check_pages(written) == []
     (tmp_path / "a.html").write_text('<h1 id="top">A</h1><a href="b.html">x</a><a href="#no">x</a><a href="#top">x</a>')
@@ -97,10 +135,12 @@ def test_a_link_to_a_file_that_is_not_in_the_site_is_refused():
 
 
 @pytest.mark.browser
-def test_search_finds_a_lesson_without_a_server(written, page):
+def test_search_finds_a_lesson_and_shows_the_words_around_without_a_server(written, page):
     page.goto((written / "en/search.html").as_uri() + "?q=hummingbird")
     page.wait_for_selector("ul.search li a")
     assert f"lessons/{UNIT}.html" in page.locator("ul.search li a").first.get_attribute("href")
+    around = page.locator("ul.search li p.context").first.inner_text()
+    assert "hummingbird" in around and 20 < len(around) < 300
     page.goto((written / "es/search.html").as_uri() + "?q=colas")
     page.wait_for_selector("ul.search li a")
     page.wait_for_function("document.querySelector('.search-summary').innerText.includes('páginas contienen')")
@@ -151,13 +191,13 @@ def test_no_serious_barrier(written, browser, scheme, width, names):
     for name in names:
         tab.goto((written / f"{name}.html").as_uri())
         tab.wait_for_load_state("load")
-        assert not looking.violations(tab), name
-        tab.screenshot(path=SCREENS / f"site_{name.replace('/', '_')}_{scheme}_{width}.png")
+        assert not violations(tab), name
+        screenshot(tab, f"site_{name.replace('/', '_')}_{scheme}_{width}")
     tab.close()
 
 
 @pytest.mark.browser
 def test_a_lesson_as_pdf(written, browser, tmp_path):
-    looking.print_page(browser, written / "es/lessons" / f"{UNIT}.html", tmp_path / "lesson.pdf")
+    printing.print_page(browser, written / "es/lessons" / f"{UNIT}.html", tmp_path / "lesson.pdf")
     content = (tmp_path / "lesson.pdf").read_bytes()
     assert content.startswith(b"%PDF") and b"/Subtype /Image" in content

@@ -9,9 +9,10 @@ import pytest
 
 from mlprod import course
 from mlprod.errors import CourseError
-from mlprod.publish import browser as looking
+from mlprod.publish import browser as printing
 from mlprod.publish import code, deck, executed, pdf, prose, slides
-from tests.publish.conftest import SCREENS, UNIT
+from tests.browsing import open_deck, overflows, screenshot, violations
+from tests.publish.conftest import UNIT
 
 LONG = (
     "The first sentence is short. The second one goes on (with p. ex. a bracket. Inside it) for a good while longer. "
@@ -116,9 +117,9 @@ def written(lessons, fetched, tmp_path_factory):
 @pytest.mark.parametrize("lang", ["es", "en"])
 def test_no_slide_overflows_and_every_row_line_and_word_is_there(written, browser, lang):
     asked = []
-    page = looking.open_deck(browser, written / lang / f"{UNIT}.html")
+    page = open_deck(browser, written / lang / f"{UNIT}.html")
     page.on("request", lambda request: asked.append(request.url))
-    count, found = looking.overflows(page)
+    count, found = overflows(page)
     assert not found
     assert count > 8, "forty rows and sixty long lines do not fit on one slide"
     assert page.locator("tbody tr th").all_text_contents() == [str(n) for n in range(40)]
@@ -132,7 +133,7 @@ def test_no_slide_overflows_and_every_row_line_and_word_is_there(written, browse
 
 @pytest.mark.browser
 def test_speaker_notes_whole_code_and_twin(written, browser):
-    page = looking.open_deck(browser, written / "en" / f"{UNIT}.html")
+    page = open_deck(browser, written / "en" / f"{UNIT}.html")
     page.evaluate("Reveal.slide(1, 0)")
     with page.expect_popup() as opened:
         page.keyboard.press("s")
@@ -157,14 +158,14 @@ def test_speaker_notes_whole_code_and_twin(written, browser):
 
 @pytest.mark.browser
 def test_slides_and_their_index_are_accessible(written, browser):
-    page = looking.open_deck(browser, written / "es" / f"{UNIT}.html")
+    page = open_deck(browser, written / "es" / f"{UNIT}.html")
     for h, v in [(0, 0), (1, 0), (1, 1), (1, 2)]:
         page.evaluate(f"Reveal.slide({h}, {v}, 99)")
-        assert not looking.violations(page), (h, v)
-        page.screenshot(path=SCREENS / f"slides_{h}_{v}.png")
+        assert not violations(page), (h, v)
+        screenshot(page, f"slides_{h}_{v}")
     for name in ("index.html", "es/index.html"):
         page.goto((written / name).as_uri())
-        assert not looking.violations(page), name
+        assert not violations(page), name
     page.close()
 
 
@@ -175,7 +176,7 @@ def test_the_index_lists_what_is_there(written):
 
 @pytest.mark.browser
 def test_slides_as_pdf(written, browser, tmp_path):
-    looking.print_deck(browser, written / "es" / f"{UNIT}.html", tmp_path / "slides.pdf")
+    printing.print_deck(browser, written / "es" / f"{UNIT}.html", tmp_path / "slides.pdf")
     content = (tmp_path / "slides.pdf").read_bytes()
     assert content.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", content)) > 8
     assert b"/Subtype /Image" in content

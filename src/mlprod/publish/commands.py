@@ -38,14 +38,17 @@ def register(app: typer.Typer) -> None:
         quick: Quick = False,
         folder: Annotated[Path | None, typer.Option(help="Sin ella, build/site. / Folder.")] = None,
     ) -> None:
-        """Escribe el curso ejecutado como páginas web. / Writes the executed course as web pages."""
+        """Escribe el curso ejecutado como páginas web; las unidades que ya estén se quedan. / As web pages."""
         from mlprod import course
         from mlprod.publish import executed
         from mlprod.publish import site as writer
 
         root = course.root()
+        place = folder or root / "build" / "site"
         lessons = executed.lessons(units, root, quick=quick, say=typer.echo)
-        typer.echo(writer.write(lessons, root, folder or root / "build" / "site").as_posix())
+        # menus and search are of the whole, so it is written whole: one unit does not take the place of the others
+        lessons = executed.with_others(lessons, writer.units_in(place), root, typer.echo)
+        typer.echo(writer.write(lessons, root, place).as_posix())
 
     @app.command()
     def pdf(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,24 @@ def lessons(units: Sequence[str] | None, root: Path, *, quick: bool, say: Callab
                 raise CourseError(f"{outcome.job.path.as_posix()}: {outcome.error}\n{outcome.output or ''}")
             say(f"  {outcome.seconds:4.0f} s  {outcome.job.path.as_posix()}")
     return [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
+
+
+def with_others(found: Sequence[Lesson], names: Container[str], root: Path, say: Callable[[str], None]) -> list[Lesson]:
+    """`found`, and the other lessons called one of `names`, in the course's order: whatever outputs these have.
+
+    None is executed; `say` is told of those whose cells have changed since they were.
+    """
+    mine = {one.source.name for one in found}
+    paths = [path for path in course.sources("lessons", root) if path.stem in names and path.stem not in mine]
+    others = [lesson(load(path), lang, root) for path in paths for lang in LANGUAGES]
+    if changed := ", ".join(f"{one.source.name} ({one.lang})" for one in others if not one.complete):
+        say(
+            tr(
+                es=f"Han cambiado desde que se ejecutaron, así que les faltan resultados: {changed}",
+                en=f"Changed since they were executed, and so without some of their outputs: {changed}",
+            )
+        )
+    return sorted([*found, *others], key=lambda one: one.source.name)
 
 
 def chosen(units: Sequence[str] | None, root: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from mlprod.errors import CourseError
 from mlprod.lab import page_files
 from mlprod.lab.bundles import MARKS
 from mlprod.language import LANGUAGES, Language, tr
-from mlprod.publish import slides
+from mlprod.publish import excerpts, slides
 from mlprod.publish.executed import Lesson
 from mlprod.publish.stage import stage
 from mlprod.publish.texts import COURSE, NAMES, SITE
@@ -68,6 +68,11 @@ def write(lessons: Sequence[Lesson], root: Path, folder: Path) -> Path:
             shutil.move(work / lang / "html", folder / lang)
     (folder / "index.html").write_text(slides.door(lambda lang: NAMES[lang]), encoding="utf-8")
     return folder / "index.html"
+
+
+def units_in(folder: Path) -> set[str]:
+    """The names of the units of which the site in `folder` has the lesson."""
+    return {path.stem for path in (folder / LANGUAGES[0] / "lessons").glob("[0-9]*.html")}
 
 
 def in_notebooks(exercises: Sequence[tuple[Source, Mapping[Language, str]]]) -> list[str]:
@@ -145,6 +150,7 @@ def sphinx(work: Path, lang: Language) -> str:
     for page in pages.rglob("*.html"):
         page.write_text(_mended(page.read_text(encoding="utf-8"), lang), encoding="utf-8")
     _fill_in(pages / "_static" / "translations.js")
+    excerpts.write(pages)
     told = re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).strip()
     return f"Sphinx ({lang}):\n{told}" if told else ""
 

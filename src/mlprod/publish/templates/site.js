@@ -45,6 +45,25 @@
     document.head.append(script);
   }
 
+  // Opened from the disk, a page may not fetch another: the search takes the words around a hit from texts.js.
+  if (location.protocol === "file:" && document.querySelector("#search-results")) {
+    const texts = new Promise((done) => {
+      const script = document.createElement("script");
+      script.src = base + "texts.js";
+      script.onload = () => done(window.mlprodTexts);
+      script.onerror = () => done({});
+      document.head.append(script);
+    });
+    const top = base.replace(/_static\/$/, "");
+    window.fetch = async (address) => {
+      const name = new URL(address, location.href).href.replace(top, "").replace(/\.html$/, "");
+      const page = document.createElement("main");
+      page.setAttribute("role", "main");
+      page.textContent = (await texts)[name] || "…";
+      return new Response(page.outerHTML);
+    };
+  }
+
   // What scrolls sideways can be reached by Tab and scrolled by the arrows.
   const reachable = () => {
     document.querySelectorAll("article pre, .cell_output .output, .pst-scrollable-table-container").forEach((box) => {
