@@ -30,6 +30,9 @@ c.CourseDirectory.feedback_directory = "grading/feedback"
 c.CourseDirectory.solution_directory = "grading/solution"
 c.CourseDirectory.db_url = os.environ.get("NBGRADER_DB_URL") or f"sqlite:///{root}/grading/gradebook.db"
 c.Exchange.root = str(root / "grading" / "exchange")
+# downloaded/NN_name/archive/: what a platform gives, a folder for each student with the notebook in it
+c.ZipCollectApp.downloaded_directory = "grading/downloaded"
+c.FileNameCollectorPlugin.named_regexp = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)\.ipynb"
 
 # The same stub in both languages: a blank answer has the checksum of the release whichever language was handed in.
 c.ClearSolutions.code_stub = {
