@@ -11,8 +11,9 @@ MLPROD := "$(VENV)/bin/mlprod"
 help:
 	@echo "make lab       abre el curso en JupyterLab           opens the course in JupyterLab"
 	@echo "               LANG_COURSE=es|en  PORT=8888  BROWSER=no  PYTHON=/…/python3.11  VENV=.venv"
+	@echo "make setup     solo instala                          only installs"
 	@echo "make doctor    mira qué hay en esta máquina          looks at what this machine has"
-	@echo "make test      todas las pruebas                     every test"
+	@echo "make test      todas las pruebas (casi una hora)     every test (the better part of an hour)"
 	@echo "make clean     borra el entorno y lo construido      removes the environment and what was built"
 	@echo
 	@echo "Docencia y autoría / teaching and authoring:"

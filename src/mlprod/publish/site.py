@@ -25,7 +25,7 @@ from mlprod.language import LANGUAGES, Language, tr
 from mlprod.publish import excerpts, slides
 from mlprod.publish.executed import Lesson
 from mlprod.publish.stage import stage
-from mlprod.publish.texts import COURSE, NAMES, SITE
+from mlprod.publish.texts import COURSE, SITE
 
 TEMPLATES = Path(__file__).with_name("templates")
 FOUND = {
@@ -66,7 +66,7 @@ def write(lessons: Sequence[Lesson], root: Path, folder: Path) -> Path:
         for lang in LANGUAGES:
             shutil.rmtree(folder / lang, ignore_errors=True)
             shutil.move(work / lang / "html", folder / lang)
-    (folder / "index.html").write_text(slides.door(lambda lang: NAMES[lang]), encoding="utf-8")
+    (folder / "index.html").write_text(slides.door(lambda lang: SITE[lang]["door"]), encoding="utf-8")
     return folder / "index.html"
 
 
