@@ -76,6 +76,7 @@ from time import perf_counter
 
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from mlprod import plots, start, tables, tr
@@ -204,25 +205,37 @@ def facts(size):
         tr(es="la tabla de una zona (ms)", en="the table of a zone (ms)"): milliseconds(
             lambda: compiled(whole_zone)
         ),
+        tr(
+            es="10 000 viajes, sin compilar (ms)", en="10 000 rides, not compiled (ms)"
+        ): milliseconds(lambda: trained.predict(many), times=20),
+        tr(es="compilado (ms)", en="compiled (ms)"): milliseconds(lambda: compiled(many), times=20),
     }
 
 
-tables.show(
-    [facts(size) for size in ("large", "small")],
-    caption=tr(
-        es=f"Dos modelos de lo que pagaría un viajero, en ONNX Runtime; la tabla tiene {DESTINATIONS} destinos",
-        en=f"Two models of what a rider would pay, in ONNX Runtime; the table has {DESTINATIONS} destinations",
-    ),
-)
+many = np.tile(new_rides, (5, 1))
+# es: NumPy y ONNX Runtime, los dos con un hilo
+# en: NumPy and ONNX Runtime, both on one thread
+with threadpool_limits(1):
+    tables.show(
+        [facts(size) for size in ("large", "small")],
+        caption=tr(
+            es=f"Dos modelos de lo que pagaría un viajero, en ONNX Runtime y, sin compilar, en NumPy; la tabla tiene {DESTINATIONS} destinos",
+            en=f"Two models of what a rider would pay, in ONNX Runtime and, not compiled, in NumPy; the table has {DESTINATIONS} destinations",
+        ),
+    )
 
 # %% [markdown] lang="es" slide="subslide"
-# Los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0,4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
-# que pasa ese tiempo. Fíjate en la última columna: los 60 destinos de una zona, juntos, cuestan muchísimo menos que 60 viajes sueltos. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
+# El pequeño es el **comprimido**: menos neuronas, que aprenden del mismo registro (unidad 06: prueba eso antes de destilar). ONNX Runtime es el que **compila** (unidad 07). Lo que ahorra cada cosa, o no ahorra, está en las dos últimas columnas, con miles de viajes a la vez; con uno solo no se ve, porque casi todo el tiempo es el de la llamada.
+#
+# Y es que los dos son diminutos: para que quepan en el móvil, y para que la lección quepa en tu tarde. En una empresa el grande tardaría mucho más, así que el simulador **supone** lo que tarda cada respuesta (`COSTS`: 14 ms con el grande sin compilar, 5 con el pequeño, 0,4 de una tabla), y la empresa en marcha retiene cada respuesta hasta
+# que pasa ese tiempo. Fíjate en la columna de la tabla: los 60 destinos de una zona, juntos, cuestan muchísimo menos que 60 viajes sueltos. Esa es la razón de que precalcular salga barato, y no que la tabla sea más lista.
 #
 # Comparar los dos modelos por su error engaña un poco: no se cobra por acertar $m$, sino por el precio que sale de él. Eso lo dirán los euros.
 # %% [markdown] lang="en" slide="subslide"
-# Both are tiny: to fit on the phone, and for the lesson to fit in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
-# time has passed. Look at the last column: the 60 destinations of a zone cost far less together than 60 single rides. That is why precomputing is cheap; the table is no cleverer.
+# The small one is the **compressed** one: fewer neurons, which learn from the same log (unit 06: try that before you distil). ONNX Runtime is what **compiles** (unit 07). What each of the two saves, or does not, is in the last two columns, with thousands of rides at once; with a single one it does not show, because nearly all of the time is that of the call.
+#
+# For both are tiny: to fit on the phone, and for the lesson to fit in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
+# time has passed. Look at the column of the table: the 60 destinations of a zone cost far less together than 60 single rides. That is why precomputing is cheap; the table is no cleverer.
 #
 # Comparing the two models by their error is somewhat misleading: nobody pays the company for hitting $m$, but for the price that follows from it. The euros will tell.
 
@@ -1086,7 +1099,7 @@ print(
 
 
 def side_by_side(run, simulated, caption):
-    """What the live company measured beside what the simulator says of the same."""
+    """What the live company measured beside what the simulator says of the same; `simulated`: {column: score}."""
     rows = []
     for what, read in {
         tr(es="se pierde de cada 100 €", en="lost of each 100 €"): lambda s: s.percent,
@@ -1106,34 +1119,36 @@ def side_by_side(run, simulated, caption):
             {
                 "": what,
                 tr(es="en marcha", en="live"): read(run.score),
-                tr(es="simulado", en="simulated"): read(simulated),
             }
+            | {name: read(score) for name, score in simulated.items()}
         )
     tables.show(rows, caption=caption)
 
 
-side_by_side(calm_run, calm_simulated, tr(es="Un día tranquilo", en="A calm day"))
+SIMULATED = tr(es="simulado", en="simulated")
+side_by_side(calm_run, {SIMULATED: calm_simulated}, tr(es="Un día tranquilo", en="A calm day"))
 
 # %% [markdown] lang="es" slide="subslide"
-# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Con menos de mil peticiones un p99 lo deciden las pocas más lentas: no te extrañe que baile unos milisegundos, ni que el de la red sola, hecho con miles, salga mayor que el simulado. Lo que la empresa en marcha añade al simulador son los procesos compartiendo tu procesador, HTTP, y Kafka.
+# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Con menos de mil peticiones un p99 lo deciden las pocas más lentas: no te extrañe que baile unos milisegundos, ni que el de la red sola, hecho con miles, salga mayor que el simulado. Y fíjate en la primera fila: lo que la empresa en marcha añade al simulador (procesos que comparten tu procesador, HTTP, Kafka) se paga. Cuánto cuesta cada cosa lo veremos al final.
 #
 # ### Observada
 #
-# Nadie mira gráficas a las tres de la mañana. Cada servicio publica sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Esto es lo último que contó el observador:
+# Nadie mira gráficas a las tres de la mañana. El de precios y el observador publican sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Del de características habla quien lo usa: el de precios mide qué edad tiene lo último que le oyó de cada zona (`features_age_seconds`), y eso sigue diciendo algo cuando el otro ha muerto. Esto es lo último que contaron los dos, ya sin viajeros:
 # %% [markdown] lang="en" slide="subslide"
-# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). With fewer than a thousand quotes, a p99 is decided by the few slowest: do not be surprised if it moves by some milliseconds, or if that of the network alone, made from thousands, comes out above the simulated one. What the live company adds to the simulator is processes that share your processor, HTTP and Kafka.
+# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). With fewer than a thousand quotes, a p99 is decided by the few slowest: do not be surprised if it moves by some milliseconds, or if that of the network alone, made from thousands, comes out above the simulated one. And look at the first row: what the live company adds to the simulator (processes that share your processor, HTTP, Kafka) has its price. What each of these costs we shall see at the end.
 #
 # ### Observed
 #
-# Nobody watches charts at three in the morning. Each service publishes its figures at `/metrics`, and with Docker they are collected by Prometheus and Grafana, as in unit 04. This is the observer's last report:
+# Nobody watches charts at three in the morning. The price service and the observer publish their figures at `/metrics`, and with Docker they are collected by Prometheus and Grafana, as in unit 04. Of the feature service, whoever uses it speaks: the price service measures how old is what it last heard of each zone (`features_age_seconds`), and that still says something when the other one is dead. This is the last report of both, with the riders gone already:
 
 # %% slide="subslide"
-families = list(text_string_to_metric_families(calm_run.metrics["observer"]))
-for family in families:
-    for sample in family.samples:
-        if sample.name.endswith("_total") or sample.labels.get("le") in ("0.1", "0.25", "1.0"):
-            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-            print(f"{sample.name}{{{labels}}} {sample.value:g}")
+for page in ("observer", "prices"):
+    for family in text_string_to_metric_families(calm_run.metrics[page]):
+        for sample in family.samples:
+            brief = sample.name.endswith("_total") or sample.name == "features_age_seconds"
+            if brief or sample.labels.get("le") in ("0.1", "0.25", "1.0"):
+                labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+                print(f"{sample.name}{{{labels}}} {sample.value:.4g}")
 
 # %% [markdown] lang="es" row="7 11" slide="slide"
 # ## Romperla a propósito
@@ -1355,47 +1370,114 @@ tables.show(
 # %% [markdown] lang="es" slide="slide"
 # ## ¿Acierta el simulador?
 #
-# Un simulador es un modelo más, y se valida como los demás: contra lo que no ha visto. Le damos el mismo escenario, con las averías tal como fueron (un proceso tarda en arrancar lo que tarda).
+# Un simulador es un modelo más, y se valida como los demás: contra lo que no ha visto. El día tranquilo ya dice de qué pie cojea, porque se deja dos caminos: lo que HTTP añade a cada **pregunta** (`way_ms`) y lo que cada **evento** tarda por Kafka, dos veces, hasta quien pone los precios (`log_ms`). Los dos se pueden medir ese día: el primero, para que la espera mediana coincida; el segundo, para que después coincida la antigüedad de los datos. Eso es **calibrar**; validar será aplicarlo al desastre, que no se ha usado, con las averías tal como fueron (un proceso tarda en arrancar lo que tarda).
 #
-# **Predice:** ¿cuántas veces lo que dice el simulador perderá la empresa en marcha?
+# **Predice:** ¿cuál de los dos caminos cuesta más dinero, `"way"` (el de la pregunta) o `"log"` (el de los eventos)? Y en el desastre, ¿cuántas veces lo que dice el simulador calibrado perderá la empresa en marcha?
 # %% [markdown] lang="en" slide="slide"
 # ## Is the simulator right?
 #
-# A simulator is one more model, and is validated like the others: against what it has not seen. We give it the same scenario, with the failures as they were (a process takes as long to start as it takes).
+# A simulator is one more model, and is validated like the others: against what it has not seen. The calm day says already where it falls short, because it leaves out two ways: what HTTP adds to each **question** (`way_ms`), and what each **event** takes through Kafka, twice, to whoever makes the prices (`log_ms`). Both can be measured on that day: the first, so that the median wait agrees; the second, so that the age of the data agrees afterwards. That is **calibrating**; validating will be to apply it to the disaster, which has not been used, with the failures as they were (a process takes as long to start as it takes).
 #
-# **Predict:** how many times what the simulator says will the live company lose?
+# **Predict:** which of the two ways costs more money, `"way"` (that of the question) or `"log"` (that of the events)? And in the disaster, how many times what the calibrated simulator says will the live company lose?
 
 # %%
+dearer_way = None
 live_over_simulated = None
 
+
 # %% slide="fragment"
-simulated = simulate(reference, run.scenario)
+def calibrated(run, design, scenario):
+    """COSTS with what this machine adds, so that the median wait and the mean age of the data are the live ones."""
+    way = run.score.p50_ms - simulate(design, scenario).p50_ms
+    costs, low, high = replace(COSTS, way_ms=max(0.0, way)), 0.0, 200.0
+    # es: bisección: la antigüedad crece con lo que tardan los eventos, pero no en línea recta
+    # en: bisection: the age grows with what the events take, but not in a straight line
+    while high - low > 1:
+        costs = replace(costs, log_ms=(low + high) / 2)
+        too_young = simulate(design, scenario, costs=costs).staleness_s < run.score.staleness_s
+        low, high = (costs.log_ms, high) if too_young else (low, costs.log_ms)
+    return costs
+
+
+here = calibrated(calm_run, reference, calm)
+added = {
+    tr(es="nada", en="nothing"): COSTS,
+    "way": replace(COSTS, way_ms=here.way_ms),
+    "log": replace(COSTS, log_ms=here.log_ms),
+    tr(es="los dos", en="both"): here,
+}
+calm_with = {name: simulate(reference, calm, costs=costs) for name, costs in added.items()}
+LIVE = tr(es="(en marcha)", en="(live)")
+tables.show(
+    [
+        {
+            tr(es="se añade", en="added"): name,
+            "way_ms": added[name].way_ms if name in added else None,
+            "log_ms": added[name].log_ms if name in added else None,
+            tr(es="se pierde de cada 100 €", en="lost of each 100 €"): each.percent,
+            "p50 (ms)": each.p50_ms,
+            tr(es="antigüedad media (ms)", en="mean staleness (ms)"): 1000 * each.staleness_s,
+        }
+        for name, each in {**calm_with, LIVE: calm_run.score}.items()
+    ],
+    caption=tr(
+        es="El día tranquilo, simulado con lo que tu máquina añade",
+        en="The calm day, simulated with what your machine adds",
+    ),
+)
+costs_more = {name: calm_with[name].percent - calm_simulated.percent for name in ("way", "log")}
+missing = calm_run.score.percent - calm_simulated.percent
+still_missing = calm_run.score.percent - list(calm_with.values())[-1].percent
+choose(
+    tr(es="el camino más caro", en="the dearer way"),
+    {
+        "way": tr(es="el de la pregunta", en="that of the question"),
+        "log": tr(es="el de los eventos", en="that of the events"),
+    },
+    chosen=dearer_way,
+    right=max(costs_more, key=costs_more.get),
+    why=tr(
+        es=f"El de la pregunta cuesta {costs_more['way']:.2f} € de cada 100; el de los eventos, {costs_more['log']:.2f}. De lo simulado a lo medido iban {missing:.2f}; con los dos caminos van {still_missing:.2f}.",
+        en=f"That of the question costs {costs_more['way']:.2f} € of each 100; that of the events, {costs_more['log']:.2f}. From what was simulated to what was measured it was {missing:.2f}; with both ways it is {still_missing:.2f}.",
+    ),
+)
+
+# %% slide="fragment"
+CALIBRATED = tr(es="calibrado", en="calibrated")
+simulated = {
+    SIMULATED: simulate(reference, run.scenario),
+    CALIBRATED: simulate(reference, run.scenario, costs=here),
+}
 side_by_side(
     run,
     simulated,
     tr(es="El mismo desastre, en marcha y simulado", en="The same disaster, live and simulated"),
 )
 by_cause(
-    {tr(es="en marcha", en="live"): run.score, tr(es="simulado", en="simulated"): simulated},
+    {tr(es="en marcha", en="live"): run.score, CALIBRATED: simulated[CALIBRATED]},
     tr(
-        es=f"Pérdida por causas, en marcha ({run.score.percent:.1f} %) y simulada ({simulated.percent:.1f} %).",
-        en=f"Loss by cause, live ({run.score.percent:.1f} %) and simulated ({simulated.percent:.1f} %).",
+        es=f"Pérdida por causas, en marcha ({run.score.percent:.1f} %) y con el simulador calibrado ({simulated[CALIBRATED].percent:.1f} %).",
+        en=f"Loss by cause, live ({run.score.percent:.1f} %) and by the calibrated simulator ({simulated[CALIBRATED].percent:.1f} %).",
     ),
 )
 compare(
     tr(es="pérdida en marcha ÷ pérdida simulada", en="live loss ÷ simulated loss"),
     predicted=live_over_simulated,
-    measured=run.score.percent / simulated.percent,
+    measured=run.score.percent / simulated[CALIBRATED].percent,
     unit="×",
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) debe parecerse; lo que depende de **cuánto tarda** suele ser peor en marcha, más cuanto más ocupado esté tu ordenador: el simulador tiene un servidor para él solo, y aquí diez procesos se reparten tus núcleos, un proceso que arranca le quita el turno a los demás,
+# Que la pregunta tarde unos milisegundos más apenas cuesta, porque el precio se hace con los datos de **cuando llega**, y solo envejecen durante la vuelta; que los eventos tarden más envejece **todos** los precios. Lo que queda sin explicar del día tranquilo es el azar de la red y detalles que nadie ha metido en el simulador (la presión de una zona, por ejemplo, se vuelve a contar cada décima de segundo, y no en cada pregunta).
+#
+# En el desastre, mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) debe parecerse; lo que depende de **cuánto tarda** suele ser peor en marcha, más cuanto más ocupado esté tu ordenador: el simulador tiene un servidor para él solo, y aquí diez procesos se reparten tus núcleos, un proceso que arranca le quita el turno a los demás,
 # y cada petición que pasa del plazo acaba en el móvil. En euros el cociente puede quedar a cualquiera de los dos lados de 1: es **una** ejecución, y a qué peticiones les toca la versión mala o el momento justo de un golpe es azar (en la ablación, con diez escenarios, ya se veía cuánto se mueve un solo punto).
 #
 # Por eso se usa así: para **ordenar** diseños y descartar los malos, sí; para prometer un p99, no. Y ni siquiera el orden está demostrado con un solo diseño: ejecuta en marcha el mismo guion con otro peor, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, y mira si los dos lo ponen detrás. Si el orden no coincide más allá del azar, lo que está mal es el simulador, y averiguar por qué enseña más que la predicción.
 # %% [markdown] lang="en" slide="subslide"
-# Look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) should be alike; what depends on **how long it takes** is usually worse live, the more so the busier your computer is: the simulator has a server to itself, and here ten processes share your cores, a process that starts takes the others' turn,
+# That the question takes some milliseconds more hardly costs anything, because the price is made from the data of **when it arrives**, and they only grow old on the way back; that the events take longer makes **all** prices older. What is left unexplained of the calm day is the network's chance, and details that nobody has put into the simulator (the pressure of a zone, for instance, is counted anew every tenth of a second, and not at each question).
+#
+# In the disaster, look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) should be alike; what depends on **how long it takes** is usually worse live, the more so the busier your computer is: the simulator has a server to itself, and here ten processes share your cores, a process that starts takes the others' turn,
 # and every quote that runs over the limit ends up on the phone. In euros the ratio may fall on either side of 1: this is **one** run, and which quotes get the bad version or the very moment of a blow is chance (the ablation, with ten scenarios, showed how far a single dot moves).
 #
 # So this is how it is used: to **rank** designs and discard the bad ones, yes; to promise a p99, no. And not even the ranking is proved by a single design: run the same script live with a worse one, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, and see whether both put it behind. If the ranking disagrees beyond chance, it is the simulator that is wrong, and finding out why teaches more than the prediction.

@@ -27,14 +27,16 @@ from mlprod.language import tr
 MAX_PRICE = 20.0  # euros at which nobody rides
 COMPENSATION = 5.0  # euros paid to a rider who accepted and got no driver
 
-Kind = Literal["supply", "demand", "quote"]
+Kind = Literal["supply", "demand", "quote", "rain"]  # rain only in unit 08
 
 
 class Event(NamedTuple):
     """Something that happens at second `t` in `zone`.
 
-    supply: `level` drivers are free from now on. demand: `level` riders wait from now on. quote: a rider asks the price
-    (`level` is 0). `seq` counts the events of one kind in one zone from 1, so that a gap or a repetition can be seen.
+    supply: `level` drivers are free from now on. demand: `level` riders wait from now on. quote: a rider asks the
+    price; `level` is 0 in this city, and the number of the destination in that of unit 08 (`company.market`), where
+    there is also rain: `level` mm an hour from now on. `seq` counts the events of one kind in one zone from 1, so that
+    a gap or a repetition can be seen.
     """
 
     t: float

@@ -124,6 +124,18 @@ def test_costs_are_the_callers():
     assert dear - simulate(REFERENCE, SHORT).causes["bill"] == pytest.approx(49 * 2 * SHORT.seconds)
 
 
+def test_what_a_machine_adds_is_waited_for_and_ages_the_data():
+    ideal, way, log = (
+        simulate(REFERENCE, SHORT, costs=costs) for costs in (Costs(), Costs(way_ms=10), Costs(log_ms=40))
+    )
+    assert way.p50_ms == pytest.approx(ideal.p50_ms + 10, abs=1)
+    assert log.p50_ms == ideal.p50_ms
+    assert log.staleness_s == pytest.approx(ideal.staleness_s + 0.04, abs=0.01)
+    # half of what the question takes passes before its price is made: the data age by less
+    assert ideal.staleness_s + 0.003 < way.staleness_s < ideal.staleness_s + 0.01
+    assert log.causes["stale"] > ideal.causes["stale"]
+
+
 def test_the_scorecard_is_shown(reader, capsys):
     card = Scorecard.of({name: NAMED[name] for name in ("nightly", "reference")}, [SHORT, replace(SHORT, seed=4)])
     card.show("caption")

@@ -53,6 +53,7 @@ def test_nothing_is_lost_when_everything_goes_wrong():
     # loaded machines are slow, so only what must hold on any: it loses something, and not everything
     assert 0 < result.score.percent < 100
     assert "predict_answers_total" in result.metrics["prices"]  # since it came back, which may be just now
+    assert 'features_age_seconds{zone="0"}' in result.metrics["prices"]
     assert 'company_quotes_total{source="phone"}' in result.metrics["observer"]
 
 

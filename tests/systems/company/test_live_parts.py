@@ -18,9 +18,10 @@ from mlprod.systems.company.live_log import Reader, Topic, Writer
 from mlprod.systems.company.live_observer import Controller
 from mlprod.systems.company.live_phones import answer_of, record
 from mlprod.systems.company.live_picture import Picture
+from mlprod.systems.company.live_prices import Prices
 from mlprod.systems.company.live_result import bill, proof_of
 from mlprod.systems.company.live_wiring import Versions, Willingness
-from mlprod.systems.company.market import KM, ZONES, Event, Ride
+from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import model
 from mlprod.systems.company.scenario import Crash, Release, Scenario
 
@@ -38,6 +39,32 @@ def test_a_canary_gets_its_share_and_a_quote_always_the_same_version():
     versions.take([[2.0, "good", None, "promote"]])
     assert {versions.of(0, seq) for seq in range(100)} == {"good"}
     assert versions.take([]) is False
+
+
+def test_a_table_made_of_nothing_is_made_again_as_soon_as_something_is_known(monkeypatch):
+    coming = []
+    deaf = SimpleNamespace(read=lambda timeout: [coming.pop()] if coming else [], skip_to_the_last=lambda: None)
+    monkeypatch.setattr("mlprod.systems.company.live_prices.Reader", lambda topic: deaf)
+    wiring = SimpleNamespace(
+        design=Design(ttl_s=60),
+        scenario=SHORT,
+        models={("small", "first"): model("small", "first").onnx().SerializeToString()},
+        features=None,
+        releases=None,
+        now=lambda: 0.1,
+    )
+    prices = Prices(wiring)
+    before = prices.tabulated(1, 0, "first")
+    prices.step()
+    assert prices.tabulated(1, 0, "first") == before
+    coming.append([1, (20, 15, 5, 40), 0.05])
+    prices.listen()
+    assert prices._of_nothing()
+    prices.step()
+    assert not prices._of_nothing()
+    (most,) = Willingness("small", "first", wiring.models["small", "first"])([Ride(1, KM[0], SHORT.hour, 5, 40)])
+    price, as_of = prices.tabulated(1, 0, "first")
+    assert price == pytest.approx(best_price(20, 15, most)) and price != before[0] and as_of == 0.05
 
 
 def controller(design, promote=FUNCTIONS.promote, version="miles"):

@@ -45,7 +45,7 @@ class Prices:
     def step(self) -> None:
         """Listen, and compute the table anew when it is time."""
         self.listen()
-        if self.head and self.wiring.now() >= self._due:
+        if self.head and (self.wiring.now() >= self._due or self._of_nothing()):
             self.tabulate()
 
     def listen(self, timeout: float = LISTEN_S) -> None:
@@ -61,6 +61,11 @@ class Prices:
             for version in filter(None, (self.versions.stable, self.versions.canary)):
                 self._rows(table, version)
         self._table, self._due = table, self.wiring.now() + self.wiring.design.ttl_s  # in one stroke, whoever reads
+
+    def _of_nothing(self) -> bool:
+        """Whether the table was made before anything was known of a zone of which something is known now."""
+        pairs = zip(self._table.views, self.views, strict=True)
+        return any(before is INITIAL and now is not INITIAL for before, now in pairs)
 
     def tabulated(self, zone: int, destination: int, version: str) -> tuple[float, float]:
         """(price, as_of) with what the table says of the riders' willingness.
@@ -104,7 +109,7 @@ def price_service(wiring: Wiring, ready: Callable[[str], None], stopping: thread
     of the replay: its rider has gone. One quote at a time, and each takes what `costs` says, or longer if it does.
     """
     from fastapi import FastAPI, Request, Response
-    from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
     registry = CollectorRegistry()
     # the names that unit 04 uses, and its dashboard in docker/grafana
@@ -113,6 +118,10 @@ def price_service(wiring: Wiring, ready: Callable[[str], None], stopping: thread
     buckets = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
     seconds = Histogram("predict_seconds", "from request to answer", registry=registry, buckets=buckets)
     prices, costs, design = Prices(wiring), wiring.costs, wiring.design
+    # the feature service has no page of its own: whoever uses what it says notices, also when it is dead
+    age = Gauge("features_age_seconds", "age of what was last heard of a zone", ["zone"], registry=registry)
+    for zone in range(ZONES):
+        age.labels(zone).set_function(lambda zone=zone: max(0.0, wiring.now() - prices.views[zone].as_of))
 
     app, server = FastAPI(openapi_url=None), asyncio.Lock()
 

@@ -3,6 +3,7 @@
 Discrete events in a heap, no threads and no wall clock. What is simplified: one server answers quotes, first come first
 served, and drops those whose rider has gone; tables are rebuilt at no cost of its time; a network that is cut says
 nothing (phones wait for their timeout) while a dead service refuses at once; a phone's cache is that of its zone.
+HTTP and the logs take no time of their own unless `costs` says so (way_ms, log_ms), as lesson 08 measures it.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class _Run:
     def everything(self) -> None:
         scenario, design, costs = self.scenario, self.design, self.costs
         for t, event in scenario.arrivals():
-            self.at(t, self.arrive, event)
+            self.at(t + costs.log_ms / 1000, self.arrive, event)
         for crash in scenario.crashes:
             self.at(crash.at, self.crashed, crash.service)
             self.at(crash.at + crash.seconds, self.restarted, crash.service)
@@ -166,6 +167,7 @@ class _Run:
 
     def ask(self, t: float, quote: Event) -> None:
         rtt, luck = self.luck[quote]
+        rtt += self.costs.way_ms / 1000
         version = self.release.canary if self.release.canary and luck < self.design.fraction else self.release.stable
         if self.design.placement == "edge":
             self.phone(t, quote, version)
