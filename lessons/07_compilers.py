@@ -75,6 +75,7 @@ import random
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
 import warnings
 from dataclasses import dataclass, replace
@@ -1282,6 +1283,9 @@ def xla(x):
 
 def openvino_runner(path, x):
     """The model by OpenVINO, on one thread, its output where OpenVINO keeps it. Raises ImportError without it."""
+    # es: sin su telemetría, que al importarlo manda datos de uso por la red: aquí nada sale de tu máquina
+    # en: without its telemetry, which sends usage data over the network when it is imported: nothing leaves your machine here
+    sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
     options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
@@ -1343,7 +1347,7 @@ contestants = {
 for name, contestant in contestants.items():
     answer = contestant()
     if not isinstance(answer, torch.Tensor):
-        answer = torch.from_numpy(np.asarray(answer))
+        answer = torch.from_numpy(np.array(answer))
     error = relative_error(answer, chain(x))
     assert error < 1e-5, (name, error)
 chain_race = race(contestants | copies, rounds=rounds)
