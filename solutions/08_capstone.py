@@ -1444,7 +1444,7 @@ def diagnose(usual, now):
 #
 # La empresa abre en una comarca de montaña. El mercado es el mismo: unos 60 precios pedidos por segundo entre las cuatro zonas, y destinos tan desiguales como los de la tarea 4. Lo que cambia: los móviles van por **3G** (300 ms de ida y vuelta, y otros 60 de media por encima, con una cola larga), el servidor es viejo, la nube es cara y la gente se fía poco de una estimación.
 #
-# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que es el que iba bien en la ciudad y aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas que multiplican por cuatro las peticiones, y versiones nuevas, buenas o malas.
+# Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que es el que iba bien en la ciudad y aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito o no funcionen) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas que multiplican por cuatro las peticiones, y versiones nuevas, buenas o malas.
 #
 # | campo | valores | qué se elige |
 # |---|---|---|
@@ -1492,7 +1492,7 @@ def diagnose(usual, now):
 #
 # The company opens in a mountain district. The market is the same: some 60 prices asked for per second in the four zones, and destinations as unequal as those of task 4. What changes: phones are on **3G** (a round trip of 300 ms, and another 60 on average on top, with a long tail), the server is old, the cloud is dear, and people trust an estimate little.
 #
-# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which did well in the city and is bad here in **at least three fields**. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written) in scenarios that you do not know, similar to those for practice: late and repeated events, network outages, services that die, bursts that multiply requests by four, and new versions, good or bad.
+# Write `my_design()`, which returns a `Design`: what you do and where. What you do not say takes its default value, which did well in the city and is bad here in **at least three fields**. It runs with **your** three functions of tasks 1, 2 and 3 (and with the company's old ones, `old_update`, `old_fallback` and `old_promote`, in the place of those that you have not written or that do not work) in scenarios that you do not know, similar to those for practice: late and repeated events, network outages, services that die, bursts that multiply requests by four, and new versions, good or bad.
 #
 # | field | values | what is chosen |
 # |---|---|---|
@@ -1580,27 +1580,33 @@ def old_promote(canary, stable):
 OLD = Functions(old_update, old_fallback, old_promote)
 
 
-# es: tu función, o la antigua mientras no esté escrita o no aguante ni un ejemplo
-# en: function, or old while it is not written, or does not even stand an example
-def written(function, old, *example):
+# es: tu función, o la antigua mientras no esté escrita, o si su celda falla o ella no aguanta ni unos ejemplos
+# en: your function, or the old one while it is not written, or if its cell fails or it does not even stand some examples
+def written(name, old, *examples):
+    function = globals().get(name)
+    if function is None:
+        print(tr(es=f"No hay {name}, porque su celda no se ha ejecutado o ha fallado: se usa la antigua.", en=f"There is no {name}, because its cell has not run or has failed: the old one is used."))
+        return old
     try:
-        function(*example)
+        for example in examples:
+            function(*example)
     except NotImplementedError:
         return old
     except Exception as error:
-        print(tr(es=f"{function.__name__} falla con un ejemplo ({error!r}): se usa la antigua.", en=f"{function.__name__} fails on an example ({error!r}): the old one is used."))
+        print(tr(es=f"{name} falla con un ejemplo ({error!r}): se usa la antigua.", en=f"{name} fails on an example ({error!r}): the old one is used."))
         return old
     return function
 
 
-# es: tus tres funciones, con una antigua en el lugar de cada una que no esté escrita
-# en: your three functions, with an old one in the place of each that is not written
+# es: tus tres funciones, con una antigua en el lugar de cada una que no esté escrita o falle
+# en: your three functions, with an old one in the place of each that is not written or fails
 def my_functions():
-    numbers = {"quotes": 1, "mean": 1.0, "std": 0.0}
+    events = [Event(0.0, kind, 0, 3, 1) for kind in ("supply", "demand", "rain", "quote")]
+    few, many = ({"quotes": quotes, "mean": 1.0, "std": 0.5} for quotes in (1, 400))
     return Functions(
-        written(update, old_update, initial(), Event(0.0, "rain", 0, 0, 1)),
-        written(fallback, old_fallback, Features(1, 1, 0, 0), 0.0, 20.0, USUAL),
-        written(promote, old_promote, numbers, numbers),
+        written("update", old_update, *((initial(), event) for event in events)),
+        written("fallback", old_fallback, *((Features(1, 1, 0, 0), age_s, 20.0, USUAL) for age_s in (0.0, 90.0))),
+        written("promote", old_promote, (few, few), (many, many)),
     )
 
 

@@ -127,13 +127,33 @@ def test_no_case_of_diagnose_comes_near_a_limit(exercise):
         assert not 0.8 < now["earned"]["new"] / now["earned"]["first"] < 0.9
 
 
-def test_functions_that_are_not_written_are_the_old_ones(exercise):
-    def unwritten(*_):
-        raise NotImplementedError
+def never(*_):
+    raise NotImplementedError
 
-    namespace = {**exercise, "update": unwritten}
-    for name in ("written", "my_functions"):
-        code = exercise[name].__code__
-        namespace[name] = type(exercise[name])(code, namespace)
+
+def broken(*_):
+    return {}["missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "says"),
+    [
+        ("update", never, ""),
+        ("update", broken, "update fails"),
+        ("promote", broken, "promote fails"),
+        ("fallback", 5, "fallback fails"),
+        ("update", None, "no update"),  # its cell has failed: nothing has that name
+        ("promote", None, "no promote"),
+    ],
+)
+def test_a_function_that_is_missing_or_fails_costs_only_its_own_points(exercise, capsys, name, answer, says):
+    namespace = {**exercise, name: answer}
+    if answer is None:
+        del namespace[name]
+    for helper in ("written", "my_functions"):
+        namespace[helper] = type(exercise[helper])(exercise[helper].__code__, namespace)
+    capsys.readouterr()
     used = namespace["my_functions"]()
-    assert used.update is exercise["old_update"] and used.promote is exercise["promote"]
+    for each in ("update", "fallback", "promote"):
+        assert getattr(used, each) is exercise[f"old_{each}" if each == name else each]
+    assert says in capsys.readouterr().out
