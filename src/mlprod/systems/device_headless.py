@@ -29,12 +29,15 @@ def find() -> str | None:
 def visiting(browser: str, url: str) -> Iterator[None]:
     """While the block runs, `browser` shows `url` to nobody; afterwards it and its profile are gone."""
     profile = tempfile.mkdtemp(prefix="browser-", dir=workspace.workspace())
+    # killed as it is, what it keeps in the temporary folder would stay; but a path of a socket has at most 107 bytes
+    environment = {**os.environ, **({"TMPDIR": profile} if len(profile) <= 60 else {})}
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # it refuses to run as root
     process = subprocess.Popen(
         [browser, *FLAGS, *sandbox, f"--user-data-dir={profile}", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=environment,
         start_new_session=True,
     )
     janitor = workspace.janitor()
