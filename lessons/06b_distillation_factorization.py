@@ -58,13 +58,11 @@ import math
 import os
 import pickle
 import random
-import tempfile
 import warnings
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import cycle, islice
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -89,6 +87,7 @@ from mlprod import bench, plots, start, tables, tr
 from mlprod.predictions import choose, compare
 from mlprod.systems import word_order, word_order_model
 from mlprod.systems.race import race
+from mlprod.systems.workspace import workspace
 
 start(LANG)
 open_until_the_end = ExitStack()
@@ -1565,7 +1564,7 @@ times_over_fair = None
 
 # %% slide="fragment"
 LIMIT = 64
-folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory()))
+folder = workspace()
 
 
 def exported(model, name):
