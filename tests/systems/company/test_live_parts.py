@@ -10,7 +10,7 @@ import pytest
 from mlprod.errors import CourseError
 from mlprod.systems import kafka
 from mlprod.systems.company.accounts import Accounts, Answer
-from mlprod.systems.company.design import COSTS, Design
+from mlprod.systems.company.design import COSTS, NAMED, Design
 from mlprod.systems.company.functions import FUNCTIONS, Functions, initial
 from mlprod.systems.company.live_chaos import Chaos, Downtime
 from mlprod.systems.company.live_features import Snapshot, _load, _replace
@@ -19,7 +19,7 @@ from mlprod.systems.company.live_observer import Controller
 from mlprod.systems.company.live_phones import answer_of, record
 from mlprod.systems.company.live_picture import Picture
 from mlprod.systems.company.live_prices import Prices
-from mlprod.systems.company.live_result import bill, proof_of
+from mlprod.systems.company.live_result import bill, bill_rate, proof_of
 from mlprod.systems.company.live_wiring import Versions, Willingness
 from mlprod.systems.company.market import KM, ZONES, Event, Ride, best_price
 from mlprod.systems.company.model import model
@@ -210,6 +210,14 @@ def test_the_bill_is_the_design_s():
     assert of(Design(ttl_s=1.0)) > of(Design(ttl_s=2.0)) > of(Design(prediction="online"))
 
 
+@pytest.mark.parametrize("design", [*NAMED.values(), Design(placement="edge")])
+def test_what_is_paid_each_second_adds_up_to_the_bill(design):
+    accounts, seconds = Accounts(SHORT.market()), 3000
+    syncs = 0 if design.placement == "cloud" else ZONES * seconds
+    bill(accounts, design, COSTS, seconds, syncs)
+    assert bill_rate(design, COSTS) * seconds == pytest.approx(accounts.causes["bill"], rel=0.01)
+
+
 def test_the_picture_says_in_words_what_it_shows(monkeypatch):
     accounts = Accounts(SHORT.market())
     seen = [(Answer(q, q.t + 0.1, "online", 5.0, False, q.t), 1.0) for q in SHORT.market().quotes]
@@ -218,13 +226,15 @@ def test_the_picture_says_in_words_what_it_shows(monkeypatch):
         accounts.add(answer)
     score = accounts.score(Design(), "short")
     wrong = Scenario(seed=4, seconds=4, crashes=(Crash("prices", 1.0, 0.5),), release=Release(2.0, "good"))
-    shown = Picture(wrong).image(seen, [], score)
+    shown = Picture(wrong, Design(), COSTS).image(seen, [], score)
     assert f"{len(seen)} " in shown.text and "p99 100 ms" in shown.text and "<img" in shown.html
-    assert Picture(wrong).image(seen[:1], [Downtime("prices", 1.1, 1.9)], score).html != shown.html
+    assert Picture(wrong, Design(), COSTS).image(seen[:1], [Downtime("prices", 1.1, 1.9)], score).html != shown.html
     # each panel has something in it, whatever the others show
     monkeypatch.setattr("mlprod.plots.image", lambda fig, alt: fig)
-    figure = Picture(wrong).image(seen, [], score)
+    figure = Picture(wrong, Design(), COSTS).image(seen, [], score)
     plt.close(figure)
     panels = figure.axes
     assert len(panels) == 5 and all(ax.lines or ax.patches for ax in panels)
-    assert sum(bar.get_height() for bar in panels[4].patches) >= sum(lost for _, lost in seen)
+    bars = sum(bar.get_height() for container in panels[4].containers for bar in container)
+    everything = sum(lost for _, lost in seen) + bill_rate(Design(), COSTS) * 4 + 0.04 * (len(seen) - 1)
+    assert bars == pytest.approx(everything)  # what was not earned, what is always paid, and each prediction

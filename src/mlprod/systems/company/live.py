@@ -100,7 +100,7 @@ class Company:
 
         Raises ChildFailed (or what a function of yours raised) as soon as a process fails by itself.
         """
-        picture = Picture(self.scenario) if draw else None
+        picture = Picture(self.scenario, self.design, self.costs) if draw else None
         reader, drawn = Reader(self._wiring.answers), 0.0
         while self._running["phones"].alive or self._running["city"].alive:
             self._take(reader.read(LOOK_S))

@@ -12,7 +12,9 @@ from mlprod import plots
 from mlprod.display import Shown, number
 from mlprod.language import tr
 from mlprod.systems.company.accounts import SOURCES, Answer, Score
+from mlprod.systems.company.design import Costs, Design
 from mlprod.systems.company.live_chaos import Downtime
+from mlprod.systems.company.live_result import bill_rate
 from mlprod.systems.company.scenario import Crash, Scenario
 
 if TYPE_CHECKING:
@@ -36,12 +38,13 @@ def source_name(source: str) -> str:
 class Picture:
     """A figure in a cell's output that `draw` replaces. Outside a notebook it draws nothing."""
 
-    def __init__(self, scenario: Scenario):
+    def __init__(self, scenario: Scenario, design: Design, costs: Costs):
         self.scenario, self.market = scenario, scenario.market()
+        self._always, self._online = bill_rate(design, costs), costs.predict_eur(design.model)
         self._handle: Any = None
 
     def draw(self, seen: Seen, downtimes: Sequence[Downtime], score: Score) -> None:
-        """Draw what has been seen so far, of which `score` is the sum."""
+        """Draw what has been seen so far, of which `score` is the sum (without the bill until the run is over)."""
         from IPython import get_ipython
         from IPython.display import display
 
@@ -72,6 +75,7 @@ class Picture:
         above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2, "ncols": 4}
         axes[0].legend([*bars, *marks.values()], [*names, *marks], fontsize=9, **above)
         axes[1].legend(loc="lower left", fontsize=9, ncols=2)
+        axes[-1].legend(loc="upper left", fontsize=9, ncols=2)
         axes[-1].set_xlim(0, self.scenario.seconds)
         axes[-1].set_xlabel(tr(es="segundo (un minuto de la ciudad)", en="second (a minute of the city)"))
         return plots.image(fig, _alt(score))
@@ -103,7 +107,14 @@ class Picture:
         ax.set_ylabel(tr(es="error del\nprecio (€)", en="price\nerror (€)"))
 
     def _loss(self, ax: Axes, middles: np.ndarray, seconds: list) -> None:
-        ax.bar(middles, [sum(lost for _, lost in each) for each in seconds], 0.92, color=plots.FAINT)
+        lost = [sum(lost for _, lost in each) for each in seconds]
+        # what has not happened yet costs nothing yet
+        paid = [
+            self._always + self._online * sum(a.source == "online" for a, _ in each) if each else 0.0
+            for each in seconds
+        ]
+        ax.bar(middles, lost, 0.92, color=plots.FAINT, label=tr(es="de menos", en="not earned"))
+        ax.bar(middles, paid, 0.92, bottom=lost, color=plots.BLUE, label=tr(es="factura", en="bill"))
         ax.set_ylabel(tr(es="pérdida\n(€/s)", en="loss\n(€/s)"))
 
     def _mark(self, ax: Axes, downtimes: Sequence[Downtime]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mlprod.systems.company.market import DESTINATIONS, ZONES, Event
 from mlprod.systems.company.scenario import Crash, Scenario
 from mlprod.systems.history import History, check
 
-__all__ = ["Proof", "Result", "bill", "proof_of"]
+__all__ = ["Proof", "Result", "bill", "bill_rate", "proof_of"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,18 @@ def bill(accounts: Accounts, design: Design, costs: Costs, seconds: float, syncs
         each = costs.batch_discount * costs.predict_eur(design.model)
         rows = ZONES * (design.head if design.prediction == "hybrid" else DESTINATIONS)
         accounts.pay(each * rows * math.ceil(seconds / design.ttl_s))
+
+
+def bill_rate(design: Design, costs: Costs) -> float:
+    """Euros a second of what `bill` charges whatever is asked: all but the predictions that are made when asked."""
+    cloud, stream = design.placement != "edge", design.features == "stream"
+    euros = costs.server_eur * (cloud + stream) + (0 if stream else costs.job_eur / design.refresh_s)
+    if design.placement != "cloud":
+        euros += costs.sync_eur * ZONES / costs.sync_s
+    if cloud and design.prediction != "online":
+        rows = ZONES * (design.head if design.prediction == "hybrid" else DESTINATIONS)
+        euros += costs.batch_discount * costs.predict_eur(design.model) * rows / design.ttl_s
+    return euros
 
 
 def as_it_was(scenario: Scenario, downtimes: Iterable[Downtime]) -> Scenario:
