@@ -2880,7 +2880,7 @@ else:
 #
 # La frase de la diapositiva es de enero de 2020. A noviembre de 2026:
 #
-# - **XLA** salió de TensorFlow y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO (un formato de intercambio de grafos), pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
+# - **XLA** salió de TensorFlow (la propuesta es de [julio de 2022](https://github.com/tensorflow/community/pull/419)) y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO (un formato de intercambio de grafos), pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
 # - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099), y en noviembre ya se instala la 0.27. Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto pero suele ser lento.
 # - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que, por falta de manos, se planteaban [dejar de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton (un lenguaje en el que se escriben kernels de GPU) y, para la CPU, C++. En 2020 no existía.
@@ -2890,6 +2890,8 @@ else:
 # Así se escribe un kernel en [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), con el principio de nuestra cadena. Parece Python, pero es la forma escrita de un objeto que TVM transforma: partir el bucle `c`, cambiar el orden o repartirlo entre hilos son llamadas que lo convierten en otro equivalente. El `sblock` es el pedazo que se mueve de sitio, y la S de cada eje dice que sus vueltas son independientes.
 #
 # ```python
+# from tvm.script import tirx as T
+#
 # @T.prim_func(s_tir=True)
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
@@ -2918,7 +2920,7 @@ else:
 #
 # The slide's sentence is of January 2020. As of November 2026:
 #
-# - **XLA** left TensorFlow and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO (an exchange format for graphs), folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
+# - **XLA** left TensorFlow (the proposal is of [July 2022](https://github.com/tensorflow/community/pull/419)) and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO (an exchange format for graphs), folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
 # - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099), and by November 0.27 can be installed. It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct but usually slow.
 # - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that, for lack of hands, they were considering [stopping its development](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton (a language in which GPU kernels are written) and, for the CPU, C++. In 2020 it did not exist.
@@ -2928,6 +2930,8 @@ else:
 # This is how a kernel is written in [TensorIR](https://tvm.apache.org/docs/deep_dive/tensor_ir/tutorials/tir_creation.html), with the beginning of our chain. It looks like Python, but it is the written form of an object that TVM transforms: splitting the loop `c`, changing the order or sharing it out among threads are calls that turn it into an equivalent one. The `sblock` is the piece that gets moved about, and the S of each axis says that its iterations are independent.
 #
 # ```python
+# from tvm.script import tirx as T
+#
 # @T.prim_func(s_tir=True)
 # def chain(x: T.Buffer((1, 8388608), "float32"), out: T.Buffer((1, 8388608), "float32")):
 #     for r, c in T.grid(1, 8388608):
