@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from mlprod.authoring.localise import mask_magics
-from mlprod.grading import catalogue, hints, incidents, reread
+from mlprod.grading import catalogue, hints, incidents, reread, task_hints
+from mlprod.grading.hints import STUB
 from mlprod.grading.recognise import Guess, recognise
 from mlprod.grading.student_view import TEXT, is_test, message_shown
 from mlprod.language import Language
@@ -20,7 +21,6 @@ from mlprod.language import Language
 HEADING = re.compile(r"^#{2,3} +(.+?)\s*$", re.MULTILINE)
 TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 POINTS = re.compile(r" *\([\d.]+ (?:puntos?|points?)\)$")  # said again beside the score
-STUB = "sin respuesta todavía / no answer yet"
 EXPECTED = re.compile(r"^ *(?:se esperaba|expected): *(.*)$", re.MULTILINE)
 CAME = re.compile(r"^ *(?:has devuelto|se ha obtenido|you returned|observed): *(.*)$", re.MULTILINE)
 
@@ -113,11 +113,10 @@ def explain(
             state = "passed" if not failed else ("failed" if begun else "blank")
         guesses = recognise(known.get(group.name, ()), code, score, failed, lang) if state == "failed" else ()
         rows, objectives = _aims(group, marks, failed)
-        about = "\n".join([group.title, group.statement, *failed.values(), *(guess.text for guess in guesses)])
+        aims = [lesson.objectives.get(key, "") for key in objectives]
+        failure = "\n".join([*aims, *failed.values(), *(guess.text for guess in guesses)])
         to_read = state in ("failed", "blank")
-        hint = _hint(state, code, failed, guesses, lang) if to_read and not essay else ""
-        if hint and group.answer is not None and (stopped := incidents.stopped_by(group.answer)):
-            hint = stopped
+        told = _advice(assignment, group, state, failed, guesses, lang) if to_read and not essay else []
         found.append(
             Explained(
                 group.name,
@@ -127,14 +126,14 @@ def explain(
                 points,
                 checks,
                 guesses,
-                "" if hint in hinted else hint,
+                " ".join(text for text in told if text not in hinted),
                 tuple(f"{key}: {lesson.objectives.get(key, '')}".rstrip(": ") for key in objectives) if to_read else (),
-                reread.sections_for(lesson, rows, about) if to_read else (),
+                reread.sections_for(lesson, rows, group.statement, failure) if to_read else (),
                 tuple(c for cell in group.graded if (c := cell.metadata.nbgrader.get("comment"))),
                 essay,
             )
         )
-        hinted.add(hint)
+        hinted.update(told)
     return found
 
 
@@ -161,9 +160,14 @@ def _task_of(grade_id: str, tasks: Iterable[str]) -> str:
     return max((task for task in tasks if rest == task or rest.startswith(task + "_")), key=len, default=rest)
 
 
+def _part(grade_id: str, task: str) -> str:
+    """The name of a test within its task: "arrive" of test_publish_arrive."""
+    return grade_id.removeprefix("test_").removeprefix(task).strip("_")
+
+
 def _check(cell: NotebookNode, task: str, lang: Language) -> Check:
     grade_id = _id(cell)
-    part = grade_id.removeprefix("test_").removeprefix(task).strip("_")
+    part = _part(grade_id, task)
     shown = any(line.strip() and not line.lstrip().startswith("#") for line in cell.source.split("\n"))
     score, points = _number(cell, "score"), _number(cell, "points")
     message = message_shown(cell)
@@ -172,17 +176,15 @@ def _check(cell: NotebookNode, task: str, lang: Language) -> Check:
     return Check(grade_id, part, score, points, message, shown)
 
 
-def _hint(state: str, code: str, failed: dict[str, str], guesses: Sequence[Guess], lang: Language) -> str:
-    if state == "blank":
-        return hints.BLANK[lang]
-    try:
-        ast.parse(mask_magics(code))
-    except SyntaxError as error:
-        return hints.SYNTAX[lang].format(line=error.lineno, problem=error.msg)
-    if STUB in code:
-        return hints.STUB_LEFT[lang]
-    found = (hints.by_message(message, lang) for message in failed.values())
-    return next(filter(None, found), (hints.ASSUMPTION if guesses else hints.SMALL_CASE)[lang])
+def _advice(
+    assignment: str, group: _Group, state: str, failed: dict[str, str], guesses: tuple[Guess, ...], lang: Language
+) -> list[str]:
+    """Where to go on: what is plainly wrong, and what the task's author says; else what always helps."""
+    stopped = incidents.stopped_by(group.answer) if group.answer is not None else ""
+    code = group.answer.source if group.answer is not None else ""
+    cause = stopped or (hints.BLANK[lang] if state == "blank" else hints.mechanical(code, failed.values(), lang))
+    authored = task_hints.hint(assignment, group.name, [_part(name, group.name) for name in failed], lang)
+    return [text for text in (cause, authored) if text] or [hints.general(bool(guesses), lang)]
 
 
 def title_of(nb: NotebookNode, name: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable
 
+from mlprod.authoring.localise import mask_magics
 from mlprod.language import Language
 
 Texts = dict[Language, str]
+STUB = "sin respuesta todavía / no answer yet"  # in what an answer that is not begun raises
 
 BLANK: Texts = {
     "es": "Aquí no hay respuesta todavía: sustituye la línea raise NotImplementedError por tu código.",
@@ -107,3 +111,19 @@ def by_message(message: str, lang: Language) -> str | None:
         if match := re.search(pattern, message, re.MULTILINE):
             return texts[lang].format(**match.groupdict())
     return None
+
+
+def mechanical(code: str, messages: Iterable[str], lang: Language) -> str:
+    """What is wrong with `code` whatever it is about: it is no Python, not finished, or a message tells; else ""."""
+    try:
+        ast.parse(mask_magics(code))
+    except SyntaxError as error:
+        return SYNTAX[lang].format(line=error.lineno, problem=error.msg)
+    if STUB in code:
+        return STUB_LEFT[lang]
+    return next(filter(None, (by_message(message, lang) for message in messages)), "")
+
+
+def general(recognised: bool, lang: Language) -> str:
+    """What helps with any task; `recognised`: a misconception is shown beside it."""
+    return (ASSUMPTION if recognised else SMALL_CASE)[lang]

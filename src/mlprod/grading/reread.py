@@ -107,14 +107,16 @@ def _of_notebook(path: Path) -> list[tuple[str, str]]:
     return [(cell.source, cell.get("id", "")) for cell in nb.cells if cell.cell_type == "markdown"]
 
 
-def sections_for(lesson: Lesson, rows: Collection[int], about: str) -> tuple[Section, ...]:
-    """The sections to reread, at most MOST: of those that teach `rows`, the ones nearest in words to the text `about`.
+def sections_for(lesson: Lesson, rows: Collection[int], task: str, failure: str = "") -> tuple[Section, ...]:
+    """The sections to reread, at most MOST: of those that teach `rows`, the ones nearest in words to the text `task`
+    (a statement) and, as much as to that, to `failure`: what it asks for and did not get, often a line among many.
 
-    Where no section teaches them, the nearest of all, if any has words in common with it.
+    Where no section teaches them, the nearest of all, if any has words in common with them.
     """
     teaching = [section for section in lesson.sections if section.rows & set(rows)]
     chosen = teaching or [section for section in lesson.sections if not section.rows or not rows]
-    scores = _nearness(chosen, lesson.sections, words_of(about))
+    near = [_nearness(chosen, lesson.sections, words_of(text)) for text in (task, failure)]
+    scores = [sum(both) for both in zip(*near, strict=True)]
     ranked = sorted(zip(scores, chosen, strict=True), key=lambda pair: -pair[0])
     best = [section for score, section in ranked if score > 0.5 * ranked[0][0] > 0]
     return tuple((best or teaching)[:MOST])

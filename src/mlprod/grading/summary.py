@@ -91,14 +91,14 @@ def _guesses(task: Explained, lang: Language) -> Iterator[str]:
     words = WORDS[lang]
     for number, guess in enumerate(task.guesses):
         label = words["sure"] if guess.sure else words["perhaps_or" if number else "perhaps"]
-        yield from _wrapped(f"{label}: {guess.text}")
+        yield from _wrapped(f"{label}: {quoted(guess.text, lang)}")
     if task.guesses and not task.guesses[0].sure:
         yield from _wrapped(words["guess_note"])
 
 
 def quoted(text: str, lang: Language) -> str:
     """`text` in the quotation marks of `lang`."""
-    return f"«{text}»" if lang == "es" else f"“{text}”"
+    return WORDS[lang]["open"] + text + WORDS[lang]["close"]
 
 
 def _wrapped(text: str) -> list[str]:
