@@ -1,6 +1,7 @@
 """The report of a class, from a gradebook written by hand: nothing is executed."""
 
 import csv
+import dataclasses
 import datetime
 import io
 import os
@@ -13,7 +14,7 @@ from nbgrader.api import Gradebook
 
 from mlprod.authoring.source import load
 from mlprod.errors import CourseError
-from mlprod.grading import class_data, class_report, gradebook_csv, report_page, report_tables, sandbox
+from mlprod.grading import class_data, class_report, gradebook_csv, incidents, report_page, report_tables, sandbox
 from mlprod.grading.student_view import TEXT
 from tests.grading.classes import make_class
 from tests.grading.executed import executed, toy_course
@@ -64,6 +65,8 @@ def a_class(tmp_path_factory):
                     "name": (STUB, {}),
                 }
             nb = executed(source, "es" if number % 2 else "en", answers)
+            if number in (8, 9):
+                incidents.note(nb, "tampered" if number == 8 else "edited", "test_name")
             path = root / "grading" / "autograded" / student / "90_toy" / "90_toy.ipynb"
             path.parent.mkdir(parents=True)
             nbformat.write(nb, path)
@@ -94,7 +97,10 @@ def test_mistakes_late_ones_and_what_waits(report):
     assert (known.text, known.students, known.known) == ("pierde el signo", 3, True)
     assert (unknown.text, unknown.students, unknown.known) == ("algo nuevo", 1, False)
     assert [(one.student, one.late_s) for one in report.late] == [("s03", 5 * 3600)]
-    assert report.by_hand == {"why": ["s00", "s01"]} and report.data.ungraded == ["zoe"]
+    assert report.by_hand == {"why": ["s00", "s01"]} and list(report.data.ungraded) == ["zoe"]
+    assert "90_toy.ipynb" in report.data.ungraded["zoe"], "why it has no grade"
+    assert report.tampered == ["s08"]
+    assert [one.student for one in report.data.graded if one.incidents] == ["s08", "s09"]
 
 
 def test_objectives_without_any_are_the_rows_of_the_syllabus(report):
@@ -107,6 +113,10 @@ def test_moodle_and_canvas(report):
     moodle = list(csv.reader(io.StringIO(gradebook_csv.moodle(report.data))))
     assert moodle[0] == ["Username", "First name", "Last name", "Email address", "90_toy"]
     assert moodle[1] == ["s02", "Ñ", "'=cmd()", "s02@example.org", "10"] and len(moodle) == 11, "s00, s01 wait"
+    report.data.graded[5] = dataclasses.replace(report.data.graded[5], email="")
+    moodle = list(csv.reader(io.StringIO(gradebook_csv.moodle(report.data))))
+    assert moodle[0] == ["Username", "First name", "Last name", "90_toy"], "Moodle would grade the row before twice"
+    assert moodle[1] == ["s02", "Ñ", "'=cmd()", "10"]
     canvas = list(csv.reader(io.StringIO(gradebook_csv.canvas(report.data))))
     assert canvas[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "90_toy"]
     assert canvas[1] == ["Points Possible", "", "", "", "", "10"]
@@ -132,7 +142,8 @@ def test_page_and_terminal(a_class, lang):
     console = Console(record=True, width=100, file=io.StringIO())
     report_tables.show(report, console, lang)
     shown = console.export_text()
-    for word in ("s00, s01", "pierde el signo" if lang == "es" else "loses the sign", "s03", "90_toy"):
+    noted = "celdas de prueba cambiadas" if lang == "es" else "test cells changed"
+    for word in ("s00, s01", "pierde el signo" if lang == "es" else "loses the sign", "s03", "90_toy", noted, "s08"):
         assert word in shown and word in text
     assert ("Lo que espera a una persona" in shown) == (lang == "es")
 

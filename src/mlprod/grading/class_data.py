@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
 from mlprod.errors import CourseError
-from mlprod.grading import configuration
+from mlprod.grading import configuration, incidents, intake
 from mlprod.grading.student_view import is_test, language_of, visible_message
 from mlprod.language import Language, tr
 
@@ -30,7 +30,8 @@ class Item:
 @dataclass
 class Graded:
     """One student's submission. `scores` by grade id (None: waits for a person), `late_s` in seconds (0: in time),
-    `messages` of the tests that failed and `code` of the answers as they were handed in, `by_hand` what waits.
+    `messages` of the tests that failed and `code` of the answers as they were handed in, `by_hand` what waits and
+    `incidents` what was noted while it was graded.
     """
 
     student: str
@@ -43,6 +44,7 @@ class Graded:
     lang: Language = "es"
     messages: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    incidents: list[dict[str, Any]] = field(default_factory=list)
     first_name: str = ""
     last_name: str = ""
     email: str = ""
@@ -56,12 +58,12 @@ class Graded:
 
 @dataclass
 class Class:
-    """An assignment's items, its graded submissions, and who handed in something that is not (`ungraded`)."""
+    """An assignment's items, its graded submissions, and who handed in something that is not (`ungraded`: and why)."""
 
     assignment: str
     items: list[Item]
     graded: list[Graded]
-    ungraded: list[str]
+    ungraded: dict[str, str]
     due: bool
 
     @property
@@ -95,8 +97,15 @@ def read(root: Path, assignment: str) -> Class:
         due = found.duedate is not None
     for one in graded:
         _read_notebook(one, root / "grading" / "autograded" / one.student / assignment / f"{assignment}.ipynb")
-    handed_in = {p.parent.name for p in (root / "grading" / "submitted").glob(f"*/{assignment}") if p.is_dir()}
-    return Class(assignment, items, graded, sorted(handed_in - {one.student for one in graded}), due)
+    folders = {p.parent.name: p for p in (root / "grading" / "submitted").glob(f"*/{assignment}") if p.is_dir()}
+    left = sorted(folders.keys() - {one.student for one in graded})
+    return Class(assignment, items, graded, {name: _why_not(folders[name], assignment) for name in left}, due)
+
+
+def _why_not(folder: Path, assignment: str) -> str:
+    """Why the submission in `folder` has no grade."""
+    not_tried = tr(es="falta pasar mlprod grade", en="mlprod grade has not been run on it")
+    return intake.look(folder, assignment).problem or not_tried
 
 
 def _gradebook(root: Path) -> Gradebook:
@@ -153,7 +162,7 @@ def _read_notebook(one: Graded, path: Path) -> None:
         nb: NotebookNode = nbformat.v4.reads(path.read_text(encoding="utf-8"))  # nbgrader wrote it: no need to validate
     except (OSError, ValueError, KeyError):
         return  # its grades are in the gradebook all the same
-    one.lang = language_of(nb)
+    one.lang, one.incidents = language_of(nb), incidents.of(nb)
     for grade_id, cell in _marked(nb):
         if is_test(cell):
             if message := visible_message(cell, one.lang):

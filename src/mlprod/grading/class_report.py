@@ -70,6 +70,11 @@ class Report:
     by_hand: dict[str, list[str]]
 
     @property
+    def tampered(self) -> list[str]:
+        """The students whose code changed how tests are executed: those tests have 0, and somebody should look."""
+        return [one.student for one in self.data.graded if any(i["what"] == "tampered" for i in one.incidents)]
+
+    @property
     def mean(self) -> float:
         return sum(one.score for one in self.data.graded) / len(self.data.graded)
 

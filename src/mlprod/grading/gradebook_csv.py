@@ -1,9 +1,13 @@
 """Scores as the gradebooks of Moodle and Canvas import them; nobody who still waits for a person is in the files.
 
 Moodle lets the teacher say which column identifies whom and which is the grade, so its columns have the names of its
-own export (https://docs.moodle.org/en/Grade_import). Canvas wants Student, ID, SIS User ID, SIS Login ID and Section in
-this order before the assignments, may take a row of points possible, and finds a student by ID, else SIS User ID, else
-SIS Login ID, else name (lib/gradebook_importer.rb of instructure/canvas-lms, read in November 2026).
+own export (https://docs.moodle.org/en/Grade_import). It ends at the first student whom it does not know, and takes a
+row with an empty identifier for the student of the row before (grade/import/csv/classes/load_data.php of
+moodle/moodle, read in November 2026): there is no column of emails that has gaps.
+
+Canvas wants Student, ID, SIS User ID, SIS Login ID and Section in this order before the assignments, may take a row of
+points possible, and finds a student by ID, else SIS User ID, else SIS Login ID, else name (lib/gradebook_importer.rb of
+instructure/canvas-lms, read in November 2026).
 """
 
 from __future__ import annotations
@@ -23,10 +27,13 @@ def ready(data: Class) -> list[Graded]:
 
 
 def moodle(data: Class) -> str:
-    """One row for each student: username (nbgrader's id), names, email, and the score, in points."""
-    rows = [["Username", "First name", "Last name", "Email address", data.assignment]]
-    for one in ready(data):
-        rows.append([one.student, _safe(one.first_name), _safe(one.last_name), _safe(one.email), _points(one)])
+    """One row for each student: username (nbgrader's id), names, email where everybody has one, the score in points."""
+    students = ready(data)
+    emails = bool(students) and all(one.email for one in students)
+    rows = [["Username", "First name", "Last name", *(["Email address"] if emails else []), data.assignment]]
+    for one in students:
+        email = [_safe(one.email)] if emails else []
+        rows.append([one.student, _safe(one.first_name), _safe(one.last_name), *email, _points(one)])
     return _csv(rows)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from mlprod.grading import incidents
 from mlprod.grading.class_report import ItemRow, Report
 from mlprod.grading.gradebook_csv import ready
 from mlprod.grading.report_words import WORDS, number, share
@@ -33,11 +34,15 @@ def tables(report: Report, lang: Language) -> list[Table]:
     """All of the report, in the order in which a teacher needs it."""
     words = WORDS[lang]
     human = [(key, str(len(students)), ", ".join(students)) for key, students in report.by_hand.items()]
-    human += [(words["ungraded"], "1", student) for student in report.data.ungraded]
+    if report.tampered:
+        human.append((words["tampered"], str(len(report.tampered)), ", ".join(report.tampered)))
+    human += [(words["ungraded"], "1", f"{student}: {why}") for student, why in report.data.ungraded.items()]
+    noted = [(one.student, incidents.text(one.incidents, lang)) for one in report.data.graded if one.incidents]
     late = [(one.student, number(one.late_s / 3600, lang, 1), f"{one.penalty:g}") for one in report.late]
     item = (words["task"], words["points"], words["difficulty"], words["correlation"], words["upper_lower"])
     return [
         _table(words, "human", ("task", "students", "who"), human, words["human_note"], {1}),
+        _table(words, "noted", ("student", "what"), noted, words["noted_note"], set()),
         _table(
             words,
             "objectives",
