@@ -67,6 +67,20 @@ def test_states(toy):
     assert (failed.about, failed.expected, failed.came) == ("se espera 2 y", "-4", "4")
 
 
+@pytest.mark.parametrize(
+    ("lang", "message"),
+    [
+        ("es", "Con un MiniLog nuevo: append('a')\n  la última llamada debería dar: 2\n  y da: 1"),
+        ("en", "Tumbling(60, 10): event('a', 1)\n  the last call should close: 2\n  and it closes: 1"),
+    ],
+)
+def test_what_a_sequence_of_calls_should_have_given(toy, lang, message):
+    _, check = explained(toy, {"double": ("def double(x):\n    return 1", {"test_double_negative": message})}, lang)[
+        "double"
+    ].checks
+    assert (check.about, check.expected, check.came) == (message.split("\n")[0], "2", "1")
+
+
 def test_a_misconception_is_perhaps_one_without_an_audit(toy):
     said = {"test_double_negative": "también con negativos: cambia el signo"}
     (guess,) = explained(toy, {"double": ("def double(x):\n    return abs(x) * 2", said)})["double"].guesses

@@ -21,8 +21,10 @@ from mlprod.language import Language
 HEADING = re.compile(r"^#{2,3} +(.+?)\s*$", re.MULTILINE)
 TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 POINTS = re.compile(r" *\([\d.]+ (?:puntos?|points?)\)$")  # said again beside the score
-EXPECTED = re.compile(r"^ *(?:se esperaba|expected): *(.*)$", re.MULTILINE)
-CAME = re.compile(r"^ *(?:has devuelto|se ha obtenido|you returned|observed): *(.*)$", re.MULTILINE)
+_CALL = r"la última llamada debería (?:dar|cerrar)|the last call should (?:give|close)"  # what tests of a sequence say
+_GOT = r"y (?:da|cierra)|and it (?:gives|closes)"
+EXPECTED = re.compile(rf"^ *(?:se esperaba|expected|{_CALL}): *(.*)$", re.MULTILINE)
+CAME = re.compile(rf"^ *(?:has devuelto|se ha obtenido|you returned|observed|{_GOT}): *(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

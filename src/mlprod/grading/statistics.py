@@ -4,7 +4,8 @@ Sources. Upper and lower 27 %: T. L. Kelley, "The selection of upper and lower g
 items", Journal of Educational Psychology 30 (1939), pp. 17-24; for items with more than two scores, as here,
 J. Metsämuuronen, "Generalized discrimination index", International Journal of Educational Methodology 6 (2020),
 pp. 237-257. The corrected item-total correlation is Pearson's, of an item with the sum of the others (for an item that
-scores all or nothing, the point-biserial correlation).
+scores all or nothing, the point-biserial correlation). Below 0.2 an item is a poor one, by R. Ebel and D. Frisbie's
+usual scale (Essentials of Educational Measurement, 5th edition, Prentice Hall 1991): the report asks to look at it.
 """
 
 from __future__ import annotations
