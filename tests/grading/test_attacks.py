@@ -57,8 +57,9 @@ def course(tmp_path_factory):
         patch.setattr(sandbox, "MEMORY_LIMIT", MEMORY)
         patch.setenv("LANG_COURSE", "en")
         patch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", WireKernelManager)
-        with kernels.forked_kernels(["numpy"], sandboxed=True) as name:
-            config = configuration.load(root)
+        config = configuration.load(root)
+        light = configuration.kernel_arguments(config)
+        with kernels.forked_kernels(["numpy"], sandboxed=True, light=light) as name:
             config.Execute.kernel_name = name
             config.Execute.timeout = 5
             config.Execute.iopub_timeout = 3

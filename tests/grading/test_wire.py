@@ -8,8 +8,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mlprod.grading import wire
+from mlprod.grading import sandbox, wire
+from mlprod.grading.kernels import forked_kernels
 from mlprod.grading.wire_client import WireKernelManager
+
+needs_sandbox = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 
 CELLS = [
     "1 + 1",
@@ -93,6 +96,55 @@ def test_a_cell_that_takes_too_long_is_interrupted_and_the_next_one_goes_on(ligh
 def test_a_kernel_that_ends_is_noticed(light_kernels, end):
     with pytest.raises(DeadKernelError):
         execute(light_kernels, ["1", end, "2"], True)
+
+
+@pytest.fixture
+def in_a_folder(tmp_path, monkeypatch):
+    """A sandboxed kernel gets a copy of what is beside the notebook."""
+    monkeypatch.chdir(tmp_path)
+
+
+ARGUMENTS = ["--InteractiveShellApp.exec_lines=from math import tau"]
+PREPARED = [
+    "import asyncio, os, random, tempfile, threading, uuid",
+    "[os.getcwd(), str(_dh[0]), get_ipython().starting_dir, len(In), tau]",
+    "get_ipython().db['x'] = 1\n%alias_magic t timeit\nos.path.isdir(get_ipython().profile_dir.location)",
+    "await asyncio.sleep(0.01)\nthreading.active_count()",
+    "import matplotlib\nmatplotlib.get_backend()",
+]
+
+
+@needs_sandbox
+def test_a_prepared_kernel_is_what_it_would_be_if_it_had_started_alone(in_a_folder):
+    """What is done once, before the fork, must not show: neither another place, nor another kernel's state."""
+
+    def outputs(**options):
+        with forked_kernels(["numpy"], sandboxed=True, **options) as name:
+            twice = [execute(name, [*PREPARED, *CELLS], True, extra_arguments=ARGUMENTS) for _ in range(2)]
+        return twice
+
+    prepared, again = outputs(light=ARGUMENTS)
+    alone, _ = outputs()
+    assert said(prepared) == said(again) == said(alone)
+    places = prepared.cells[1].outputs[0].data["text/plain"].split()[:3]
+    assert {place.strip("[',") for place in places} == {"/home/submission"}
+
+
+@needs_sandbox
+def test_prepared_kernels_draw_different_numbers(in_a_folder):
+    cell = "import random, uuid, numpy\n[random.random(), uuid.uuid4().hex, numpy.random.random()]"
+    with forked_kernels(["numpy", "numpy.random"], sandboxed=True, light=[]) as name:
+        drawn = [execute(name, [cell], True).cells[0].outputs[0].data["text/plain"] for _ in range(3)]
+        assert len({tuple(numbers.split(",")) for numbers in drawn}) == 3
+        assert all(len(set(column)) == 3 for column in zip(*(numbers.split(",") for numbers in drawn), strict=True))
+
+
+@needs_sandbox
+def test_a_parent_of_prepared_kernels_makes_no_others(in_a_folder):
+    with forked_kernels([], sandboxed=True, light=[]) as name:
+        with pytest.raises(Exception, match="[Dd]ied"):
+            execute(name, ["1"], True, extra_arguments=ARGUMENTS)
+        assert execute(name, ["1"], True).cells[0].outputs[0].data["text/plain"] == "1"
 
 
 def test_frames_come_back_as_they_were_sent():

@@ -31,3 +31,8 @@ def load(root: Path) -> Config:
             )
         )
     return PyFileConfigLoader(FILE, path=os.fspath(folder)).load_config()
+
+
+def kernel_arguments(config: Config) -> list[str]:
+    """The arguments with which nbgrader starts the kernels that grade, besides the kernel's own."""
+    return list(config.Execute.get("extra_arguments", ()))

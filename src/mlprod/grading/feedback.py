@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import bleach
-from jinja2 import BytecodeCache, Environment
+from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import Highlight2HTML
@@ -94,18 +96,33 @@ def prepare(
     return tasks
 
 
-class Compiled(BytecodeCache):
-    """Templates as this process has compiled them: nbgrader makes an exporter for each page, and this takes 0.1 s."""
+class Compiled(FileSystemBytecodeCache):
+    """Templates as they were compiled: in this process, which makes an exporter for each page, else in another one.
+
+    They lie in the environment, as the bytecode of its modules does; where that cannot be written to, nothing is kept.
+    """
 
     def __init__(self) -> None:
         self.code: dict[tuple[str, str], bytes] = {}
+        folder = Path(sys.prefix, "var", "mlprod", "templates")
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(folder))
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self.code.get((bucket.key, bucket.checksum)):
-            bucket.bytecode_from_string(code)
+        key = bucket.key, bucket.checksum
+        if key not in self.code:
+            with contextlib.suppress(OSError):
+                super().load_bytecode(bucket)
+            if bucket.code is not None:
+                self.code[key] = bucket.bytecode_to_string()
+        else:
+            bucket.bytecode_from_string(self.code[key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self.code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 _compiled = Compiled()

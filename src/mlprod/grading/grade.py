@@ -76,7 +76,8 @@ def grade(
         with ThreadPoolExecutor(1) as helper:
             recording = helper.submit(_recorded, assignment, root)  # and imports nbgrader
             if scheduler is None:  # meanwhile; in this thread, whose end would be that of the sandbox
-                kernel_name = stack.enter_context(forked_kernels(modules, sandboxed=sandboxed))
+                light = configuration.kernel_arguments(configuration.load(root))
+                kernel_name = stack.enter_context(forked_kernels(modules, sandboxed=sandboxed, light=light))
             api = recording.result()
         from mlprod.grading.gradebook import Writer
 

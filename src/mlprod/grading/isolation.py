@@ -22,6 +22,8 @@ from pathlib import Path
 
 HOME = Path("/home/submission")
 MEETING = "/run/kernel"
+# not below the home, where what was handed in is: a start-up file would run before the walls are closed
+OWN = {"HOME": str(HOME), "TMPDIR": "/tmp", "IPYTHONDIR": "/tmp/.ipython", "MPLCONFIGDIR": "/tmp/.matplotlib"}
 LIMITS = {
     "RLIMIT_DATA": 4 * 2**30,  # bytes each process may have for itself; address space alone (a JVM's, torch's) is free
     "RLIMIT_FSIZE": 512 * 2**20,  # bytes of a file
@@ -96,9 +98,7 @@ def enter(folder: Path, uid: int, gid: int) -> Callable[[], None]:
 
 def environment() -> dict[str, str]:
     """The variables of a sandboxed kernel: what its parent was given, and places of its own."""
-    # not below the home, where what was handed in is: a start-up file would run before the walls are closed
-    own = {"HOME": str(HOME), "TMPDIR": "/tmp", "IPYTHONDIR": "/tmp/.ipython", "MPLCONFIGDIR": "/tmp/.matplotlib"}
-    return {**os.environ, **own}
+    return {**os.environ, **OWN}
 
 
 def try_out() -> None:

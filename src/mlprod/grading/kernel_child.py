@@ -6,14 +6,18 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mlprod.environment import variables
 from mlprod.grading import isolation, wire
 
 OUTPUT_LIMIT = 2 * 2**20  # characters; the grader keeps 1 MiB of a cell and says that it was cut
 
+_prepared: list[Any] = []  # in a parent of light kernels: the application that each child goes on with
 _exit_codes: list[int] = []  # empty in the parent; a child's own code, for its last exit handler
 
 
@@ -40,6 +44,21 @@ def leave() -> None:
             with contextlib.suppress(Exception):
                 stream.flush()
         os._exit(code)
+
+
+def prepare(options: list[str]) -> None:
+    """In the parent: do, once, what is the same in the start of every sandboxed light kernel with these options."""
+    from mlprod.grading.wire_kernel import WireApp
+
+    # to the application it is one of the children: their home, their configuration
+    with variables(**isolation.OWN):
+        app = WireApp.instance(parent_handle=0)
+        limit_output()
+        app.prepare(options)
+    assert threading.active_count() == 1, threading.enumerate()
+    app.shell.ask_exit = lambda: None  # `exit()` ends a notebook a moment later, in the middle of another cell
+    folders = [folder for folder, _, _ in os.walk(isolation.OWN["IPYTHONDIR"])]
+    _prepared[:] = [app, options, folders]
 
 
 def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
@@ -73,6 +92,9 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.argv = ["ipykernel_launcher", *request["argv"]]
     freshen_libraries()
 
+    if _prepared:
+        begin_prepared(request["argv"], seal)
+        return
     light = wire.FLAG in request["argv"]
     if light:
         from mlprod.grading.wire_kernel import WireApp as App
@@ -93,6 +115,19 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     # may just be flushing its output through it: every seventh kernel hung until it was killed
     app.control_thread.stop()
     app.control_thread.join()
+
+
+def begin_prepared(argv: list[str], seal: Callable[[], None]) -> None:
+    """Be the kernel that was prepared. Its profile's folders are made in this process's own /tmp."""
+    app, options, folders = _prepared
+    asked = [argument for argument in argv[2:] if argument != wire.FLAG]
+    if asked != options or wire.FLAG not in argv:
+        raise SystemExit(f"prepared for light kernels with {options}, not for {argv}")
+    for folder in folders:
+        os.makedirs(folder, exist_ok=True)
+    app.begin(argv[1])
+    seal()
+    app.start()
 
 
 def forget_the_log() -> None:
@@ -130,10 +165,10 @@ def limit_output() -> None:
 
 def freshen_libraries() -> None:
     """Undo what preloaded libraries took from the parent: NumPy's random state, Matplotlib's choice of backend."""
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # else every fork would draw the same "random" numbers
+    if random := sys.modules.get("numpy.random"):  # which numpy imports when it is first asked for it
+        random.seed()  # else every fork would draw the same "random" numbers
     if matplotlib := sys.modules.get("matplotlib"):
         # Matplotlib reads MPLBACKEND when it is first imported, which is before ipykernel can set it
-        matplotlib.rcParams["backend"] = os.environ.setdefault(
-            "MPLBACKEND", "module://matplotlib_inline.backend_inline"
-        )
+        backend = os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        if dict.get(matplotlib.rcParams, "backend") != backend:  # setting it looks through all installed packages
+            matplotlib.rcParams["backend"] = backend

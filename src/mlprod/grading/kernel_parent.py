@@ -256,6 +256,7 @@ def rehearse_an_error() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runtime", type=Path)
+    parser.add_argument("--light", action="append", help="prepare light kernels that are started with this option")
     parser.add_argument("modules", nargs="*")
     arguments = parser.parse_args()
 
@@ -264,7 +265,10 @@ def main() -> None:
     atexit.register(kernel_child.leave)  # registered first, called last
     parent = KernelParent(arguments.runtime)
     failed = preload([*KERNEL_MODULES, *arguments.modules])
+    kernel_child.freshen_libraries()
     rehearse_an_error()
+    if arguments.light:
+        kernel_child.prepare(arguments.light)
     gc.collect()
     gc.freeze()  # forks share these pages as long as the collector does not write to them
     os.write(1, json.dumps({"failed": failed}).encode() + b"\n")

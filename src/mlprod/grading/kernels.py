@@ -36,6 +36,9 @@ from mlprod.language import tr
 
 # Not among them: grpc, confluent_kafka (both keep threads and locks that do not survive a fork), pyspark (a JVM).
 HEAVY_MODULES = ("numpy", "pandas", "sklearn", "matplotlib.pyplot", "torch")
+OPTIONS = ["--HistoryManager.hist_file=:memory:"]
+# tracebacks as Python writes them: IPython's own take longer than the cell that failed
+SANDBOXED_OPTIONS = ["--InteractiveShell.xmode=Plain"]
 START_TIMEOUT_S = 120
 REPLY_TIMEOUT_S = 30
 
@@ -154,14 +157,20 @@ def _descriptors(kwargs: Mapping[str, Any]) -> list[int]:
 
 @contextlib.contextmanager
 def forked_kernels(
-    modules: Sequence[str] = HEAVY_MODULES, environment: Mapping[str, str] | None = None, *, sandboxed: bool = False
+    modules: Sequence[str] = HEAVY_MODULES,
+    environment: Mapping[str, str] | None = None,
+    *,
+    sandboxed: bool = False,
+    light: Sequence[str] | None = None,
 ) -> Iterator[str]:
     """A kernel name whose kernels are forked from a process with `modules` imported; all gone at the end of the block.
 
     `environment` is added to every kernel's environment. Where forking is not possible (Windows; macOS, whose system
     libraries do not bear it) or not wanted (`MLPROD_FORKED_KERNELS=0`) the name is that of ordinary kernels, "python3".
     With `sandboxed` each kernel lives in a sandbox of its own (`mlprod.grading.sandbox`) and sees nothing of the
-    course but its code and data sets; CourseError where that is not possible.
+    course but its code and data sets; CourseError where that is not possible. With `light` as well, the arguments that
+    kernels will be started with (`Execute.extra_arguments`), only light ones can be had
+    (`wire_client.WireKernelManager`), and they start in a fraction of the time.
     Raises CourseError when the parent does not come up. Two blocks may be open at once.
     """
     if sandboxed and (reason := sandbox.problem() if _can_fork() else "fork"):
@@ -185,9 +194,11 @@ def forked_kernels(
     try:
         # the caller's own streams stay its own: a kernel's stray output goes to a log that an error can quote
         with open(runtime / "parent.log", "wb") as log:
+            options = OPTIONS + SANDBOXED_OPTIONS if sandboxed else OPTIONS
+            prepared = [f"--light={option}" for option in (*options, *light)] if sandboxed and light is not None else []
             walls = sandbox.command(runtime, course.root()) if sandboxed else []
             parent = subprocess.Popen(
-                [*walls, sys.executable, "-m", "mlprod.grading.kernel_parent", str(runtime), *modules],
+                [*walls, sys.executable, "-m", "mlprod.grading.kernel_parent", *prepared, str(runtime), *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -195,7 +206,9 @@ def forked_kernels(
             )
         _wait_until_ready(parent, runtime)
         name = runtime.name
-        _write_kernelspec(runtime, name, {**(environment or {}), "IPYTHONDIR": str(runtime / "ipython")}, sandboxed)
+        _write_kernelspec(
+            runtime, name, {**(environment or {}), "IPYTHONDIR": str(runtime / "ipython")}, sandboxed, options
+        )
         path = os.pathsep.join(filter(None, (str(runtime), os.environ.get("JUPYTER_PATH"))))
         with variables(JUPYTER_PATH=path):
             yield name
@@ -235,15 +248,13 @@ def _wait_until_ready(parent: subprocess.Popen[bytes], runtime: Path) -> None:
         )
 
 
-def _write_kernelspec(runtime: Path, name: str, environment: dict[str, str], sandboxed: bool) -> None:
+def _write_kernelspec(
+    runtime: Path, name: str, environment: dict[str, str], sandboxed: bool, options: list[str]
+) -> None:
     folder = runtime / "kernels" / name
     folder.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    argv.append("--HistoryManager.hist_file=:memory:")
-    if sandboxed:  # tracebacks as Python writes them: IPython's own take longer than the cell that failed
-        argv.append("--InteractiveShell.xmode=Plain")
     spec = {
-        "argv": argv,
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *options],
         "display_name": "Python 3 (forked)",
         "language": "python",
         "interrupt_mode": "signal",

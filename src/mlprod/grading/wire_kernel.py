@@ -18,6 +18,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,9 +99,17 @@ class Direct(IOPubThread):
 class Stream(OutStream):
     """ipykernel's stream; what reached its file descriptor before the end of a cell belongs to the cell."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, watchfd: bool = True, **options: Any) -> None:
         self._reading, self._flushing = threading.Lock(), threading.RLock()
-        super().__init__(*arguments, **options)
+        self._watched = watchfd
+        super().__init__(*arguments, watchfd=False, **options)
+
+    def begin(self) -> None:
+        """In the process that will write to it: watch the file descriptor, if it is one that is watched."""
+        self._master_pid = os.getpid()
+        if self._watched and "PYTEST_CURRENT_TEST" not in os.environ:  # as ipykernel does
+            self._should_watch = True
+            self._setup_stream_redirects(self.name)
 
     def _watch_pipe_fd(self) -> None:
         while self._fid is not None and self._should_watch:
@@ -166,7 +175,11 @@ class WireKernel(IPythonKernel):
 
 
 class WireApp(IPKernelApp):
-    """ipykernel's application, with its configuration, start-up code and settings, and without its sockets."""
+    """ipykernel's application, with its configuration, start-up code and settings, and without its sockets.
+
+    Its start has two halves: `prepare` does what is the same for every kernel, and may be called before a fork;
+    `begin` does what belongs to one process.
+    """
 
     kernel_class = WireKernel
 
@@ -174,17 +187,49 @@ class WireApp(IPKernelApp):
     def _session(self) -> WireSession:
         return WireSession(parent=self)
 
-    def init_heartbeat(self) -> None: ...
-    def write_connection_file(self, **_: Any) -> None: ...
-    def log_connection_info(self) -> None: ...
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Both halves; `argv` begins with `-f FILE`."""
+        assert argv is not None
+        self.prepare(argv[2:])
+        self.begin(argv[1])
+
+    def prepare(self, options: list[str]) -> None:
+        """Read the configuration and make the kernel and its shell; nothing of it is in force yet in this process."""
+        before = sys.stdout, sys.stderr, sys.displayhook, sys.excepthook
+        super(IPKernelApp, self).initialize(options)
+        self.init_pdb()
+        self.init_blackhole()
+        self.iopub_thread, self.iopub_socket = Direct(), "iopub"
+        self.outstream_class = f"{__name__}.Stream"
+        self.init_io()
+        self.init_kernel()
+        self.init_shell()
+        self.init_gui_pylab()
+        self.init_extensions()
+        self.init_code()
+        self._in_force = sys.stdout, sys.stderr, sys.displayhook, sys.excepthook
+        sys.stdout, sys.stderr, sys.displayhook, sys.excepthook = before
+
+    def begin(self, connection_file: str) -> None:
+        """Be the kernel that `connection_file` is about, in this process and its current folder."""
+        self.connection_file = connection_file
+        self.init_connection_file()
+        self.init_sockets()
+        for stream in self._in_force[:2]:
+            if isinstance(stream, Stream):
+                stream.begin()
+        sys.stdout, sys.stderr, sys.displayhook, sys.excepthook = self._in_force
+        self.init_signal()
+        self.init_path()
+        here = Path.cwd()
+        self.shell.starting_dir = str(here)
+        self.shell.history_manager.dir_hist[:] = [here]
 
     def init_sockets(self) -> None:
         """Listen: the client connects as soon as it sees the socket."""
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(wire.path_of({"ip": self.ip, "shell_port": self.shell_port}))
         self.listener.listen(1)
-        self.iopub_thread, self.iopub_socket = Direct(), "iopub"
-        self.outstream_class = f"{__name__}.Stream"
 
     def init_kernel(self) -> None:
         self.kernel = WireKernel.instance(

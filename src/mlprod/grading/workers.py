@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import logging
 import re
 import threading
@@ -16,7 +15,6 @@ import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlprod.environment import skip_slow_imports
@@ -104,13 +102,16 @@ class Worker:
         skip_slow_imports()
         from mlprod.grading.clone import URL, open_clone
         from mlprod.grading.kernels import forked_kernels
+        from mlprod.grading.quicker import quicken_nbgrader
 
         self.setup = setup
         self.open = contextlib.ExitStack()
+        config = configuration.load(setup.root)
         kernel_name = setup.kernel_name
         if kernel_name is None:
-            kernel_name = self.open.enter_context(forked_kernels(setup.modules, sandboxed=setup.sandboxed))
-        config = configuration.load(setup.root)
+            light = configuration.kernel_arguments(config)
+            kernels = forked_kernels(setup.modules, sandboxed=setup.sandboxed, light=light)
+            kernel_name = self.open.enter_context(kernels)
         config.Execute.kernel_name = kernel_name
         config.CourseDirectory.db_url = URL
         config.Exporter.optimistic_validation = True  # once, after all its preprocessors
@@ -179,32 +180,6 @@ def _worker(setup: Setup) -> Worker:
         _workers.clear()
         _workers[setup] = Worker(setup)
     return _workers[setup]
-
-
-def quicken_nbgrader() -> None:
-    """In this process, have nbgrader do as it does, sooner."""
-    from jsonschema.exceptions import best_match
-    from jsonschema.validators import validator_for
-    from nbgrader.nbgraderformat import common
-    from nbgrader.preprocessors import execute
-
-    from mlprod.grading.wire_client import WireKernelManager
-
-    execute.AsyncKernelManager = WireKernelManager  # Execute passes on this class, whatever its configuration says
-
-    validators: dict[str, Any] = {}
-
-    def validate(instance: Any, schema: dict[str, Any]) -> None:
-        """jsonschema.validate, which checks the schema too, at each cell."""
-        key = json.dumps(schema)  # nbgrader reads it anew each time
-        if key not in validators:
-            kind = validator_for(schema)
-            kind.check_schema(schema)
-            validators[key] = kind(schema)
-        if error := best_match(validators[key].iter_errors(instance)):
-            raise error
-
-    common.jsonschema = SimpleNamespace(validate=validate, ValidationError=common.ValidationError)
 
 
 def nbgrader_api(config: Any) -> NbGraderAPI:
