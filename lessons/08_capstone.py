@@ -1195,6 +1195,8 @@ with live.start(reference, script) as company:
 
 # %% tags=["hide-input"] slide="fragment"
 run.proof.show()
+assert run.proof.events.ok and run.proof.quotes.ok
+assert run.proof.uncounted == run.proof.repeated == 0
 compare(
     tr(es="eventos de la ciudad sin contar", en="events of the city left uncounted"),
     predicted=events_uncounted,
@@ -1426,8 +1428,8 @@ tables.show(
     ),
 )
 costs_more = {name: calm_with[name].percent - calm_simulated.percent for name in ("way", "log")}
-missing = calm_run.score.percent - calm_simulated.percent
-still_missing = calm_run.score.percent - list(calm_with.values())[-1].percent
+missing = abs(calm_run.score.percent - calm_simulated.percent)
+still_missing = abs(calm_run.score.percent - list(calm_with.values())[-1].percent)
 choose(
     tr(es="el camino más caro", en="the dearer way"),
     {
