@@ -146,8 +146,9 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
     "COURSE_LANG=en nbgrader generate_assignment 01_data_passing --force": Do(
         f"COURSE_LANG=en nbgrader generate_assignment {UNIT} --force"
     ),
-    "nbgrader autograde 01_data_passing": Do(f"nbgrader autograde {UNIT}", before=hand_in),
-    "nbgrader generate_feedback 01_data_passing": Do(f"nbgrader generate_feedback {UNIT}"),
+    # the page has graded with `make grade` before: nbgrader passes over what is graded, unless forced
+    "nbgrader autograde 01_data_passing": Do(f"nbgrader autograde {UNIT} --force", before=hand_in),
+    "nbgrader generate_feedback 01_data_passing": Do(f"nbgrader generate_feedback {UNIT} --force"),
     "nbgrader export": Do(),
     'nbgrader db assignment add 01_data_passing --duedate="2026-12-01 23:59 CET"': Do(
         f'nbgrader db assignment add {UNIT} --duedate="2026-12-01 23:59 CET"', at="grading"
