@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from traitlets import Integer
 
-from mlprod.grading import incidents
+from mlprod.grading import incidents, syntax
 from mlprod.grading.student_view import is_test, language_of
 
 PER_MESSAGE = 200  # bytes that each output costs besides its content
@@ -140,7 +140,7 @@ def definitions(source: str) -> str:
     try:
         body = [
             node
-            for node in ast.parse(source).body
+            for node in syntax.parse(source).body
             if isinstance(node, kept)
             or isinstance(node, ast.Assign)
             and not any(isinstance(part, ast.Call) for part in ast.walk(node))

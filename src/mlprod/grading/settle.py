@@ -14,7 +14,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from mlprod.grading import incidents
+from mlprod.grading import incidents, syntax
 from mlprod.grading.student_view import is_test, language_of
 
 LONGEST_MESSAGE = 4000  # characters of an error's message, and of each line of its traceback
@@ -61,7 +61,7 @@ def _of_test(cell: NotebookNode, lang: Any) -> tuple[list[NotebookNode], bool]:
 
 def _ends_in_expression(source: str) -> bool:
     try:
-        body = ast.parse(source).body
+        body = syntax.parse(source).body
     except SyntaxError:  # a magic, say
         return True
     return bool(body) and isinstance(body[-1], ast.Expr)

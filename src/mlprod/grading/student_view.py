@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade, is_solution
 
+from mlprod.grading import syntax
 from mlprod.grading.incidents import STOPPED, stopped_by
 from mlprod.language import LANGUAGES, Language
 
@@ -171,7 +172,7 @@ def hidden_names(nb: NotebookNode) -> set[str]:
 
 def _bound(source: str) -> set[str]:
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        nodes = list(ast.walk(syntax.parse(source)))
     except SyntaxError:
         return set()
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
