@@ -60,8 +60,8 @@ def test_each_task_that_fails_says_its_own(lang):
     hints = task_hints.load(source.name)
     answers = {
         "publish": ("def publish(*_):\n    return []", {"test_publish_full_queue": "otra cosa"}),
-        "earnings": (source_of("earnings"), dict.fromkeys(tests_of(source, "earnings"), STUB)),
-        "mini_log": (source_of("mini_log"), dict.fromkeys(tests_of(source, "mini_log"), STUB)),
+        "earnings": (source_of("earnings"), dict.fromkeys(graded_cells(source, "earnings"), STUB)),
+        "mini_log": (source_of("mini_log"), dict.fromkeys(graded_cells(source, "mini_log"), STUB)),
         "suitable": ("def suitable(needs):\n    return None", {"test_suitable_rule": "NoneType"}),
     }
     nb = executed(source, lang, answers)
@@ -83,5 +83,5 @@ def source_of(name):
     return f'def {name}():\n    raise NotImplementedError("sin respuesta todavía / no answer yet")'
 
 
-def tests_of(source, task):
+def graded_cells(source, task):
     return [test.grade_id for test in source.tasks[task].tests]

@@ -27,8 +27,8 @@ def load(assignment: str) -> Mapping[str, Mapping[Language, str]]:
 def hint(assignment: str, task: str, failed: Iterable[str], lang: Language) -> str | None:
     """The hint for `task`, of which the parts `failed` fail (in order; none: it is not begun), in `lang`.
 
-    That of the first of those parts that has one, else that of the whole task; None when there is neither.
+    The first of those parts decides: its own, else that of the whole task; where there is neither, the next part.
     """
     known = load(assignment)
-    keys = (*(f"{task}/{part}" for part in failed), task)
+    keys = (key for part in (*failed, "") for key in (f"{task}/{part}", task))
     return next((known[key][lang] for key in keys if key in known), None)
