@@ -58,7 +58,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "human": "Lo que espera a una persona",
         "human_note": "Lo escrito se corrige en el formgrader: make teach, Nbgrader, Formgrader, Manual Grading.",
         "ungraded": "Entregado y sin calificar",
-        "tampered": "Alteran cómo se ejecutan los tests (0 en esos): léelas",
+        "tampered": "Cambian cómo se ejecutan los tests, que cuentan 0: por leer",
         "noted": "Lo que pasó al calificar",
         "noted_note": "Casi siempre es un descuido. Lo que se repuso no cuesta puntos; lo que se detuvo o no se "
         "ejecutó tiene 0 en sus pruebas.",
@@ -122,7 +122,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "human": "What waits for a person",
         "human_note": "What was written is graded in the formgrader: make teach, Nbgrader, Formgrader, Manual Grading.",
         "ungraded": "Handed in and not graded",
-        "tampered": "Change how tests are executed (0 in those): read them",
+        "tampered": "Change how tests are executed, which then count 0: to be read",
         "noted": "What happened while grading",
         "noted_note": "Nearly always it is an oversight. What was put back costs no points; what was stopped or not "
         "executed has 0 in its tests.",
