@@ -37,6 +37,15 @@ def test_a_copy_with_other_names_and_comments_is_found():
     assert {pair.first, pair.second} == {"copy", "s3"} and pair.share == 1 and pair.tasks == ("mean",)
 
 
+def test_a_copy_in_which_some_lines_were_written_anew_is_found_and_one_of_a_few_lines_is_not():
+    answers = {f"s{seed}": {"mean": answer(seed)} for seed in range(8)}
+    own, other = answer(3, "xyz").split("\n"), answer(99, "xyz").split("\n")
+    for kept, found in ((10, True), (4, False)):  # of twelve lines
+        answers["copy"] = {"mean": "\n".join([*own[: 1 + kept], *other[1 + kept :]])}
+        pairs = [pair for pair in similar(answers, [STUB]) if pair.share < 1]
+        assert [(pair.first, pair.second) for pair in pairs] == ([("copy", "s3")] if found else []), kept
+
+
 def test_what_was_given_out_and_what_many_write_is_not_counted():
     assert similar({f"s{n}": {"mean": answer(1)} for n in range(2)}, [answer(1)]) == []
     assert similar({f"s{n}": {"mean": answer(1)} for n in range(8)}) == [], "eight of eight: that is how it is written"
