@@ -40,7 +40,7 @@
 #
 # 1. **(8.1)** write a single definition of the features that withstands late, repeated and out-of-order events;
 # 2. **(8.2)** answer without a network, with a price that admits how old it is;
-# 3. **(8.3)** decide from few data whether a new version of the model stays or is taken back;
+# 3. **(8.3)** decide from few data whether a new version of the model stays or is withdrawn;
 # 4. **(8.4)** choose what is precomputed, and how old it may become;
 # 5. **(8.5)** find out which part fails or loses most money, by the causes of a loss and by taking parts out one at a time, with intervals and not from a single run;
 # 6. **(8.6)** draw the whole system, and defend a design (where, when and by which model to predict) for conditions that you do not know beforehand;
@@ -329,13 +329,13 @@ tables.show(
 #
 # La versión que sale es la siguiente del modelo, entrenada con más viajes, pero con un descuido por el camino: `miles` toma los kilómetros por millas, `zones` numera las zonas desde 1, y `window` cuenta la presión en la décima parte del tiempo. Ninguno da un error.
 #
-# **Predice:** con el diseño de referencia en este escenario, ¿qué causa pierde más? `"stale"` (datos viejos en la nube), `"offline"` (datos viejos en el móvil, sin red), `"model"` (el error del modelo), `"version"` (la versión mala) o `"bill"` (la factura).
+# **Predice:** con el diseño de referencia en este escenario, ¿qué causa pierde más? `"stale"` (datos viejos en la nube), `"offline"` (datos viejos en el móvil, cuando pone él el precio, y lo poco que se fía la gente de una estimación), `"model"` (el error del modelo), `"version"` (la versión mala) o `"bill"` (la factura).
 # %% [markdown] lang="en" slide="subslide"
 # What is lost is split by **causes**, so that they add up to the total: the oracle's price, then the best one with what the model believes of $m$, then that of the version that was really in service, and at last the one that was given. Each step has its culprit. Apart from these come the quotes without an answer, those wrongly counted, the promises that have to be paid and the bill.
 #
 # The version that comes out is the model's next one, trained on more rides, but with a slip on the way: `miles` takes kilometres for miles, `zones` numbers the zones from 1, and `window` counts the pressure over a tenth of the time. None of them raises an error.
 #
-# **Predict:** with the reference design in this scenario, which cause loses most? `"stale"` (old data in the cloud), `"offline"` (old data on the phone, without a network), `"model"` (the model's error), `"version"` (the bad version) or `"bill"` (the bill).
+# **Predict:** with the reference design in this scenario, which cause loses most? `"stale"` (old data in the cloud), `"offline"` (old data on the phone, when it sets the price, and how little people trust an estimate), `"model"` (the model's error), `"version"` (the bad version) or `"bill"` (the bill).
 
 # %%
 worst_cause = None
@@ -401,7 +401,7 @@ choose(
 #
 # 1. `update(state, event)`: what is known of a zone after an event. The same one for training, for replaying history and for the stream;
 # 2. `fallback(cached, age_s, most, usual)`: what a phone offers without a network, knowing how old is what it heard;
-# 3. `promote(canary, stable)`: whether a new version stays, is taken back, or one has to wait.
+# 3. `promote(canary, stable)`: whether a new version stays, is withdrawn, or one has to wait.
 #
 # Here is the version of each that gets written in a hurry. All three work in the demo: none raises an exception, and in a calm scenario they hardly show.
 
@@ -587,7 +587,7 @@ choose(
 #
 # **Predice:** ¿cuántas de cada 100 veces retirará la apresurada una versión **buena**?
 # %% [markdown] lang="en" row="34" slide="subslide"
-# And `promote`? In the table it costs next to nothing, or even gains. Before you call it good, look at which scenarios it has been given: in 'everything' **all** new versions are bad, and whoever decides from five quotes takes them back sooner. What those scenarios do not show is what it would do with a good one. So here is one: the same city, everything else perfect, and each rule decides
+# And `promote`? In the table it costs next to nothing, or even gains. Before you call it good, look at which scenarios it has been given: in 'everything' **all** new versions are bad, and whoever decides from five quotes withdraws them sooner. What those scenarios do not show is what it would do with a good one. So here is one: the same city, everything else perfect, and each rule decides
 # hundreds of times, from quotes taken at random, looking after every five quotes of the canary (and four times as many of the stable version).
 #
 # **Predict:** how many times in 100 will the hurried one take a **good** version back?
@@ -647,7 +647,7 @@ for version in ("good", "miles", "zones", "window"):
         ]
         back = 100 * sum(verdict == "rollback" for verdict, _ in ends) / TRIALS
         taken_back[version, rule] = back
-        row[tr(es=f"{name}: la retira (%)", en=f"{name}: takes it back (%)")] = back
+        row[tr(es=f"{name}: la retira (%)", en=f"{name}: withdraws it (%)")] = back
         row[tr(es=f"{name}: peticiones", en=f"{name}: quotes")] = statistics.mean(
             n for _, n in ends
         )
@@ -724,7 +724,7 @@ compare(
 # %% [markdown] lang="es" slide="subslide"
 # Ver la mitad de diferencia cuesta el cuádruple de peticiones. Un canario pequeño es prudente y lento; uno grande es rápido y caro si la versión es mala. Y si se mira muchas veces y se decide en cuanto «sale», se acaba viendo una diferencia que no existe: con dos errores de margen y una sola mirada, se retiraría por azar una versión igual de buena unas 2 veces de cada 100; compáralo con lo que hace la de referencia en la tabla de antes. Por eso exige un mínimo antes de opinar, que reduce el problema y no lo quita.
 # %% [markdown] lang="en" slide="subslide"
-# To see half the difference takes four times as many quotes. A small canary is prudent and slow; a large one is quick, and expensive if the version is bad. And if one looks many times and decides as soon as "it shows", one ends up seeing a difference that is not there: with a margin of two errors and a single look, a version just as good would be taken back by chance some 2 times in 100; compare that with what the reference does in the table above. Hence it asks for a minimum before it has an opinion, which lessens the problem and does not remove it.
+# To see half the difference takes four times as many quotes. A small canary is prudent and slow; a large one is quick, and expensive if the version is bad. And if one looks many times and decides as soon as "it shows", one ends up seeing a difference that is not there: with a margin of two errors and a single look, a version just as good would be withdrawn by chance some 2 times in 100; compare that with what the reference does in the table above. Hence it asks for a minimum before it has an opinion, which lessens the problem and does not remove it.
 
 # %% [markdown] lang="es" row="15 40" slide="slide"
 # ## ¿Qué pieza vale más? Quitarlas de una en una
@@ -1055,9 +1055,9 @@ print(
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Lo que separa al primero del último no es el modelo: casi todos usan el mismo, y al que usa el grande no le sirve de nada: sus respuestas tardan tanto que el servidor no da abasto en cuanto hay prisa, y los viajeros se van sin precio. Lo que cambia es cuándo le llegan los datos, qué hace cuando no le llegan y cuánto tarda alguien en enterarse de que algo va mal. En el ejercicio, tu diseño y tus funciones pasarán por escenarios que no has visto, y la nota va de una base a este último.
+# Lo que separa al primero del último no es el modelo: casi todos usan el mismo, y al que usa el grande no le sirve de nada: sus respuestas tardan tanto que el servidor no da abasto en cuanto hay prisa, y los viajeros se van sin precio. Lo que cambia es cuándo le llegan los datos, qué hace cuando no le llegan y cuánto tarda alguien en enterarse de que algo va mal. En el ejercicio, tu diseño y tus funciones pasarán por escenarios que no has visto, en una comarca donde este diseño ya no va tan bien.
 # %% [markdown] lang="en" slide="subslide"
-# What lies between the first and the last is not the model: nearly all of them use the same one, and the large one is of no use to the design that has it: its answers take so long that the server cannot keep up as soon as things get busy, and riders leave without a price. What changes is when the data reach it, what it does when they do not, and how long it takes for somebody to notice that something is wrong. In the exercise, your design and your functions will go through scenarios that you have not seen, and the grade runs from a baseline to this last one.
+# What lies between the first and the last is not the model: nearly all of them use the same one, and the large one is of no use to the design that has it: its answers take so long that the server cannot keep up as soon as things get busy, and riders leave without a price. What changes is when the data reach it, what it does when they do not, and how long it takes for somebody to notice that something is wrong. In the exercise, your design and your functions will go through scenarios that you have not seen, in a district where this design no longer does so well.
 
 # %% [markdown] lang="es" row="7 26" slide="slide"
 # ## La empresa en marcha
@@ -1581,12 +1581,12 @@ compare(
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
 #
-# Los ejercicios te piden las tres funciones, elegir qué se precalcula, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto. Antes de entregarlo, pruébalo aquí: `simulate(Design(), Scenario.draw(1))`.
+# Los ejercicios te piden las tres funciones, elegir qué se precalcula, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto, en otro sitio y con otros costes. Los de práctica están en los ejercicios: pruébalo allí con ellos antes de entregarlo.
 #
 # **Para leer más:** Huyen, *Designing Machine Learning Systems* (2022), caps. 7 a 9; Kleppmann, *Designing Data-Intensive Applications*, caps. 11 y 12 (1.ª ed., 2017); Sculley y otros, [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean y Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (Communications of the ACM, febrero de 2013); Beyer y otros, [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). Y lo que se hace después de leer: cambia una pieza de esta empresa por una de verdad, y vuelve a medir.
 # %% [markdown] lang="en" slide="skip"
 # ## To finish
 #
-# The exercises ask you for the three functions, for choosing what is precomputed, for reading some metrics to find out which part has failed and, at the end, for **your design**: it will go, with your functions, through scenarios that you have not seen. Before you hand it in, try it here: `simulate(Design(), Scenario.draw(1))`.
+# The exercises ask you for the three functions, for choosing what is precomputed, for reading some metrics to find out which part has failed and, at the end, for **your design**: it will go, with your functions, through scenarios that you have not seen, in another place and at other costs. Those for practice are in the exercises: try it on them there before you hand it in.
 #
 # **Further reading:** Huyen, *Designing Machine Learning Systems* (2022), chs. 7 to 9; Kleppmann, *Designing Data-Intensive Applications*, chs. 11 and 12 (1st ed., 2017); Sculley et al., [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean and Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (Communications of the ACM, February 2013); Beyer et al., [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). And what one does after reading: change a part of this company for a real one, and measure again.

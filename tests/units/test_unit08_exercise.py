@@ -46,6 +46,27 @@ def test_fallback_is_the_companys(exercise, age_s):
     assert mine.price == pytest.approx(theirs.price) and mine.estimate is theirs.estimate
 
 
+def test_what_the_teachers_fallback_loses_is_what_the_exercise_says(exercise):
+    lost, teacher = exercise["lost_on_phones"], exercise["TEACHER_ON_PHONES"]
+    assert lost(exercise["fallback"]) == pytest.approx(teacher, abs=0.2)
+
+    def fading(seconds):
+        def fallback(cached, age_s, most, usual):
+            fresh = reference.fallback(cached, 0.0, most, usual).price
+            trust = max(0.0, 1 - age_s / seconds)
+            return reference.Offer(trust * fresh + (1 - trust) * usual * most, age_s > reference.FIRM_S)
+
+        return fallback
+
+    assert lost(fading(2)) < teacher
+    for seconds in (10, 30):  # what the hidden check refuses, the visible one has refused before
+        hidden = [
+            sum(lost(function, seed) for seed in (12, 13, 14)) for function in (fading(seconds), reference.fallback)
+        ]
+        assert hidden[0] > 1.15 * hidden[1]
+        assert lost(fading(seconds)) > 1.15 * teacher
+
+
 @pytest.mark.parametrize("mean", [5.0, 480.0])
 def test_promote_keeps_its_promises_on_other_seeds(exercise, mean):
     for function in (exercise["promote"], reference.promote):
@@ -95,6 +116,7 @@ def test_the_design_takes_more_than_one_field_and_good_functions(exercise, mine,
         assert recovered(**TEACHER | change) < 0.83
     for old in ("update", "fallback", "promote"):  # a hurried function costs points
         assert recovered(replace(mine, **{old: getattr(exercise["OLD"], old)}), **TEACHER) < 0.91
+    assert recovered(exercise["OLD"], **TEACHER) < 0.55
 
 
 @pytest.mark.parametrize("seeds", SEEDS.values(), ids=SEEDS)

@@ -23,7 +23,7 @@ def cause_name(cause: str) -> str:
     """The name of a cause of loss, for people."""
     return {
         "stale": tr(es="datos viejos, nube", en="old data, cloud"),
-        "offline": tr(es="datos viejos, móvil", en="old data, phone"),
+        "offline": tr(es="el móvil: datos viejos, dudas", en="the phone: old data, doubt"),
         "model": tr(es="error del modelo", en="model error"),
         "version": tr(es="versión defectuosa", en="bad version"),
         "unanswered": tr(es="sin respuesta", en="no answer"),
