@@ -35,6 +35,15 @@ def test_libraries_are_found_through_modules_of_the_course(tmp_path):
     assert needed([tmp_path / "absent.ipynb"]) == ("mlprod", "mlprod.checks")
 
 
+def test_of_scipy_the_parts_that_are_asked_for(tmp_path):
+    notebook = tmp_path / "n.ipynb"
+    source = "from scipy import stats, __version__\nfrom scipy.special import expit\nimport numpy as np"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+    found = set(needed([notebook]))
+    assert {"scipy", "scipy.stats", "scipy.special", "numpy.random"} <= found
+    assert not {name for name in found if name.startswith("scipy.")} - {"scipy.stats", "scipy.special"}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(bool(sandbox.problem()), reason="it measures the sandbox")
 def test_both_sides_give_the_same_scores():

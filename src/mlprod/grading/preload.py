@@ -13,13 +13,16 @@ from pathlib import Path
 # By the name that an import statement has. Not among them: grpc and confluent_kafka, which keep threads and locks that
 # do not survive a fork. pyspark starts nothing until it is asked for a session.
 LIBRARIES = {
-    "numpy": ("numpy",),
+    "numpy": ("numpy", "numpy.random"),  # which it would import when it is first asked for it
+    "scipy": ("scipy",),
+    "httpx": ("httpx",),
     "pandas": ("pandas",),
     "sklearn": ("sklearn", "sklearn.linear_model"),
     "matplotlib": ("matplotlib.pyplot",),
     "torch": ("torch", "torch._dynamo"),  # the first optimiser of a process imports it
     "pyspark": ("pandas", "pyarrow", "pyspark.sql", "pyspark.sql.functions"),
 }
+PART = re.compile(r"scipy\.[a-z]+")
 IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\(?([\w, \t]+))?", re.MULTILINE)
 
 
@@ -32,7 +35,8 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
         for name in _imported(texts.pop()):
             top = name.partition(".")[0]
             if top in LIBRARIES:
-                found.update(dict.fromkeys(LIBRARIES[top]))
+                part = [name] if PART.fullmatch(name) else []
+                found.update(dict.fromkeys((*LIBRARIES[top], *part)))
             elif top == "mlprod" and name not in seen:
                 seen.add(name)
                 if (path := _file(name)) is not None:
@@ -43,7 +47,7 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
 def _imported(text: str) -> Iterable[str]:
     for module, names in IMPORT.findall(text):
         yield module
-        if module.startswith("mlprod"):
+        if module.startswith(("mlprod", "scipy")):  # both import few of their parts by themselves
             yield from (f"{module}.{name.split()[0]}" for name in names.split(",") if name.strip())
 
 
