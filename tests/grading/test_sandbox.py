@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -324,7 +325,7 @@ def engine(tmp_path, monkeypatch, name, text):
 
 @pytest.mark.parametrize("name", ["docker", "podman"])
 def test_an_engine_where_bubblewrap_is_missing(name, notebook_of, tmp_path, monkeypatch):
-    """No engine is installed here: this one is bubblewrap in disguise, and tells what it was asked for."""
+    """Where no engine is installed, this one is bubblewrap in disguise, and tells what it was asked for."""
     log, bwrap = tmp_path / "log", shutil.which("bwrap")
     fake = FAKE_ENGINE.format(python=sys.executable, log=str(log), image=containers.IMAGE, bwrap=bwrap)
     engine(tmp_path, monkeypatch, name, fake)
@@ -349,6 +350,31 @@ def test_an_engine_where_bubblewrap_is_missing(name, notebook_of, tmp_path, monk
         assert words in run
     assert f"{ROOT}/solutions" not in run and f"{ROOT}/grading" not in run.replace(f"{ROOT}/grading/.work", "")
     assert ("unmask=ALL" in run) == (name == "podman")
+
+
+@pytest.mark.skipif("MLPROD_ENGINE" not in os.environ, reason="MLPROD_ENGINE=/path/to/podman tries a real one")
+def test_a_real_engine(notebook_of, tmp_path, monkeypatch):
+    program = os.environ["MLPROD_ENGINE"]
+    name = Path(program).stem
+    monkeypatch.setattr(sandbox.shutil, "which", lambda wanted: program if wanted == name else None)
+    assert sandbox.problem() is None
+    notebook = notebook_of(f"""
+import os, pathlib, socket
+print(os.getpid(), os.getuid(), os.path.exists({str(ROOT / "solutions")!r}), os.path.exists({str(ROOT / "grading")!r}))
+pathlib.Path("mine").write_text("x")
+for path in ("/usr/x", "/etc/x", {str(ROOT / "datasets" / "x")!r}, {str(Path(sys.prefix) / "x")!r}):
+    try: open(path, "w")
+    except OSError: print("refused")
+try: socket.create_connection(("1.1.1.1", 53), timeout=3)
+except OSError: print("no network")
+""")
+    with kernels.forked_kernels([], sandboxed=True) as kernel:
+        NotebookClient(
+            notebook, kernel_name=kernel, timeout=60, resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
+    said = notebook.cells[0].outputs[0].text.split("\n")
+    assert said[0].split()[0] == "1" and said[0].endswith(" False False") and (os.getuid() or said[0].split()[1] != "0")
+    assert said[1:6] == ["refused"] * 4 + ["no network"]
 
 
 def test_an_engine_that_does_not_work_is_no_sandbox(tmp_path, monkeypatch):
