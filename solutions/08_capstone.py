@@ -169,6 +169,7 @@ def _t_three(state):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.update, _t_course.fallback, _t_course.promote)
+update = checks.own_answer(update, _t_course.update)
 ### END HIDDEN TESTS
 
 _t_e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
@@ -499,6 +500,30 @@ def update(state, event):
 from mlprod.systems.company.functions import update
 
 # %% wrong="update" score=0 says_es="del propio curso" says_en="course's own function"
+# es: El texto de la función del curso, con otros nombres.
+# en: The text of the course's function, with other names.
+from mlprod.systems.company.functions import LEVELS as NAMES
+
+
+def update(before, one):
+    after = {**before, "newest": max(before["newest"], one.t)}
+    if one.kind in NAMES:
+        if one.seq > before["seq"][one.kind]:
+            after[NAMES[one.kind]] = one.level
+            after["seq"] = {**before["seq"], one.kind: one.seq}
+    elif one.seq > before["upto"] and one.seq not in before["ahead"]:
+        after["quotes"] = before["quotes"] + 1
+        after["recent"] = [*before["recent"], one.t]
+        upto, ahead = before["upto"], {*before["ahead"], one.seq}
+        while upto + 1 in ahead:
+            upto += 1
+            ahead.discard(upto)
+        after["upto"], after["ahead"] = upto, sorted(ahead)
+    if after["recent"] and min(after["recent"]) <= after["newest"] - WINDOW_S:
+        after["recent"] = [t for t in after["recent"] if t > after["newest"] - WINDOW_S]
+    return after
+
+# %% wrong="update" score=0 says_es="del propio curso" says_en="course's own function"
 # es: La función del curso, con otra por fuera.
 # en: The course's function, inside another.
 def update(state, event):
@@ -642,6 +667,7 @@ def _t_offer(cached, age_s, most=24.0, usual=0.65):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.fallback)
+fallback = checks.own_answer(fallback, _t_course.fallback)
 ### END HIDDEN TESTS
 
 _t_busy, _t_quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
@@ -910,6 +936,7 @@ def _t_verdict(canary, stable):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.promote)
+promote = checks.own_answer(promote, _t_course.promote)
 ### END HIDDEN TESTS
 
 checks.same(_t_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))
@@ -1024,6 +1051,21 @@ def promote(canary, stable):
 # es: El curso ya tiene esa función: se importa.
 # en: The course has that function already: it is imported.
 from mlprod.systems.company.functions import promote
+
+# %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
+# es: El texto de la función del curso, con otros números.
+# en: The text of the course's function, with other numbers.
+LEAST = 30
+
+
+def promote(canary, stable):
+    if min(canary["quotes"], stable["quotes"]) < LEAST:
+        return "wait"
+    error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
+    difference = canary["mean"] - stable["mean"]
+    if difference < -2.2 * error:
+        return "rollback"
+    return "promote" if difference - 2.1 * error > -0.1 * stable["mean"] else "wait"
 
 # %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
 # es: La función del curso, con otra por fuera.

@@ -112,7 +112,7 @@ class Scorecard:
     def plot(self) -> None:
         """Display a figure: for each design, the mean loss by cause, and a dot for each scenario."""
         names = sorted(self.scores, key=lambda name: -self.interval(name)[0])
-        fig, ax = plots.subplots(figsize=(8.5, 1.2 + 0.55 * len(names)))
+        fig, ax = plots.subplots(figsize=(8.5, 1.8 + 0.55 * len(names)))
         left = [0.0] * len(names)
         for index, cause in enumerate(CAUSES):
             values = [max(0.0, self.causes(name)[cause]) for name in names]
@@ -130,7 +130,7 @@ class Scorecard:
         ax.set_ylabel(tr(es="diseño", en="design"))
         ax.grid(axis="y", visible=False)
         ax.invert_yaxis()
-        ax.legend(fontsize=8, ncols=2, loc="lower right")
+        ax.legend(fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))  # above: it would hide bars or dots
         best, worst = names[-1], names[0]
         plots.show(
             fig,
