@@ -169,7 +169,7 @@ def _t_three(state):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.update, _t_course.fallback, _t_course.promote)
-update = checks.own_answer(update, _t_course.update)
+checks.refuse_copy(update, _t_course.update)
 ### END HIDDEN TESTS
 
 _t_e = [Event(1.0, "supply", 0, 12, 1), Event(1.2, "demand", 0, 30, 1), Event(1.5, "supply", 0, 9, 2), Event(2.0, "rain", 0, 4, 1), Event(2.5, "demand", 0, 22, 2)]
@@ -667,7 +667,7 @@ def _t_offer(cached, age_s, most=24.0, usual=0.65):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.fallback)
-fallback = checks.own_answer(fallback, _t_course.fallback)
+checks.refuse_copy(fallback, _t_course.fallback)
 ### END HIDDEN TESTS
 
 _t_busy, _t_quiet = Features(40, 10, 0, 30), Features(12, 20, 3, 20)
@@ -936,7 +936,7 @@ def _t_verdict(canary, stable):
 from mlprod.systems.company import functions as _t_course
 
 checks.own_work(_t_course.promote)
-promote = checks.own_answer(promote, _t_course.promote)
+checks.refuse_copy(promote, _t_course.promote)
 ### END HIDDEN TESTS
 
 checks.same(_t_verdict((5, 1.0, 0.5), (20, 5.0, 2.0)), "wait", tr(es="Cinco peticiones, y muy malas: son pocas para saber nada.", en="Five requests, and very bad ones: too few to know anything."))

@@ -1,7 +1,7 @@
 """The checks that test cells use: they accept what is right in any form and are not taken in by __eq__."""
 
-import math
 import enum
+import math
 import sqlite3
 import sys
 from collections import OrderedDict, deque
@@ -187,11 +187,14 @@ def test_a_copy_of_the_courses_own_answer_is_refused_and_an_answer_like_it_is_no
     course = {"__name__": "course"}
     exec("def share(a, b):\n    if a > 30:\n        return a / b\n    return 0.5 * b", course)
     answers = {}
-    exec("def copy(x, y):\n    if x > 40:\n        return x / y\n    return 0.7 * y", answers)
     exec("def own(a, b):\n    return a / b if 30 < a else 0.5 * b", answers)
-    for _ in range(2):  # before and after it refuses to be called
-        with pytest.raises(AssertionError, match="own function|propio curso"):
-            checks.own_answer(answers["copy"], course["share"])(1, 2)
+    for refuses in (lambda: None, lambda: checks.own_work(course["share"])):  # the original serves, and does no more
+        refuses()
         for answer in (answers["own"], math.hypot, None):
-            assert checks.own_answer(answer, course["share"]) is answer
-        checks.own_work(course["share"])
+            checks.refuse_copy(answer, course["share"])
+        assert answers["own"](40, 2) == 20
+        exec("def copy(x, y):\n    if x > 40:\n        return x / y\n    return 0.7 * y", answers)
+        assert answers["copy"](50, 2) == 25
+        checks.refuse_copy(answers["copy"], course["share"])
+        with pytest.raises(AssertionError, match="own function|propio curso"):
+            answers["copy"](50, 2)

@@ -160,21 +160,20 @@ def refuses(*arguments, **options):
 """
 
 
-def own_answer(answer: Any, course: FunctionType) -> Any:
-    """`answer`; or, where it is a copy of the course's own answer, a function that refuses to be called.
+def refuse_copy(answer: Any, course: FunctionType) -> None:
+    """Where `answer` is a copy of the course's own answer, it refuses to be called from now on.
 
     A copy has the same bytecode, whatever its names and numbers are: nobody writes a dozen lines so by chance. `course`
     may be refusing already (`own_work`).
     """
     original = course.__globals__.get(f"_of_the_course_{course.__name__}", course)
     code = getattr(answer, "__code__", None)
-    if code is None or code.co_code != original.__code__.co_code:
-        return answer
+    if code is not None and code.co_code == original.__code__.co_code:
+        answer.__code__ = _copied.__code__
 
-    def copied(*_: Any, **__: Any) -> None:
-        raise AssertionError(borrowed())
 
-    return copied
+def _copied(*_: Any, **__: Any) -> None:
+    raise AssertionError(__import__("mlprod.checks").checks.borrowed())
 
 
 def borrowed() -> str:
