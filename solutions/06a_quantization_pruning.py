@@ -850,6 +850,9 @@ _t_m_damage([70_000, -80_000, 1.0, 0.0], "float16", 0.0, 0.5, 0.0, tr(es="Dos de
 _t_m_damage([1.001, 1.001, 500.0], "bfloat16", 0.0, 0.0, 0.001 / 1.001, tr(es="bfloat16 tiene 7 bits de mantisa (8 cifras binarias con el 1 implícito): 1.001 se queda en 1.", en="bfloat16 has 7 bits of mantissa (8 binary digits with the implicit 1): 1.001 becomes 1."))
 checks.passed()
 ### BEGIN HIDDEN TESTS
+import statistics as _t_statistics
+
+
 def _t_m_expected(values, kind):
     _zeroed = _infinite = _nonzero = 0
     _errors = []
