@@ -96,6 +96,5 @@ def test_each_known_wrong_answer_is_recognised(path):
                     own += [guess.text for guess in first] == [one.misconception[lang]]
                     found = recognise(entries, OWN, one.score, said, lang)
                     alone += one.misconception[lang] in [guess.text for guess in found]
-    if not tried:
-        pytest.skip("no audit has seen this unit")
+    assert tried, f"no audit has seen these tests: mlprod audit {path.stem.split('_')[0]}"
     assert own >= 0.97 * tried and alone >= 0.85 * tried, f"{own} and {alone} of {tried}"
