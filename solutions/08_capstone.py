@@ -1053,8 +1053,8 @@ def promote(canary, stable):
 from mlprod.systems.company.functions import promote
 
 # %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
-# es: El texto de la función del curso, con otros números.
-# en: The text of the course's function, with other numbers.
+# es: El texto de la función del curso, con otro nombre para lo mínimo.
+# en: The text of the course's function, with another name for the minimum.
 LEAST = 30
 
 
@@ -1063,9 +1063,9 @@ def promote(canary, stable):
         return "wait"
     error = math.sqrt(canary["std"] ** 2 / canary["quotes"] + stable["std"] ** 2 / stable["quotes"])
     difference = canary["mean"] - stable["mean"]
-    if difference < -2.2 * error:
+    if difference < -2 * error:
         return "rollback"
-    return "promote" if difference - 2.1 * error > -0.1 * stable["mean"] else "wait"
+    return "promote" if difference - 2 * error > -0.1 * stable["mean"] else "wait"
 
 # %% wrong="promote" score=0 says_es="del propio curso" says_en="course's own function"
 # es: La función del curso, con otra por fuera.

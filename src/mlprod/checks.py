@@ -163,7 +163,7 @@ def refuses(*arguments, **options):
 def refuse_copy(answer: Any, course: FunctionType) -> None:
     """Where `answer` is a copy of the course's own answer, it refuses to be called from now on.
 
-    A copy has the same bytecode, whatever its names and numbers are: nobody writes a dozen lines so by chance. `course`
+    A copy has the same bytecode, whatever its names are: nobody writes a dozen lines so by chance. `course`
     may be refusing already (`own_work`).
     """
     original = course.__globals__.get(f"_of_the_course_{course.__name__}", course)
