@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import reprlib
 import signal
 import sqlite3
+import textwrap
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from types import FunctionType, GeneratorType
+from types import CodeType, FunctionType, GeneratorType
 from typing import Any
 
 from mlprod.language import tr
@@ -168,8 +170,17 @@ def refuse_copy(answer: Any, course: FunctionType) -> None:
     """
     original = course.__globals__.get(f"_of_the_course_{course.__name__}", course)
     code = getattr(answer, "__code__", None)
-    if code is not None and code.co_code == original.__code__.co_code:
+    if code is not None and code.co_code in _compiled(original):
         answer.__code__ = _copied.__code__
+
+
+def _compiled(function: FunctionType) -> set[bytes]:
+    """The bytecode of a function of a module, and what it is in a cell, apart from the module's imports."""
+    both = {function.__code__.co_code}
+    with contextlib.suppress(OSError):  # it has no source
+        alone = compile(textwrap.dedent(inspect.getsource(function)), "<cell>", "exec")
+        both |= {part.co_code for part in alone.co_consts if isinstance(part, CodeType)}
+    return both
 
 
 def _copied(*_: Any, **__: Any) -> None:
