@@ -243,14 +243,14 @@ def preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
-def rehearse_an_error() -> None:
-    """Have IPython format a traceback: the first one imports fifty modules and takes a tenth of a second."""
+def rehearse_an_error(mode: str) -> None:
+    """Have IPython format a traceback: the first one imports modules, in mode "Context" for a tenth of a second."""
     from IPython.core.ultratb import AutoFormattedTB
 
     try:
         raise AssertionError
     except AssertionError:
-        AutoFormattedTB(mode="Context").text(*sys.exc_info())
+        AutoFormattedTB(mode=mode).text(*sys.exc_info())
 
 
 def main() -> None:
@@ -266,7 +266,7 @@ def main() -> None:
     parent = KernelParent(arguments.runtime)
     failed = preload([*KERNEL_MODULES, *arguments.modules])
     kernel_child.freshen_libraries()
-    rehearse_an_error()
+    rehearse_an_error("Plain" if arguments.light else "Context")
     if arguments.light:
         kernel_child.prepare(arguments.light)
     gc.collect()

@@ -27,7 +27,10 @@ IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)(?:[ \t]+import[ \t]+\
 
 
 def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
-    """The modules to import for kernels that will execute `notebooks` and the like of them."""
+    """The modules to import for kernels that will execute `notebooks` and the like of them.
+
+    `mlprod.language`, which everything imports, names `plots` for those that draw: they import it themselves.
+    """
     found: dict[str, None] = {}
     seen: set[str] = set()
     texts = [_code(path) for path in notebooks if path.is_file()]
@@ -37,7 +40,7 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
             if top in LIBRARIES:
                 part = [name] if PART.fullmatch(name) else []
                 found.update(dict.fromkeys((*LIBRARIES[top], *part)))
-            elif top == "mlprod" and name not in seen:
+            elif top == "mlprod" and name not in (*seen, "mlprod.language"):
                 seen.add(name)
                 if (path := _file(name)) is not None:
                     texts.append(path.read_text(encoding="utf-8"))
