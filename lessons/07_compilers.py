@@ -401,7 +401,7 @@ compare(
 # - **common subexpressions** (CSE): the same operation on the same values is computed once. The key includes all that tells two operations apart, and random operations and inputs are left out;
 # - **dead code** (DCE): walk backwards from the results and keep what is needed. The inputs always stay: they are the program's signature.
 #
-# What does each of them save? Three counts can be read from the graph: the **operations**; the **bytes** that they read and write, if each is run by itself; and the **allocations**, which are as many as the operations, since eagerly each asks for room for its result. To check them the graph has to be run: `evaluate` does so with PyTorch's routines, and a counter notes what each of them really reads, writes and allocates.
+# What does each of them save? Three counts can be read from the graph: the **operations**; the **bytes** that they read and write, if each is run by itself; and the **allocations**, which are as many as the operations, because in eager mode each one asks for room for its result. To check them the graph has to be run: `evaluate` does so with PyTorch's routines, and a counter notes what each of them really reads, writes and allocates.
 #
 # **Predict:** the graph above computes the operations that you see in the list. How many will each pass remove? And of the bytes, what percentage will be left after the three?
 
@@ -771,11 +771,11 @@ compare(
 )
 
 # %% [markdown] lang="es" row="59" slide="subslide"
-# El grafo dice de antemano cuántas reservas hará PyTorch y cuántos bytes moverá, y al contarlos sale eso o casi (el contador suma los tensores que recibe y da cada rutina: no ve la caché). La media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar), y hay dos en la normalización; al revés, `1.0 / self.temperature` es para nosotros una y para PyTorch dos (invertir y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
+# El grafo dice de antemano cuántas reservas hará PyTorch y cuántos bytes moverá, y al contarlos sale eso o casi (el contador suma los bytes de los tensores que cada rutina recibe y devuelve: no ve la caché). La media es para PyTorch una rutina y para nosotros dos operaciones (sumar y multiplicar), y hay dos en la normalización; al revés, `1.0 / self.temperature` es para nosotros una y para PyTorch dos (invertir y multiplicar). La cadena cabe en un bucle. El softmax necesita tres: el máximo, la suma de exponenciales y la división, porque cada reducción cierra su bucle.
 #
 # ¿Y si nos saltamos la regla 2? Fusionar la división con la suma es dividir por la suma **de lo que va de fila**:
 # %% [markdown] lang="en" row="59" slide="subslide"
-# The graph says beforehand how many allocations PyTorch will make and how many bytes it will move, and counting them gives that, or nearly (the counter adds up the tensors that each routine receives and gives: it does not see the cache). To PyTorch the mean is one routine, and to us two operations (adding and multiplying), and the normalization has two of them; the other way round, `1.0 / self.temperature` is one to us and two to PyTorch (inverting and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
+# The graph says beforehand how many allocations PyTorch will make and how many bytes it will move, and counting them gives that, or nearly (the counter adds up the bytes of the tensors that each routine takes and returns: it does not see the cache). To PyTorch the mean is one routine, and to us two operations (adding and multiplying), and the normalization has two of them; the other way round, `1.0 / self.temperature` is one to us and two to PyTorch (inverting and multiplying). The chain fits in one loop. The softmax needs three: the maximum, the sum of exponentials and the division, because each reduction closes its loop.
 #
 # And if we break rule 2? Fusing the division with the sum is dividing by the sum **of the row so far**:
 
@@ -919,7 +919,7 @@ compare(
 #
 # ## Generar código
 #
-# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, para que use las instrucciones vectoriales donde sepa (una llamada a `expf` se lo suele impedir); con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: la captura, los pases, la fusión y el plan son unas 140 líneas de código, y escribir C, el sustituto de numba y llamarlo, otras cien.
+# Queda escribir los bucles. De cada kernel sale una función de C: las filas por fuera, las columnas por dentro, y una línea por operación. `#pragma omp simd` le dice al compilador de C que las vueltas son independientes, para que use las instrucciones vectoriales donde sepa (una llamada a `expf` se lo suele impedir); con `reduction(+:s)` le da permiso para sumar en otro orden (segundo grado de la lista de antes: ya no serán los mismos bits). Sin compilador de C, el mismo cuerpo se escribe en Python y lo compila numba. Con esto el compilador está completo: la captura, los pases, la fusión y el plan son unas 140 líneas de código, y generar el C, su alternativa con numba y la llamada, otras cien.
 # %% [markdown] lang="en" row="59" slide="subslide"
 # Here fusing removes values but does not shrink the arena: the peak is the output of the first layer and its GELU, which live at the same time in both plans. (One can go further, below the bound: if a kernel reads a value **only at the same position** where it writes, and that value dies there, they can share the place. Precisely what the GELU does. In a reduction or a matrix product, they cannot.)
 #
@@ -927,7 +927,7 @@ compare(
 #
 # ## Generating code
 #
-# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the iterations are independent, so that it uses the vector instructions where it knows how (a call to `expf` usually prevents it); with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: capture, passes, fusion and plan are some 140 lines of code, and writing C, the substitute by numba and calling it another hundred.
+# What is left is to write the loops. Each kernel gives a function in C: rows outside, columns inside, and one line per operation. `#pragma omp simd` tells the C compiler that the iterations are independent, so that it uses the vector instructions where it knows how (a call to `expf` usually prevents it); with `reduction(+:s)` it may add in another order (second grade of the list above: the bits will no longer be the same). Without a C compiler, the same body is written in Python and numba compiles it. With this the compiler is complete: capture, passes, fusion and plan are some 140 lines of code, and generating the C, its numba alternative and the call, another hundred.
 
 # %% slide="subslide"
 C_TEXT = """#include <math.h>
@@ -1156,8 +1156,8 @@ assert max(checks.values()) < 1e-5
 #
 # - PyTorch **inmediato**, como se escribe; y **con memoria reservada de antemano** (`out=`), el rival justo: la diferencia entre los dos no es mérito de ningún compilador;
 # - nuestro compilador, sin fusionar y fusionado;
-# - ONNX Runtime y `torch.compile` (TorchInductor genera C++, si hay con qué compilarlo), también con la salida reservada.
-# - JAX (XLA) y OpenVINO, si los tienes instalados (`pip install jax openvino`); si no, la celda dice que se los salta. También escriben donde ya hay sitio: a XLA se le **dona** su salida anterior, y a OpenVINO se le pide que no la copie. Sin eso, XLA paga las mismas reservas que PyTorch inmediato.
+# - ONNX Runtime y `torch.compile` (TorchInductor genera C++, si hay con qué compilarlo), también con la salida reservada;
+# - JAX (XLA) y OpenVINO, si los tienes instalados (`pip install jax openvino`); si no, la celda dice que se los salta. Tampoco ellos reservan memoria en cada llamada: a XLA se le **dona** su salida anterior (nadie más la va a leer, y puede escribir encima), y a OpenVINO se le pide que no copie la suya. Sin eso, XLA reservaría sitio para la salida en cada llamada, y eso también se paga.
 #
 # ¿Cuál es el techo? Copiar el tensor: leer una vez y escribir una vez. Es lo mínimo para cualquier programa que lea toda la entrada y escriba toda la salida. Lo medimos de tres maneras (PyTorch, NumPy y un bucle nuestro con una sola operación) y nos quedamos con la mejor, para no presumir de ganar a una copia lenta.
 #
@@ -1169,8 +1169,8 @@ assert max(checks.values()) < 1e-5
 #
 # - **eager** PyTorch, as people write it; and **with memory allocated beforehand** (`out=`), the fair rival: the difference between the two is no compiler's merit;
 # - our compiler, unfused and fused;
-# - ONNX Runtime and `torch.compile` (TorchInductor generates C++, if there is something to compile it with), their output also allocated beforehand.
-# - JAX (XLA) and OpenVINO, if you have them installed (`pip install jax openvino`); if not, the cell says that it skips them. They too write where there is room already: XLA is **donated** its last output, and OpenVINO is asked not to copy it. Without that, XLA pays for the same allocations as eager PyTorch.
+# - ONNX Runtime and `torch.compile` (TorchInductor generates C++, if there is something to compile it with), their output also allocated beforehand;
+# - JAX (XLA) and OpenVINO, if you have them installed (`pip install jax openvino`); if not, the cell says that it skips them. They do not allocate at each call either: XLA is **donated** its previous output (nobody else is going to read it, and it may write over it), and OpenVINO is asked not to copy its own. Without that, XLA would allocate room for the output at each call, and that has its price, too.
 #
 # What is the ceiling? Copying the tensor: reading once and writing once. It is the least for any program that reads the whole input and writes the whole output. We measure it in three ways (PyTorch, NumPy and a loop of ours with a single operation) and take the best, so as not to boast of beating a slow copy.
 #
@@ -1445,7 +1445,7 @@ print(
 )
 
 # %% [markdown] lang="es" row="58 59" slide="subslide"
-# Lo que decide aquí es **quién fusiona**. ONNX Runtime ejecuta el grafo operación a operación: sus optimizaciones son una lista de patrones conocidos, y nuestra cadena no está en la lista. TorchInductor, XLA y OpenVINO fusionan cualquier cadena de operaciones elemento a elemento, como nosotros.
+# Lo que decide aquí es **quién fusiona**. ONNX Runtime ejecuta el grafo operación a operación: sus optimizaciones son una lista de patrones conocidos, y nuestra cadena no está en la lista. TorchInductor y XLA fusionan cualquier cadena de operaciones elemento a elemento, como nosotros; OpenVINO también fusiona cadenas así, en los procesadores para los que genera código.
 #
 # ### Los niveles de ONNX Runtime
 #
@@ -1453,7 +1453,7 @@ print(
 #
 # **Predice:** ¿qué nivel da el mayor salto de velocidad?
 # %% [markdown] lang="en" row="58 59" slide="subslide"
-# What decides here is **who fuses**. ONNX Runtime executes the graph operation by operation: its optimizations are a list of known patterns, and our chain is not on the list. TorchInductor, XLA and OpenVINO fuse any chain of elementwise operations, as we do.
+# What decides here is **who fuses**. ONNX Runtime executes the graph operation by operation: its optimizations are a list of known patterns, and our chain is not on the list. TorchInductor and XLA fuse any chain of elementwise operations, as we do; OpenVINO also fuses such chains, on the processors for which it generates code.
 #
 # ### ONNX Runtime's levels
 #
@@ -2880,7 +2880,7 @@ else:
 #
 # La frase de la diapositiva es de enero de 2020. A noviembre de 2026:
 #
-# - **XLA** salió de TensorFlow (la propuesta es de [julio de 2022](https://github.com/tensorflow/community/pull/419)) y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO (un formato de intercambio de grafos), pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
+# - **XLA** salió de TensorFlow (la propuesta de separarlo es de [julio de 2022](https://github.com/tensorflow/community/pull/419)) y es la base de [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), un proyecto común de Google, NVIDIA, AMD, Intel, Apple y otros. Es lo que compila todo programa de JAX; recibe StableHLO (un formato de intercambio de grafos), pliega, fusiona y asigna memoria, como tú, y genera código para CPU, GPU y TPU.
 # - **TVM** sigue vivo en Apache: en agosto de 2026 votó la [versión 0.26](https://github.com/apache/tvm/issues/20099), y en noviembre ya se instala la 0.27. Tiene **dos** representaciones: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) para el grafo (nuestras `Op`) y TensorIR para los bucles (nuestros kernels, pero como datos que se pueden partir, reordenar y vectorizar). Buscar la mejor transformación de esos bucles es su seña de identidad; sin ella, su código es correcto pero suele ser lento.
 # - **Glow**, el de PyTorch, perdió la guerra: en septiembre de 2023 sus autores anunciaron que, por falta de manos, se planteaban [dejar de desarrollarlo](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** ocupó su lugar: es el compilador por defecto de [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) desde PyTorch 2.0 (marzo de 2023). Genera Triton (un lenguaje en el que se escriben kernels de GPU) y, para la CPU, C++. En 2020 no existía.
@@ -2900,7 +2900,7 @@ else:
 #             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
 # ```
 #
-# Con la cadena entera, sobre 64 números, TVM 0.27 da diez `sblock`, uno por operación, también después de fusionar: su fusión los mete en **una** función, y juntarlos en un solo bucle es ya transformar (`compute_inline` con los nueve primeros). Si después se parte el bucle (`split`) y se vectoriza (`vectorize`), queda esto, que es nuestro kernel (la celda siguiente lo hace, si tienes TVM; aquí, sin los tipos de los índices ni lo que cada bloque lee y escribe):
+# Con la cadena entera, sobre 64 números, TVM 0.27 da diez `sblock`, uno por operación, también después de fusionar: su fusión los mete en **una** función, y para juntarlos en un solo bucle hace falta otra transformación (`compute_inline`, con los nueve primeros). Si después se parte el bucle (`split`) y se vectoriza (`vectorize`), queda esto, que es nuestro kernel (la celda siguiente lo hace, si tienes TVM; aquí, sin los tipos de los índices ni lo que el bloque lee y escribe; `spatial` es la S de antes, entera):
 #
 # ```python
 # for r, c0 in T.grid(1, 4):
@@ -2920,7 +2920,7 @@ else:
 #
 # The slide's sentence is of January 2020. As of November 2026:
 #
-# - **XLA** left TensorFlow (the proposal is of [July 2022](https://github.com/tensorflow/community/pull/419)) and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO (an exchange format for graphs), folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
+# - **XLA** left TensorFlow (the proposal to set it apart is of [July 2022](https://github.com/tensorflow/community/pull/419)) and is the base of [OpenXLA](https://github.com/openxla/xla/blob/main/docs/index.md), a common project of Google, NVIDIA, AMD, Intel, Apple and others. It is what compiles every JAX program; it receives StableHLO (an exchange format for graphs), folds, fuses and assigns memory, as you did, and generates code for CPU, GPU and TPU.
 # - **TVM** is alive at Apache: in August 2026 it voted [version 0.26](https://github.com/apache/tvm/issues/20099), and by November 0.27 can be installed. It has **two** representations: [Relax](https://tvm.apache.org/docs/deep_dive/relax/index.html) for the graph (our `Op`) and TensorIR for the loops (our kernels, but as data that can be split, reordered and vectorized). Searching for the best transformation of those loops is its hallmark; without it, its code is correct but usually slow.
 # - **Glow**, PyTorch's own, lost the war: in September 2023 its authors announced that, for lack of hands, they were considering [stopping its development](https://github.com/pytorch/glow/issues/6135).
 # - **TorchInductor** took its place: it is the default compiler of [`torch.compile`](https://docs.pytorch.org/docs/stable/torch.compiler.html) since PyTorch 2.0 (March 2023). It generates Triton (a language in which GPU kernels are written) and, for the CPU, C++. In 2020 it did not exist.
@@ -2940,7 +2940,7 @@ else:
 #             out[i, j] = T.max(x[i, j] * T.float32(1.5) + T.float32(0.25), T.float32(0))
 # ```
 #
-# With the whole chain, over 64 numbers, TVM 0.27 gives ten `sblock`, one for each operation, also after fusing: its fusion puts them into **one** function, and joining them in a single loop is transforming already (`compute_inline` of the first nine). If then the loop is split (`split`) and vectorized (`vectorize`), this is what is left, and it is our kernel (the next cell does it, if you have TVM; here, without the types of the indices and what each block reads and writes):
+# With the whole chain, over 64 numbers, TVM 0.27 gives ten `sblock`s, one for each operation, also after fusing: its fusion puts them into **one** function, and joining them into a single loop takes another transformation (`compute_inline`, of the first nine). If then the loop is split (`split`) and vectorized (`vectorize`), this is what is left, and it is our kernel (the next cell does it, if you have TVM; here, without the types of the indices and what the block reads and writes; `spatial` is the S above, written out):
 #
 # ```python
 # for r, c0 in T.grid(1, 4):

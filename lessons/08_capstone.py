@@ -234,7 +234,7 @@ with threadpool_limits(1):
 # %% [markdown] lang="en" slide="subslide"
 # The small one is the **compressed** one: fewer neurons, which learn from the same log (unit 06: try that before you distil). ONNX Runtime is what **compiles** (unit 07). What each of the two saves, or does not, is in the last two columns, with thousands of rides at once; with a single one it does not show, because nearly all of the time is that of the call.
 #
-# For both are tiny: to fit on the phone, and for the lesson to fit in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
+# Both are indeed tiny: so that they fit on the phone, and so that the lesson fits in your afternoon. At a company the large one would take far longer, so the simulator **assumes** how long each answer takes (`COSTS`: 14 ms with the large one, not compiled, 5 with the small one, 0.4 from a table), and the live company holds each answer back until that
 # time has passed. Look at the column of the table: the 60 destinations of a zone cost far less together than 60 single rides. That is why precomputing is cheap; the table is no cleverer.
 #
 # Comparing the two models by their error is somewhat misleading: nobody pays the company for hitting $m$, but for the price that follows from it. The euros will tell.
@@ -590,7 +590,7 @@ choose(
 # And `promote`? In the table it costs next to nothing, or even gains. Before you call it good, look at which scenarios it has been given: in 'everything' **all** new versions are bad, and whoever decides from five quotes withdraws them sooner. What those scenarios do not show is what it would do with a good one. So here is one: the same city, everything else perfect, and each rule decides
 # hundreds of times, from quotes taken at random, looking after every five quotes of the canary (and four times as many of the stable version).
 #
-# **Predict:** how many times in 100 will the hurried one take a **good** version back?
+# **Predict:** how many times in 100 will the hurried one withdraw a **good** version?
 
 # %%
 percent_of_good_versions_taken_back = None
@@ -662,7 +662,7 @@ tables.show(
 compare(
     tr(
         es="versiones buenas que retira la apresurada",
-        en="good versions that the hurried one takes back",
+        en="good versions that the hurried one withdraws",
     ),
     predicted=percent_of_good_versions_taken_back,
     measured=taken_back["good", hurried_promote],
@@ -676,7 +676,7 @@ compare(
 #
 # **Predice:** si la desviación típica fuera la mitad de la media, ¿cuántas peticiones por grupo harían falta para ver que una versión gana un 20 % menos? Haz la cuenta; abajo está con la desviación medida.
 # %% [markdown] lang="en" row="34" slide="subslide"
-# With a good version (much like the one before), the hurried rule tosses a coin; of the bad ones, it lets more through the less bad they are. The reference is right far more often, and pays for it in quotes. A test bench in which everything new is bad rewards whoever takes everything back: **always look at which cases your test lacks**. (And here each quote earns its expected value: with each rider's yes or no there would be more noise still.)
+# With a good version (much like the one before), the hurried rule tosses a coin; of the bad ones, it lets more through the less bad they are. The reference is right far more often, and pays for it in quotes. A test bench in which everything new is bad rewards whoever withdraws everything: **always look at which cases your test lacks**. (And here each quote earns its expected value: with each rider's yes or no there would be more noise still.)
 #
 # How many quotes does it take? What a ride earns varies a lot from ride to ride; with $n$ quotes a group and a standard deviation $\sigma$, the error of the difference of two means is $\sigma\sqrt{2/n}$, and only a difference of, say, twice that can be seen.
 #
@@ -1129,17 +1129,17 @@ SIMULATED = tr(es="simulado", en="simulated")
 side_by_side(calm_run, {SIMULATED: calm_simulated}, tr(es="Un día tranquilo", en="A calm day"))
 
 # %% [markdown] lang="es" slide="subslide"
-# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Con menos de mil peticiones un p99 lo deciden las pocas más lentas: no te extrañe que baile unos milisegundos, ni que el de la red sola, hecho con miles, salga mayor que el simulado. Y fíjate en la primera fila: lo que la empresa en marcha añade al simulador (procesos que comparten tu procesador, HTTP, Kafka) se paga. Cuánto cuesta cada cosa lo veremos al final.
+# Casi todo el p99 simulado, y buena parte del medido, es la red, y no el modelo (unidad 05). Con menos de mil peticiones un p99 lo deciden las pocas más lentas: no te extrañe que baile unos milisegundos, ni que el de la red sola, hecho con miles, salga mayor que el simulado. Y fíjate en la primera fila: lo que la empresa en marcha añade al simulador (procesos que comparten tu procesador, HTTP, Kafka) se suele pagar. Cuánto cuesta cada cosa lo veremos al final.
 #
 # ### Observada
 #
-# Nadie mira gráficas a las tres de la mañana. El de precios y el observador publican sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Del de características habla quien lo usa: el de precios mide qué edad tiene lo último que le oyó de cada zona (`features_age_seconds`), y eso sigue diciendo algo cuando el otro ha muerto. Esto es lo último que contaron los dos, ya sin viajeros:
+# Nadie mira gráficas a las tres de la mañana. El servicio de precios y el observador publican sus cuentas en `/metrics`, y con Docker las recogen Prometheus y Grafana, como en la unidad 04. Del de características habla quien lo usa: el de precios mide la antigüedad de lo último que le oyó sobre cada zona (`features_age_seconds`), y eso sigue diciendo algo cuando el otro ha muerto. Esto es lo último que contaron los dos, ya sin viajeros:
 # %% [markdown] lang="en" slide="subslide"
-# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). With fewer than a thousand quotes, a p99 is decided by the few slowest: do not be surprised if it moves by some milliseconds, or if that of the network alone, made from thousands, comes out above the simulated one. And look at the first row: what the live company adds to the simulator (processes that share your processor, HTTP, Kafka) has its price. What each of these costs we shall see at the end.
+# Nearly all of the simulated p99, and much of the measured one, is the network and not the model (unit 05). With fewer than a thousand quotes, a p99 is decided by the few slowest: do not be surprised if it moves by some milliseconds, or if that of the network alone, made from thousands, comes out above the simulated one. And look at the first row: what the live company adds to the simulator (processes that share your processor, HTTP, Kafka) usually has its price. What each of these costs we shall see at the end.
 #
 # ### Observed
 #
-# Nobody watches charts at three in the morning. The price service and the observer publish their figures at `/metrics`, and with Docker they are collected by Prometheus and Grafana, as in unit 04. Of the feature service, whoever uses it speaks: the price service measures how old is what it last heard of each zone (`features_age_seconds`), and that still says something when the other one is dead. This is the last report of both, with the riders gone already:
+# Nobody watches charts at three in the morning. The price service and the observer publish their figures at `/metrics`, and with Docker they are collected by Prometheus and Grafana, as in unit 04. For the feature service, the one that uses it speaks: the price service measures the staleness of what it last heard about each zone (`features_age_seconds`), and that still says something when the other one is dead. This is the last report of both, with the riders already gone:
 
 # %% slide="subslide"
 for page in ("observer", "prices"):
@@ -1372,15 +1372,15 @@ tables.show(
 # %% [markdown] lang="es" slide="slide"
 # ## ¿Acierta el simulador?
 #
-# Un simulador es un modelo más, y se valida como los demás: contra lo que no ha visto. El día tranquilo ya dice de qué pie cojea, porque se deja dos caminos: lo que HTTP añade a cada **pregunta** (`way_ms`) y lo que cada **evento** tarda por Kafka, dos veces, hasta quien pone los precios (`log_ms`). Los dos se pueden medir ese día: el primero, para que la espera mediana coincida; el segundo, para que después coincida la antigüedad de los datos. Eso es **calibrar**; validar será aplicarlo al desastre, que no se ha usado, con las averías tal como fueron (un proceso tarda en arrancar lo que tarda).
+# Un simulador es un modelo más, y se valida como los demás: contra lo que no ha visto. El día tranquilo ya dice de qué pie cojea, porque se deja dos caminos: lo que HTTP añade a cada **petición** (`way_ms`) y lo que tarda cada **evento** en llegar hasta quien pone los precios, pasando dos veces por Kafka (`log_ms`, las dos juntas). Los dos se pueden medir ese día: el primero se ajusta para que coincida la espera mediana; y después el segundo, para que coincida la antigüedad media de los datos. Eso es **calibrar**; validar será aplicarlo al desastre, que no se ha usado, con las averías tal como fueron (un proceso tarda en arrancar lo que tarda).
 #
-# **Predice:** ¿cuál de los dos caminos cuesta más dinero, `"way"` (el de la pregunta) o `"log"` (el de los eventos)? Y en el desastre, ¿cuántas veces lo que dice el simulador calibrado perderá la empresa en marcha?
+# **Predice:** ¿cuál de los dos caminos cuesta más dinero, `"way"` (el de la petición) o `"log"` (el de los eventos)? Y en el desastre, ¿cuántas veces lo que dice el simulador calibrado perderá la empresa en marcha?
 # %% [markdown] lang="en" slide="slide"
 # ## Is the simulator right?
 #
-# A simulator is one more model, and is validated like the others: against what it has not seen. The calm day says already where it falls short, because it leaves out two ways: what HTTP adds to each **question** (`way_ms`), and what each **event** takes through Kafka, twice, to whoever makes the prices (`log_ms`). Both can be measured on that day: the first, so that the median wait agrees; the second, so that the age of the data agrees afterwards. That is **calibrating**; validating will be to apply it to the disaster, which has not been used, with the failures as they were (a process takes as long to start as it takes).
+# A simulator is one more model, and is validated like the others: against what it has not seen. The calm day says already where it falls short, because it leaves out two paths: what HTTP adds to each **request** for a price (`way_ms`), and what each **event** takes to reach whoever sets the prices, going through Kafka twice (`log_ms`, both together). Both can be measured on that day: the first is adjusted so that the median wait agrees; and then the second, so that the mean staleness of the data agrees. That is **calibrating**; validating will be to apply it to the disaster, which has not been used, with the failures as they were (a process takes as long to start as it takes).
 #
-# **Predict:** which of the two ways costs more money, `"way"` (that of the question) or `"log"` (that of the events)? And in the disaster, how many times what the calibrated simulator says will the live company lose?
+# **Predict:** which of the two paths costs more money, `"way"` (that of the request) or `"log"` (that of the events)? And in the disaster, how many times what the calibrated simulator says will the live company lose?
 
 # %%
 dearer_way = None
@@ -1431,16 +1431,16 @@ costs_more = {name: calm_with[name].percent - calm_simulated.percent for name in
 missing = abs(calm_run.score.percent - calm_simulated.percent)
 still_missing = abs(calm_run.score.percent - list(calm_with.values())[-1].percent)
 choose(
-    tr(es="el camino más caro", en="the dearer way"),
+    tr(es="el camino más caro", en="the dearer path"),
     {
-        "way": tr(es="el de la pregunta", en="that of the question"),
+        "way": tr(es="el de la petición", en="that of the request"),
         "log": tr(es="el de los eventos", en="that of the events"),
     },
     chosen=dearer_way,
     right=max(costs_more, key=costs_more.get),
     why=tr(
-        es=f"El de la pregunta cuesta {costs_more['way']:.2f} € de cada 100; el de los eventos, {costs_more['log']:.2f}. De lo simulado a lo medido iban {missing:.2f}; con los dos caminos van {still_missing:.2f}.",
-        en=f"That of the question costs {costs_more['way']:.2f} € of each 100; that of the events, {costs_more['log']:.2f}. From what was simulated to what was measured it was {missing:.2f}; with both ways it is {still_missing:.2f}.",
+        es=f"El de la petición cuesta {costs_more['way']:.2f} € de cada 100; el de los eventos, {costs_more['log']:.2f}. Entre lo simulado y lo medido había {missing:.2f} € de diferencia; con los dos caminos, {still_missing:.2f}.",
+        en=f"That of the request costs {costs_more['way']:.2f} € of each 100; that of the events, {costs_more['log']:.2f}. Between simulated and measured there was a gap of {missing:.2f} €; with both paths, of {still_missing:.2f}.",
     ),
 )
 
@@ -1463,23 +1463,23 @@ by_cause(
     ),
 )
 compare(
-    tr(es="pérdida en marcha ÷ pérdida simulada", en="live loss ÷ simulated loss"),
+    tr(es="pérdida en marcha ÷ la del calibrado", en="live loss ÷ calibrated loss"),
     predicted=live_over_simulated,
     measured=run.score.percent / simulated[CALIBRATED].percent,
     unit="×",
 )
 
 # %% [markdown] lang="es" slide="subslide"
-# Que la pregunta tarde unos milisegundos más apenas cuesta, porque el precio se hace con los datos de **cuando llega**, y solo envejecen durante la vuelta; que los eventos tarden más envejece **todos** los precios. Lo que queda sin explicar del día tranquilo es el azar de la red y detalles que nadie ha metido en el simulador (la presión de una zona, por ejemplo, se vuelve a contar cada décima de segundo, y no en cada pregunta).
+# Un milisegundo más en la petición cuesta menos que uno en los eventos: el precio se hace con los datos que hay **cuando llega** la petición, y solo envejecen a la vuelta; si son los eventos los que tardan, esos datos ya están más viejos al hacerlo. Lo que queda sin explicar del día tranquilo es el azar de la red y detalles que nadie ha metido en el simulador (por ejemplo, en marcha la presión de una zona se vuelve a contar cada décima de segundo, y no en cada petición).
 #
-# En el desastre, mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) debe parecerse; lo que depende de **cuánto tarda** suele ser peor en marcha, más cuanto más ocupado esté tu ordenador: el simulador tiene un servidor para él solo, y aquí diez procesos se reparten tus núcleos, un proceso que arranca le quita el turno a los demás,
+# En el desastre, mira dónde coinciden y dónde no. Lo que depende de **qué pasa** (cortes, versión, quién responde) debe parecerse; lo que depende de **cuánto tarda** puede separarse, también del calibrado, y más cuanto más ocupado esté tu ordenador: se calibró con un día sin averías; además, el simulador tiene un servidor para él solo, y aquí diez procesos se reparten tus núcleos, un proceso que arranca le quita el turno a los demás,
 # y cada petición que pasa del plazo acaba en el móvil. En euros el cociente puede quedar a cualquiera de los dos lados de 1: es **una** ejecución, y a qué peticiones les toca la versión mala o el momento justo de un golpe es azar (en la ablación, con diez escenarios, ya se veía cuánto se mueve un solo punto).
 #
 # Por eso se usa así: para **ordenar** diseños y descartar los malos, sí; para prometer un p99, no. Y ni siquiera el orden está demostrado con un solo diseño: ejecuta en marcha el mismo guion con otro peor, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, y mira si los dos lo ponen detrás. Si el orden no coincide más allá del azar, lo que está mal es el simulador, y averiguar por qué enseña más que la predicción.
 # %% [markdown] lang="en" slide="subslide"
-# That the question takes some milliseconds more hardly costs anything, because the price is made from the data of **when it arrives**, and they only grow old on the way back; that the events take longer makes **all** prices older. What is left unexplained of the calm day is the network's chance, and details that nobody has put into the simulator (the pressure of a zone, for instance, is counted anew every tenth of a second, and not at each question).
+# A millisecond more for the request costs less than one more for the events: the price is made from the data at hand **when the request arrives**, and they only grow old on the way back; if it is the events that take longer, those data are older already when it is made. What is left unexplained of the calm day is the network's chance, and details that nobody has put into the simulator (for instance, live, the pressure of a zone is counted anew every tenth of a second, and not at each request).
 #
-# In the disaster, look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) should be alike; what depends on **how long it takes** is usually worse live, the more so the busier your computer is: the simulator has a server to itself, and here ten processes share your cores, a process that starts takes the others' turn,
+# In the disaster, look at where they agree and where they do not. What depends on **what happens** (cuts, version, who answers) should be alike; what depends on **how long it takes** may drift apart, from the calibrated one, too, and the more so the busier your computer is: it was calibrated on a day without failures; besides, the simulator has a server to itself, and here ten processes share your cores, a process that starts takes the others' turn,
 # and every quote that runs over the limit ends up on the phone. In euros the ratio may fall on either side of 1: this is **one** run, and which quotes get the bad version or the very moment of a blow is chance (the ablation, with ten scenarios, showed how far a single dot moves).
 #
 # So this is how it is used: to **rank** designs and discard the bad ones, yes; to promise a p99, no. And not even the ranking is proved by a single design: run the same script live with a worse one, `with live.start(replace(reference, rollout="all"), script) as company: worse = company.watch()`, and see whether both put it behind. If the ranking disagrees beyond chance, it is the simulator that is wrong, and finding out why teaches more than the prediction.
@@ -1581,12 +1581,12 @@ compare(
 # %% [markdown] lang="es" slide="skip"
 # ## Para terminar
 #
-# Los ejercicios te piden las tres funciones, elegir qué se precalcula, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto, en otro sitio y con otros costes. Los de práctica están en los ejercicios: pruébalo allí con ellos antes de entregarlo.
+# Los ejercicios te piden las tres funciones, elegir qué se precalcula, leer unas métricas para saber qué pieza ha fallado y, al final, **tu diseño**: pasará, con tus funciones, por escenarios que no has visto, en otro sitio y con otros costes. Los ejercicios traen escenarios de práctica: prueba en ellos tu diseño antes de entregarlo.
 #
 # **Para leer más:** Huyen, *Designing Machine Learning Systems* (2022), caps. 7 a 9; Kleppmann, *Designing Data-Intensive Applications*, caps. 11 y 12 (1.ª ed., 2017); Sculley y otros, [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean y Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (Communications of the ACM, febrero de 2013); Beyer y otros, [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). Y lo que se hace después de leer: cambia una pieza de esta empresa por una de verdad, y vuelve a medir.
 # %% [markdown] lang="en" slide="skip"
 # ## To finish
 #
-# The exercises ask you for the three functions, for choosing what is precomputed, for reading some metrics to find out which part has failed and, at the end, for **your design**: it will go, with your functions, through scenarios that you have not seen, in another place and at other costs. Those for practice are in the exercises: try it on them there before you hand it in.
+# The exercises ask you for the three functions, for choosing what is precomputed, for reading some metrics to find out which part has failed and, at the end, for **your design**: it will go, with your functions, through scenarios that you have not seen, in another place and at other costs. The exercises come with practice scenarios: try your design on them before you hand it in.
 #
 # **Further reading:** Huyen, *Designing Machine Learning Systems* (2022), chs. 7 to 9; Kleppmann, *Designing Data-Intensive Applications*, chs. 11 and 12 (1st ed., 2017); Sculley et al., [*Hidden Technical Debt in Machine Learning Systems*](https://proceedings.neurips.cc/paper/2015/hash/86df7dcfd896fcaf2674f757a2463eba-Abstract.html) (NeurIPS 2015); Dean and Barroso, [*The Tail at Scale*](https://research.google/pubs/the-tail-at-scale/) (Communications of the ACM, February 2013); Beyer et al., [*Site Reliability Engineering*](https://sre.google/sre-book/table-of-contents/) (2016). And what one does after reading: change a part of this company for a real one, and measure again.

@@ -88,7 +88,7 @@ start(LANG)
 # El estado es un diccionario; `initial()`, que ya está hecha, da el primero. Estos campos los leen otros, y tienen que decir siempre lo siguiente:
 #
 # - `"drivers"`, `"waiting"`, `"rain"`: el nivel que fijó el último evento de su tipo **que ocurrió**, de los que han llegado; 0 si no ha llegado ninguno;
-# - `"quotes"`: cuántas veces se ha pedido un precio en la zona; las copias no cuentan. Sirve para cobrar: uno de menos es un viaje gratis; uno de más, un viaje cobrado dos veces;
+# - `"quotes"`: cuántas veces se ha pedido un precio en la zona; las copias no cuentan. Sirve para cobrar: una de menos es un viaje gratis; una de más, un viaje cobrado dos veces;
 # - `"newest"`: el mayor `t` de los eventos que han llegado, del tipo que sean; al principio, 0;
 # - `"recent"`: los instantes `t` de los precios pedidos en los últimos `WINDOW_S` segundos antes de `"newest"`, es decir, aquellos en que `newest - WINDOW_S < t`. Cada precio, una vez (dos pedidos en el mismo instante son dos) y en cualquier orden. De ahí cuenta la **presión** la función `features(state, t)`, que también está hecha.
 #
@@ -1656,7 +1656,7 @@ def diagnose(usual, now):
 #
 # Escribe `my_design()`, que devuelve un `Design`: qué haces y dónde. Lo que no digas toma su valor por defecto, que iba bien en la ciudad; aquí es malo en **tres campos por lo menos**. Se ejecuta con **tus** tres funciones de las tareas 1, 2 y 3 (y con las antiguas de la empresa, `old_update`, `old_fallback` y `old_promote`, en el lugar de las que no hayas escrito o no funcionen) en escenarios que no conoces, parecidos a los de práctica: eventos tardíos y repetidos, cortes de red, servicios que caen, avalanchas que multiplican por cuatro las peticiones, y versiones nuevas, buenas o malas.
 #
-# Tus funciones cuentan tanto como el diseño: con las tres antiguas, ni el diseño del profesor recupera el 60 %; con una sola antigua, ninguna de las tres lo deja llegar al 93 %. Si te falta alguna de las tareas 1 a 3, hazla antes que esta.
+# Tus funciones cuentan tanto como el diseño: con las tres antiguas, ni el diseño del profesor recupera el 60 %; y basta con que una sea antigua, cualquiera de las tres, para que no llegue al 93 %. Si te falta alguna de las tareas 1 a 3, hazla antes que esta.
 #
 # | campo | valores | qué se elige |
 # |---|---|---|
@@ -1681,7 +1681,7 @@ def diagnose(usual, now):
 # | `server_eur` | € por segundo | cada servicio siempre encendido: el de precios y el de características en flujo |
 # | `job_eur` | € por trabajo | cada trabajo de características por lotes |
 # | `large_eur`, `small_eur` | € por precio | calcular un precio cuando se pide |
-# | `batch_discount` | fracción | lo que cuesta calcularlo para la tabla, dividido entre lo que cuesta cuando se pide. Mientras hay un canario, la tabla guarda lo que dicen las dos versiones, por lo mismo |
+# | `batch_discount` | fracción | lo que cuesta calcularlo para la tabla, dividido entre lo que cuesta cuando se pide. Mientras hay un canario, la tabla guarda lo que dicen las dos versiones, sin coste añadido |
 # | `sync_eur` | € por zona, cada vez | contar a los móviles las novedades |
 # | `promise_eur` | € por promesa | un precio en firme con datos viejos |
 # | `doubt` | fracción | de lo que ganaría un precio, lo que se pierde por ser una estimación |
@@ -1701,7 +1701,7 @@ def diagnose(usual, now):
 # Cada comprobación visible pide lo mismo que la oculta, en los escenarios de práctica. `try_company(design)` ejecuta un diseño en ellos con tus funciones (unos segundos) y dice **cuánto recuperas**, quién pone los precios y por dónde se va el dinero.
 #
 # - **Antes de cada intento**, apunta en el comentario de tu celda qué causa crees que bajará y cuánto. Nadie lo corrige y un bucle con veinte diseños no es caro; pero un campo puede no cambiar nada hasta que se arregla otro, y así sabrás por qué.
-# - **Cuentas.** Las de la tarea 4 sirven a medias. El servidor calcula los precios de uno en uno: ¿cuántos por segundo, y cuántos le quedan cuando una parte sale de la tabla? Y lo que cuesta la antigüedad no está en `COSTS`: mídelo con dos diseños que solo se distingan en `ttl_s`.
+# - **Cuentas.** Las de la tarea 4 sirven a medias. El servidor calcula los precios de uno en uno: ¿cuántos por segundo, y cuántos le quedan por calcular cuando una parte sale de la tabla? Y lo que cuesta la antigüedad no está en `COSTS`: mídelo con dos diseños que solo se distingan en `ttl_s`.
 # - **Más escenarios.** `district(seed)` da uno para cada `seed`; `loses(design, my_functions(), [301, 302, 303])` es lo que pierde un diseño en esos tres. Así verás si has acertado o solo te has ajustado a los de práctica.
 # %% [markdown] lang="en" row="40"
 # ## 6. The design (8 points)
@@ -1735,13 +1735,13 @@ def diagnose(usual, now):
 # | `server_eur` | € per second | each service that is always on: that of prices and that of stream features |
 # | `job_eur` | € per job | each batch job of features |
 # | `large_eur`, `small_eur` | € per price | computing a price when it is asked for |
-# | `batch_discount` | fraction | what computing it for the table costs, divided by what it costs when asked for. During a canary the table keeps what both versions say, at the same cost |
+# | `batch_discount` | fraction | what computing it for the table costs, divided by what it costs when asked for. During a canary the table keeps what both versions say, at no extra cost |
 # | `sync_eur` | € per zone, each time | telling phones the news |
 # | `promise_eur` | € per promise | a firm price from old data |
 # | `doubt` | fraction | of what a price would earn, what is lost because it is an estimate |
 # | `refund_eur` | € per price | one counted twice |
 #
-# Each scenario gives a loss. An **oracle** that knew everything would earn the most: of each 100 € of the oracle's, how many do you fall short of, once your bill is paid? From the mean of several scenarios it is computed which part of what is lost **today** (`TODAY`, with the old functions) you recover. Recovering all of it, 100%, is losing as much as the teacher's solution, which is not the best possible:
+# Each scenario gives a loss: of each 100 € that an **oracle** which knew everything would earn, how many you fail to earn, the bill counted as well. From the mean of several scenarios it is computed which part of what is lost **today** (`TODAY`, with the old functions) you recover. Recovering all of it, 100%, is losing as much as the teacher's solution, which is not the best possible:
 #
 # $$\text{recovered} = \frac{\text{today} - \text{yours}}{\text{today} - \text{teacher}}$$
 #
@@ -1755,7 +1755,7 @@ def diagnose(usual, now):
 # Each visible check asks for the same as the hidden one, in the practice scenarios. `try_company(design)` runs a design in them with your functions (a few seconds), and says **how much you recover**, who sets the prices, and where the money goes.
 #
 # - **Before each attempt**, write down in the comment of your cell which cause you think will fall and by how much. Nobody grades it, and a loop over twenty designs is not expensive; but a field may change nothing until another one is mended, and this way you will know why.
-# - **Reckoning.** That of task 4 serves half way. The server computes prices one by one: how many a second, and how many are left for it when part of them come from the table? And what age costs is not in `COSTS`: measure it with two designs that differ in `ttl_s` only.
+# - **Reckoning.** That of task 4 gets you only half way. The server computes prices one by one: how many a second, and how many has it left to compute when some of them come from the table? And what age costs is not in `COSTS`: measure it with two designs that differ in `ttl_s` only.
 # - **More scenarios.** `district(seed)` gives one for each `seed`; `loses(design, my_functions(), [301, 302, 303])` is what a design loses in those three. This will tell you whether you are right, or have only fitted those for practice.
 # %%
 import functools
@@ -2053,7 +2053,7 @@ def my_design():
 # Con las mismas piezas, un servicio de emergencias quiere elegir qué ambulancia mandar a cada aviso. Hay eventos (posiciones, estado de cada ambulancia, avisos), un modelo que estima cuánto tardará cada una y un coordinador con una tableta en cada comarca. El modelo grande se equivoca en 50 s de media; el pequeño, en 65 s.
 # Hay unos 150 avisos al día. La tableta se queda sin red un rato casi todos los días. Un aviso que se pierde no se recupera. Cada dos semanas llega una versión nueva del modelo.
 #
-# Defiende tu diseño en 400 a 600 palabras:
+# Defiende tu diseño en un texto de 400 a 600 palabras:
 #
 # 1. qué eliges en cada uno de los seis campos (características, predicción, sitio, modelo, despliegue, confirmación de offsets), aunque no sea uno de los valores de `Design`, y qué hecho descarta la alternativa;
 # 2. qué hace la tableta sin red: qué muestra, con qué datos, cuándo deja de fiarse de ellos, y qué pasa con los avisos que se dan entonces;
@@ -2064,7 +2064,7 @@ def my_design():
 #
 # Los 4 puntos: uno por el diseño y los hechos, otro por la tableta sin red, otro por la versión nueva y otro por las medidas y los números.
 # ### BEGIN SOLUTION
-# Características en flujo: una ambulancia cambia de estado en segundos y una posición de hace cinco minutos es otra calle; los lotes solo para lo lento (tráfico por franja horaria). Predicción en línea: los pares (aviso, ambulancia) son pocos y cada aviso es distinto, así que una tabla apenas acierta; si acaso, tiempos entre cruces precalculados. Sitio: nube, o servidor de la comarca, con plan B en la tableta; solo tableta no sabe de las demás. Modelo: 15 s de diferencia pueden importar y hay pocos avisos por minuto, así que el coste y la latencia del grande no pesan: grande en la nube y pequeño en la tableta. Offsets confirmados después, con consumidor idempotente: perder un aviso no es aceptable y recibirlo dos veces se arregla por su número.
+# Características en flujo: una ambulancia cambia de estado en segundos y una posición de hace cinco minutos es otra calle; los lotes solo para lo lento (tráfico por franja horaria). Predicción en línea: los pares (aviso, ambulancia) son pocos y cada aviso es distinto, así que una tabla apenas acierta; si acaso, tiempos entre cruces precalculados. Sitio: nube, o servidor de la comarca, con plan B en la tableta; solo tableta no sabe de las demás. Modelo: 15 s de diferencia pueden importar y hay un aviso cada diez minutos, así que el coste y la latencia del grande no pesan: grande en la nube y pequeño en la tableta. Offsets confirmados después, con consumidor idempotente: perder un aviso no es aceptable y recibirlo dos veces se arregla por su número.
 #
 # - **1 punto**: los seis campos, cada uno con un hecho del caso (caudal, plazo, coste de perder, de repetir) que descarta la alternativa. Copiar el diseño de la tarea 6 sin razones no suma: aquí la tabla y el modelo pequeño ganan poco.
 # - **1 punto**: la tableta muestra el último estado con su hora, deja de ordenar por tiempos al pasar un límite razonado (lo que recorre una ambulancia en ese tiempo) y recurre a una regla segura (la base más cercana, preguntar por radio); los avisos se guardan en una bandeja de salida con su número y se envían después sin duplicarse.
@@ -2088,7 +2088,7 @@ def my_design():
 #
 # The 4 points: one for the design and the facts, one for the tablet without a network, one for the new version and one for the metrics and the numbers.
 # ### BEGIN SOLUTION
-# Stream features: an ambulance changes state within seconds, and a position of five minutes ago is another street; batches only for what is slow (traffic by time of day). Online prediction: the pairs (call, ambulance) are few and each call is different, so that a table hardly ever hits; if anything, precomputed times between junctions. Placement: cloud, or the district's server, with a plan B on the tablet; a tablet alone does not know of the others. Model: 15 s may matter and there are few calls a minute, so that the cost and the latency of the large one weigh little: large in the cloud, small on the tablet. Offsets committed after, with an idempotent consumer: losing a call is not acceptable, and getting it twice is mended by its number.
+# Stream features: an ambulance changes state within seconds, and a position of five minutes ago is another street; batches only for what is slow (traffic by time of day). Online prediction: the pairs (call, ambulance) are few and each call is different, so that a table hardly ever hits; if anything, precomputed times between junctions. Placement: cloud, or the district's server, with a plan B on the tablet; a tablet alone does not know of the others. Model: 15 s may matter and there is a call every ten minutes, so that the cost and the latency of the large one weigh little: large in the cloud, small on the tablet. Offsets committed after, with an idempotent consumer: losing a call is not acceptable, and getting it twice is mended by its number.
 #
 # - **1 point**: the six fields, each with a fact of the case (throughput, deadline, cost of losing, of repeating) that rules out the alternative. Copying the design of task 6 without reasons earns nothing: here the table and the small model gain little.
 # - **1 point**: the tablet shows the last state with its time, stops ranking by times past a reasoned limit (how far an ambulance goes in that time) and resorts to a safe rule (the nearest base, asking by radio); calls are kept in an outbox with their number and sent later without being duplicated.
