@@ -1264,8 +1264,8 @@ def xla(x):
     """The chain by JAX's compiler, on one thread, written over its last output. Raises ImportError without JAX."""
     import jax
 
-    # es: cuántos hilos usa lo decide al arrancar, y solo mira esto: con otra cosa, los usa todos
-    # en: it decides at its start how many threads it uses, and looks only at this: otherwise, all of them
+    # es: cuántos hilos usa lo decide al arrancar, y solo mira esta variable: sin ella, los usa todos
+    # en: it decides at its start how many threads it uses, and looks only at this variable: without it, all of them
     os.environ["NPROC"] = "1"
     jax.devices()
     del os.environ["NPROC"]

@@ -1801,8 +1801,8 @@ def old_promote(canary, stable):
 OLD = Functions(old_update, old_fallback, old_promote)
 
 
-# es: tu función, o la antigua mientras no esté escrita, o si su celda falla o ella no aguanta ni unos ejemplos
-# en: your function, or the old one while it is not written, or if its cell fails or it does not even stand some examples
+# es: tu función; o la antigua, si la tuya no está escrita, si su celda falla o si falla con alguno de unos pocos ejemplos
+# en: your function; or the old one, while yours is not written, if its cell fails or if yours fails on one of a few examples
 def written(name, old, *examples):
     function = globals().get(name)
     if function is None:
