@@ -49,22 +49,36 @@ def nbgrader_api(config):
     return api
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """A course whose submissions are graded as `mlprod grade` does, in this process, with short limits."""
-    root = new_course(tmp_path_factory.mktemp("attacks") / "course")
+@contextlib.contextmanager
+def grading(root, **options):
+    """The course, graded on sandboxed kernels as `mlprod grade` does, in this process, with short limits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sandbox, "MEMORY_LIMIT", MEMORY)
         patch.setenv("LANG_COURSE", "en")
-        patch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", WireKernelManager)
         config = configuration.load(root)
-        light = configuration.kernel_arguments(config)
-        with kernels.forked_kernels(["numpy"], sandboxed=True, light=light) as name:
+        with kernels.forked_kernels(["numpy"], sandboxed=True, **options) as name:
             config.Execute.kernel_name = name
             config.Execute.timeout = 5
             config.Execute.iopub_timeout = 3
-            hand_in(root, "zoe")
             yield SimpleNamespace(root=root, api=nbgrader_api(config))
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course whose submissions are graded on light kernels, prepared."""
+    root = new_course(tmp_path_factory.mktemp("attacks") / "course")
+    light = configuration.kernel_arguments(configuration.load(root))
+    with pytest.MonkeyPatch.context() as patch, grading(root, light=light) as course:
+        patch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", WireKernelManager)
+        hand_in(root, "zoe")
+        yield course
+
+
+@pytest.fixture(scope="module")
+def ordinary_course(course):
+    """The same on ordinary kernels."""
+    with grading(course.root) as ordinary:
+        yield ordinary
 
 
 def graded(course, student):
@@ -161,12 +175,12 @@ def leaked(course, student):
 
 
 @pytest.mark.parametrize("name", ["swallows", "os_exit", "memory", "output_loop"])
-def test_attack_on_ordinary_kernels(course, name, monkeypatch):
+def test_attack_on_ordinary_kernels(ordinary_course, name, monkeypatch):
     """With Jupyter's own sockets, as nbgrader's commands and formgrader have them."""
     monkeypatch.setattr("nbgrader.preprocessors.execute.AsyncKernelManager", AsyncKernelManager)
     attack = next(attack for attack in ATTACKS if attack.name == name)
-    hand_in(course.root, f"ordinary_{name}", attack)
-    got = graded(course, f"ordinary_{name}")
+    hand_in(ordinary_course.root, f"ordinary_{name}", attack)
+    got = graded(ordinary_course, f"ordinary_{name}")
     assert (got.score, got.incidents) == (attack.score, set(attack.incidents)), got.says
 
 
