@@ -56,7 +56,7 @@ def prepare(options: list[str]) -> None:
         limit_output()
         app.prepare(options)
     assert threading.active_count() == 1, threading.enumerate()
-    app.shell.ask_exit = lambda: None  # `exit()` ends a notebook a moment later, in the middle of another cell
+    ignore_exit(app)
     folders = [folder for folder, _, _ in os.walk(isolation.OWN["IPYTHONDIR"])]
     _prepared[:] = [app, options, folders]
 
@@ -106,7 +106,7 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
     limit_output()  # first: start-up code of IPython's keeps its own reference to the streams' `write`
     app.initialize([argument for argument in request["argv"] if argument != wire.FLAG])
     if sandboxed:
-        app.shell.ask_exit = lambda: None  # `exit()` ends a notebook a moment later, in the middle of another cell
+        ignore_exit(app)
         seal()
     app.start()
     if light:
@@ -128,6 +128,11 @@ def begin_prepared(argv: list[str], seal: Callable[[], None]) -> None:
     app.begin(argv[1])
     seal()
     app.start()
+
+
+def ignore_exit(app: Any) -> None:
+    """`exit()` would end the notebook a moment later, in the middle of another cell."""
+    app.shell.ask_exit = lambda: None
 
 
 def forget_the_log() -> None:

@@ -32,7 +32,7 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
     `mlprod.language`, which everything imports, names `plots` for those that draw: they import it themselves.
     """
     found: dict[str, None] = {}
-    seen: set[str] = set()
+    seen = {"mlprod.language"}
     texts = [_code(path) for path in notebooks if path.is_file()]
     while texts:
         for name in _imported(texts.pop()):
@@ -40,7 +40,7 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
             if top in LIBRARIES:
                 part = [name] if PART.fullmatch(name) else []
                 found.update(dict.fromkeys((*LIBRARIES[top], *part)))
-            elif top == "mlprod" and name not in (*seen, "mlprod.language"):
+            elif top == "mlprod" and name not in seen:
                 seen.add(name)
                 if (path := _file(name)) is not None:
                     texts.append(path.read_text(encoding="utf-8"))
