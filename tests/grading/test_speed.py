@@ -32,7 +32,7 @@ def test_libraries_are_found_through_modules_of_the_course(tmp_path):
     source = ["from mlprod.systems import spark\n", "spark.session()"]
     notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
     assert "pyspark.sql" in needed([notebook])
-    assert needed([tmp_path / "absent.ipynb"]) == ("mlprod", "mlprod.checks")
+    assert needed([tmp_path / "absent.ipynb"]) == ("mlprod", "mlprod.checks", "mlprod.plots")
 
 
 def test_of_scipy_the_parts_that_are_asked_for(tmp_path):
@@ -50,6 +50,7 @@ def test_both_sides_give_the_same_scores():
     found = speed.compare("light", 4)
     assert found["same_scores"] and found["submissions"] == 4
     assert found["ratio"] > 0 and found["ours_memory_mib"] > 0
+    assert 0 < found["warm_s"] < found["ours_s"], "a grader that is there has nothing to start"
 
 
 def test_otters_files_test_what_nbgraders_cells_do(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 
 sys.path.insert(0, str(Path(__file__).parent))
 from classes import make_class
@@ -20,10 +20,11 @@ from running import contents, files, killed, mlprod_grade, points
 from mlprod.authoring.build import build
 from mlprod.course import sources
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, grade
+from mlprod.grading import configuration, executors, grade, quicker
 from mlprod.grading.clone import TABLES, URL, open_clone, seed
 from mlprod.grading.executors import Pool
 from mlprod.grading.gradebook import Writer
+from mlprod.grading.together import Task, Together
 from mlprod.grading.work import WORK, work_folder
 from mlprod.grading.workers import Graded, Outcome, Setup, nbgrader_api
 
@@ -174,6 +175,27 @@ def test_stopped_at_any_moment_it_is_not_taken_for_done(recorded, monkeypatch, m
     assert (recorded.root / "grading" / "autograded" / "ana" / "90_toy" / "autograded.txt").read_text() == "2.0"
 
 
+def test_prepared_queries_find_what_nbgraders_do(recorded):
+    recorded.writer.record(outcome(recorded, "ana", 1.0))
+    asked = {
+        "find_assignment": ("90_toy",),
+        "find_notebook": ("90_toy", "90_toy"),
+        "find_submission": ("90_toy", "ana"),
+        "find_submission_notebook": ("90_toy", "90_toy", "ana"),
+        "find_grade": ("test_double", "90_toy", "90_toy", "ana"),
+        "find_comment": ("double", "90_toy", "90_toy", "ana"),
+    }
+    assert set(asked) == set(quicker._prepared_finds)
+    with recorded.api.gradebook as gradebook:
+        for name, find in quicker._prepared_finds.items():
+            stock = getattr(Gradebook, name)
+            assert find(gradebook, *asked[name]) is stock(gradebook, *asked[name])
+            for nowhere in range(len(asked[name])):
+                values = [*asked[name][:nowhere], "nowhere", *asked[name][nowhere + 1 :]]
+                with pytest.raises(MissingEntry):
+                    find(gradebook, *values)
+
+
 def test_what_is_to_be_done(recorded):
     writer, folder = recorded.writer, recorded.root / "grading"
     submitted = folder / "submitted" / "ana" / "90_toy"
@@ -219,18 +241,34 @@ def two_processes():
         yield Pool(executor, 2, True)
 
 
-def test_a_worker_that_ends_takes_nobody_with_it(monkeypatch):
-    monkeypatch.setattr(grade.Together, "_submit", lambda self, student: self.executor.submit(ends_at, student))
-    written = []
-    writer = SimpleNamespace(record=lambda outcome: written.append(outcome.graded.student))
-    students = [*(f"s{number}" for number in range(6)), "bad1", *(f"t{number}" for number in range(6)), "bad2"]
+def graded_together(monkeypatch, open_pool, work, students):
+    """What comes of `students` when `work` does what a worker does."""
+    monkeypatch.setattr(Together, "_submit", lambda self, task: self.pool.executor.submit(work, task.student))
+    done = []
+    with Together(open_pool) as together:
+        together.add(Task(None, student) for student in students)
+        while together.busy:
+            assert {task.student for task, _ in done}.isdisjoint(together.students)
+            done += together.outcomes()
+    return [outcome for _, outcome in done]
 
-    opened = contextlib.ExitStack()
-    pool = opened.enter_context(two_processes())
-    results = list(grade._grade(dict.fromkeys(students, "all"), writer, None, opened, pool, two_processes))
-    assert sorted(result.student for result in results) == sorted(students)
-    assert sorted(r.student for r in results if r.state == "failed") == ["bad1", "bad2"]
-    assert sorted(written) == sorted(s for s in students if not s.startswith("bad"))
+
+def test_a_worker_that_ends_takes_nobody_with_it(monkeypatch):
+    students = [*(f"s{number}" for number in range(6)), "bad1", *(f"t{number}" for number in range(6)), "bad2"]
+    outcomes = graded_together(monkeypatch, two_processes, ends_at, students)
+    assert sorted(outcome.graded.student for outcome in outcomes) == sorted(students)
+    failed = [outcome for outcome in outcomes if outcome.graded.state == "failed"]
+    assert sorted(outcome.graded.student for outcome in failed) == ["bad1", "bad2"]
+    assert {outcome.ended for outcome in failed} == {True}, "nothing is recorded of them"
+
+
+def test_what_workers_are_at_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(Together, "_submit", lambda self, task: self.pool.executor.submit(time.sleep, 60))
+    began = time.monotonic()
+    with Together(lambda: executors.processes(2)) as together:
+        together.add([Task(None, "ana"), Task(None, "bea")])
+        assert list(together.outcomes(0.1)) == [] and together.students == {"ana", "bea"}
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -252,9 +290,13 @@ def test_a_window_of_submissions_is_with_the_workers(monkeypatch):
         now -= 1
         return Outcome(Graded(student, "graded"))
 
-    monkeypatch.setattr(grade.Together, "_submit", lambda self, student: self.executor.submit(work, student))
-    with ThreadPoolExecutor(16) as executor:
-        done = [each.graded.student for each in grade.Together(executor, 4, None, ()).run([str(n) for n in range(30)])]
+    @contextlib.contextmanager
+    def threads():
+        with ThreadPoolExecutor(16) as executor:
+            yield Pool(executor, 2, True)
+
+    outcomes = graded_together(monkeypatch, threads, work, [str(number) for number in range(30)])
+    done = [outcome.graded.student for outcome in outcomes]
     assert sorted(done, key=int) == [str(n) for n in range(30)] and most <= 4
 
 
@@ -320,7 +362,6 @@ def test_a_dask_cluster_of_two_workers(new_course):
 
 def test_a_scheduler_that_does_not_answer(new_course, submit, monkeypatch):
     from mlprod.authoring.source import load
-    from mlprod.grading import executors
 
     monkeypatch.setattr(executors, "ANSWER_SECONDS", 0.5)
     root = new_course()

@@ -66,12 +66,13 @@ class Clone:
     """This process's clone: nbgrader's code finds it at `URL`, on one connection that is never closed."""
 
     def __init__(self, seed: bytes) -> None:
-        self._seed = seed
+        self.seed = seed
         self._engine = create_engine(URL, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        self._sessions = sessionmaker(autoflush=True, expire_on_commit=False, bind=self._engine, future=True)
 
     def reset(self) -> None:
         """Forget everything since the seed."""
-        _raw(self._engine).deserialize(self._seed)
+        _raw(self._engine).deserialize(self.seed)
 
     def gradebook(self) -> Gradebook:
         return Gradebook(URL)
@@ -91,7 +92,7 @@ def open_clone(seed: bytes) -> Clone:
             stock(self, db_url, *arguments, **options)
             return
         self.engine = clone._engine
-        self.db = scoped_session(sessionmaker(autoflush=True, bind=self.engine, future=True))
+        self.db = scoped_session(clone._sessions)
         self.course_id = options.get("course_id", arguments[0] if arguments else "default_course")
         self.authenticator = None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlprod.grading import class_commands
 from mlprod.language import tr
+
+if TYPE_CHECKING:
+    from mlprod.grading.workers import Graded
 
 Units = Annotated[list[str] | None, typer.Argument(metavar="[UNIT]...")]
 Jobs = Annotated[
@@ -166,6 +170,16 @@ def grade(
             help=tr(es="Reparte el trabajo en un clúster de Dask.", en="Hand the work to a Dask cluster."),
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help=tr(
+                es="Se queda, y califica lo que se entregue mientras tanto; Ctrl+C termina.",
+                en="Stay, and grade what is handed in meanwhile; Ctrl+C ends it.",
+            ),
+        ),
+    ] = False,
     unsafe: Annotated[
         bool,
         typer.Option(
@@ -194,14 +208,23 @@ def grade(
                 "permissions what students wrote. On a machine or in a container with nothing to lose: --unsafe",
             )
         )
-    everybody = grader.submissions(assignment, course)
-    if unknown := sorted(set(student or ()) - set(everybody)):
+    if watch and student:
+        raise CourseError(
+            tr(
+                es="--watch califica lo que entregue cualquiera: sin --student.",
+                en="--watch grades what anybody hands in: without --student.",
+            )
+        )
+    students = grader.submissions(assignment, course, nobody=watch)
+    if unknown := sorted(set(student or ()) - set(students)):
         names = ", ".join(unknown)
         raise CourseError(tr(es=f"No hay entrega de {names}.", en=f"There is no submission by {names}."))
-    students = [s for s in everybody if not student or s in student]
+    students = [s for s in students if not student or s in student]
     console = Console()
-    results = []
+    results: dict[str, Graded] = {}
+    display = grade_table.Display(console, assignment, len(students))
     with (
+        contextlib.suppress(*[KeyboardInterrupt] if watch else []),
         grader.grade(
             assignment,
             students,
@@ -210,14 +233,15 @@ def grade(
             sandboxed=not unsafe,
             workers=workers or cores(),
             scheduler=scheduler,
+            waiting=display.waiting if watch else None,
         ) as graded,
-        grade_table.display(console, assignment, len(students)) as display,
+        display.bar,
     ):
         for result in graded:
             display.ended(result)
-            results.append(result)
-    console.print(grade_table.summary(results))
-    failed = [result for result in results if result.state == "failed"]
+            results[result.student] = result
+    console.print(grade_table.summary(list(results.values())))
+    failed = [result for result in results.values() if result.state == "failed"]
     if failed:
         log = course / "build" / "reports" / f"grade-{assignment}.log"
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import bleach
@@ -103,7 +104,7 @@ class Compiled(FileSystemBytecodeCache):
     """
 
     def __init__(self) -> None:
-        self.code: dict[tuple[str, str], bytes] = {}
+        self.code: dict[tuple[str, str], CodeType] = {}
         folder = Path(sys.prefix, "var", "mlprod", "templates")
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -114,15 +115,17 @@ class Compiled(FileSystemBytecodeCache):
         if key not in self.code:
             with contextlib.suppress(OSError):
                 super().load_bytecode(bucket)
-            if bucket.code is not None:
-                self.code[key] = bucket.bytecode_to_string()
-        else:
-            bucket.bytecode_from_string(self.code[key])
+            self._keep(bucket)
+        bucket.code = self.code.get(key)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self.code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+        self._keep(bucket)
         with contextlib.suppress(OSError):
             super().dump_bytecode(bucket)
+
+    def _keep(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self.code[bucket.key, bucket.checksum] = bucket.code
 
 
 _compiled = Compiled()

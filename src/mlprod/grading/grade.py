@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import traceback
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlprod.course import notebook
 from mlprod.errors import CourseError
 from mlprod.grading import configuration, executors
+from mlprod.grading.arrivals import Arrivals
 from mlprod.grading.kernels import forked_kernels
 from mlprod.grading.preload import needed
+from mlprod.grading.together import Task, Together
 from mlprod.grading.work import work_folder
-from mlprod.grading.workers import Graded, Outcome, Setup, grade_one, nbgrader_api
+from mlprod.grading.workers import Graded, Setup, nbgrader_api, rehearse
 from mlprod.language import LANGUAGES, tr
 from mlprod.systems import spark_archive
 
@@ -35,11 +36,11 @@ SPARK_ARCHIVE_FROM = 5  # submissions from which making the archive, once, pays:
 __all__ = ["Graded", "grade", "submissions"]
 
 
-def submissions(assignment: str, root: Path) -> list[str]:
-    """The students who handed in `assignment`; raises CourseError when nobody did."""
+def submissions(assignment: str, root: Path, *, nobody: bool = False) -> list[str]:
+    """The students who handed in `assignment`; raises CourseError when nobody did, unless `nobody` is allowed."""
     folder = root / "grading" / "submitted"
     students = sorted(path.parent.name for path in folder.glob(f"*/{assignment}") if path.is_dir())
-    if not students:
+    if not students and not nobody:
         raise CourseError(
             tr(
                 es=f"No hay entregas de {assignment}: ponlas en {folder}/ESTUDIANTE/{assignment}/{assignment}.ipynb",
@@ -59,19 +60,22 @@ def grade(
     sandboxed: bool = True,
     workers: int = 1,
     scheduler: str | None = None,
+    waiting: Callable[[], None] | None = None,
 ) -> Iterator[Iterator[Graded]]:
     """Grade the submissions of `students` to `assignment` and write their feedback; gives each as it is done.
 
     Those graded before are skipped unless they are newer than that or `force` is set. Without `sandboxed` a submission
     is executed with the permissions of whoever grades. `workers` processes grade; or, with `scheduler`, those of the
-    Dask cluster at that address. Raises CourseError when there is no sandbox on this machine, when the assignment
-    cannot be recorded in the gradebook, when the cluster does not answer, or when somebody else is grading already.
+    Dask cluster at that address. With `waiting` it does not end: it goes on with what is handed in by anybody, and
+    calls that whenever there is nothing to grade. Raises CourseError when there is no sandbox on this machine, when the
+    assignment cannot be recorded in the gradebook, when the cluster does not answer, or when somebody else is grading
+    already.
     """
     with contextlib.ExitStack() as stack:
         work = stack.enter_context(work_folder(root))
         kernel_name = None
         modules = needed(notebook("solutions", assignment, lang, root) for lang in LANGUAGES)
-        if "pyspark.sql" in modules and len(students) >= SPARK_ARCHIVE_FROM:
+        if "pyspark.sql" in modules and (waiting or len(students) >= SPARK_ARCHIVE_FROM):
             spark_archive.make()
         with ThreadPoolExecutor(1) as helper:
             recording = helper.submit(_recorded, assignment, root)  # and imports nbgrader
@@ -81,101 +85,78 @@ def grade(
             api = recording.result()
         from mlprod.grading.gradebook import Writer
 
-        setup = Setup(root, assignment, work, sandboxed, kernel_name, modules)
-        writer = Writer(api, setup)
+        writer = Writer(api, Setup(root, assignment, work, sandboxed, kernel_name, modules))
         stack.callback(writer.close)
-        to_do = writer.to_do(students, force)
-        left = [student for student, what in to_do.items() if what != "nothing"]
-        writer.write_seed(left)
+        most = workers if waiting else min(workers, max(1, len(students)))
+        together = stack.enter_context(
+            Together(lambda: executors.cluster(scheduler) if scheduler else executors.processes(most))
+        )
+        grader = Grader(writer, together)
+        arrivals = Arrivals(assignment, root)
+        arrivals.take(students)
+        skipped = grader.begin(students, force)
+        if waiting and not together.busy:
+            grader.rehearse()
+        elif together.busy:
+            together.pool  # noqa: B018 (before there are threads)
+        yield grader.watch(skipped, arrivals, waiting) if waiting else grader.all(skipped)
 
-        def open_pool() -> contextlib.AbstractContextManager[executors.Pool]:
-            return executors.cluster(scheduler) if scheduler else executors.processes(min(workers, max(1, len(left))))
 
-        first = contextlib.ExitStack()
-        pool = first.enter_context(open_pool()) if left else None
-        yield stack.enter_context(contextlib.closing(_grade(to_do, writer, setup, first, pool, open_pool)))
+class Grader:
+    """Has submissions graded, and records what came of it."""
 
+    def __init__(self, writer: Writer, together: Together) -> None:
+        self.writer, self.together = writer, together
+        self._left: Counter[Path] = Counter()  # tasks by their round's seed
 
-def _grade(
-    to_do: dict[str, str],
-    writer: Writer,
-    setup: Setup,
-    opened: contextlib.ExitStack,
-    pool: executors.Pool | None,
-    open_pool: Callable[[], contextlib.AbstractContextManager[executors.Pool]],
-) -> Iterator[Graded]:
-    """With the pool that `opened` closes, and with new ones after a worker has ended."""
-    only_feedback = {student for student, what in to_do.items() if what == "feedback"}
-    left = [student for student, what in to_do.items() if what != "nothing"]
+    def begin(self, students: Collection[str], force: bool = False) -> list[Graded]:
+        """Hand out those of `students` that have to be graded; returns the others."""
+        to_do = self.writer.to_do(students, force)
+        left = {student: what for student, what in to_do.items() if what != "nothing"}
+        if left:
+            setup = self.writer.new_round(left)
+            self.together.add(Task(setup, student, what == "feedback") for student, what in left.items())
+            self._left[setup.seed] = len(left)
+        return [self.writer.skipped(student) for student, what in to_do.items() if what == "nothing"]
 
-    def recorded(together: Together, students: Sequence[str]) -> Iterator[Graded]:
-        for outcome in together.run(students):
-            writer.record(outcome)
+    def rehearse(self) -> None:
+        """Have each worker ready before there is anything to do for it; one that cannot be will say so then."""
+        pool = self.together.pool
+        if pool.local and "pyspark.sql" not in self.writer.setup.modules:  # whose start takes longer than it saves
+            setup = self.writer.new_round(())
+            wait([pool.executor.submit(rehearse, setup) for _ in range(pool.workers)])
+            setup.seed.unlink()
+
+    def done(self, timeout: float | None = None) -> Iterator[Graded]:
+        """What is done within `timeout` seconds, recorded."""
+        for task, outcome in self.together.outcomes(timeout):
+            if not outcome.ended:
+                self.writer.record(outcome)
+            self._left[task.setup.seed] -= 1
+            if not self._left[task.setup.seed]:
+                del self._left[task.setup.seed]
+                task.setup.seed.unlink(missing_ok=True)
             yield outcome.graded
 
-    with opened:
-        for student, what in to_do.items():
-            if what == "nothing":
-                yield writer.skipped(student)
-        if pool is None:
-            return
-        together = Together(pool.executor, 2 * pool.workers, setup, only_feedback)
-        yield from recorded(together, left)
-    while together.lost:
-        # a worker ended with what it was at, and took the others with it: those it may have been go one by one
-        left, suspects = together.left, together.lost
-        for student in suspects:
-            with open_pool() as pool:
-                alone = Together(pool.executor, 1, setup, only_feedback)
-                yield from recorded(alone, [student])
-            if alone.lost:
-                log = tr(es="El proceso que la calificaba terminó.", en="The process that was grading it ended.")
-                yield Graded(student, "failed", log=log)
-        with open_pool() as pool:
-            together = Together(pool.executor, 2 * pool.workers, setup, only_feedback)
-            yield from recorded(together, left)
+    def all(self, skipped: Iterable[Graded]) -> Iterator[Graded]:
+        yield from skipped
+        while self.together.busy:
+            yield from self.done()
 
-
-class Together:
-    """Keeps an executor busy with submissions, `at_once` of them; what they leave does not pile up."""
-
-    def __init__(self, executor: Executor, at_once: int, setup: Setup, only_feedback: Collection[str]) -> None:
-        self.executor, self.at_once, self.setup, self.only_feedback = executor, at_once, setup, only_feedback
-        self.left: list[str] = []
-        """Those that were not begun when a worker ended."""
-        self.lost: list[str] = []
-        """Those that were being graded then."""
-
-    def run(self, students: Sequence[str]) -> Iterator[Outcome]:
-        waiting, running = deque(students), dict[Future[Outcome], str]()
-        try:
-            while waiting or running:
-                while waiting and len(running) < self.at_once:
-                    running[self._submit(waiting[0])] = waiting[0]
-                    waiting.popleft()
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    outcome = self._outcome(future, running[future])
-                    del running[future]
-                    yield outcome
-        except BrokenExecutor:
-            self.left = list(waiting)
-            for future, student in running.items():
-                if isinstance(future.exception(), BrokenExecutor):
-                    self.lost.append(student)
-                else:
-                    yield self._outcome(future, student)
-
-    def _submit(self, student: str) -> Future[Outcome]:
-        return self.executor.submit(grade_one, self.setup, student, student in self.only_feedback)
-
-    def _outcome(self, future: Future[Outcome], student: str) -> Outcome:
-        try:
-            return future.result()
-        except BrokenExecutor:
-            raise
-        except Exception as error:  # a cluster's: the worker died, the message could not be sent
-            log = "".join(traceback.format_exception(error))
-            return Outcome(Graded(student, "failed", log=log))
+    def watch(self, skipped: Iterable[Graded], arrivals: Arrivals, waiting: Callable[[], None]) -> Iterator[Graded]:
+        """Without end: what has been begun, and then what arrives."""
+        yield from skipped
+        said = False
+        while True:
+            if not self.together.busy and not said:
+                waiting()
+            said = not self.together.busy
+            yield from self.done(arrivals.pause)
+            if not arrivals.pause:
+                found = arrivals.look(self.together.students)
+                for again in (False, True):
+                    if students := [student for student, changed in found.items() if changed is again]:
+                        yield from self.begin(students, force=again)
 
 
 def _recorded(assignment: str, root: Path) -> NbGraderAPI:

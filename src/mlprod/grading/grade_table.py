@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,25 +14,24 @@ from mlprod.language import tr
 
 
 class Display:
-    """The bar; `ended` moves it and prints the submission's line."""
+    """`bar`, to be shown while the block lasts; `ended` moves it and prints the submission's line."""
 
     def __init__(self, console: Console, assignment: str, total: int) -> None:
-        self.console = console
+        self.console, self.assignment = console, assignment
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self.bar = Progress(TextColumn("{task.description}"), *columns, console=console, transient=True)
         self.task = self.bar.add_task(assignment, total=total)
 
     def ended(self, graded: Graded) -> None:
-        self.bar.advance(self.task)
+        self.bar.update(self.task, description=self.assignment, advance=1)
         self.console.print(line(graded), highlight=False)
 
-
-@contextmanager
-def display(console: Console, assignment: str, total: int) -> Iterator[Display]:
-    """A bar for `total` submissions while the block lasts."""
-    shown = Display(console, assignment, total)
-    with shown.bar:
-        yield shown
+    def waiting(self) -> None:
+        """All is graded, and more may come."""
+        text = tr(es="a la espera de entregas; Ctrl+C termina", en="waiting for submissions; Ctrl+C ends")
+        self.bar.update(self.task, description=f"{self.assignment}: {text}", completed=0, total=None)
+        if not self.console.is_terminal:
+            self.console.print(f"{self.assignment}: {text}", highlight=False)
 
 
 def line(graded: Graded) -> str:

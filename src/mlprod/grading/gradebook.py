@@ -11,6 +11,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,11 @@ class Writer:
     def close(self) -> None:
         self.gradebook.close()
 
-    def write_seed(self, students: Collection[str]) -> None:
-        """Leave for the workers what they need of the gradebook."""
+    def new_round(self, students: Collection[str]) -> Setup:
+        """For workers that will grade `students`, with what they need of the gradebook as it is now."""
+        self.setup = replace(self.setup, round=self.setup.round + 1)
         self.setup.seed.write_bytes(seed(self.gradebook, self.setup.assignment, students))
+        return self.setup
 
     def to_do(self, students: Collection[str], force: bool) -> dict[str, str]:
         """For each student "all", "feedback" or "nothing".

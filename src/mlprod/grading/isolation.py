@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import resource
 import shutil
@@ -19,6 +18,8 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from mlprod.grading.namespaces import IPC, NETWORK, loopback_up
 
 HOME = Path("/home/submission")
 MEETING = "/run/kernel"
@@ -31,29 +32,31 @@ LIMITS = {
     "RLIMIT_NPROC": 512,  # processes and threads of its user
     "RLIMIT_NOFILE": 4096,
     "RLIMIT_CORE": 0,
+    "RLIMIT_MSGQUEUE": 0,  # bytes in POSIX message queues, which would outlive its processes
 }
 TEMPORARY_SIZE = "1g"  # of /tmp, home and /dev/shm each, in memory: embedded databases keep their files there
 TEMPORARY_FILES = 200_000  # in each
 SHARED_PAGES = 2**16  # of System V shared memory, which belongs to no process
 
-_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+_NEWNS, _NEWUTS, _NEWUSER, _NEWPID = 0x20000, 0x4000000, 0x10000000, 0x20000000
 _READ_ONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(folder: Path, uid: int, gid: int) -> Callable[[], None]:
+def enter(folder: Path, uid: int, gid: int, *, there: int = 0) -> Callable[[], None]:
     """Leave for a sandbox of one's own; returns in the process that lives in it, with `HOME` as its current folder.
 
     `folder` is the kernel's meeting place, inside the runtime folder that it hides; what was handed in beside the
-    notebook is in its `files`. The calling process stays outside as a shell that ends as the one inside does.
-    What is returned is to be called once the kernel's sockets are there, before any code of the submission's: from
-    then on the meeting place, which is on the grader's disk, cannot be written to. Raises OSError when the system
-    refuses.
+    notebook is in its `files`. `there`: the kinds of namespaces that this process has for itself already
+    (`mlprod.grading.namespaces`). The calling process stays outside as a shell that ends as the one inside does. What
+    is returned is to be called once the kernel's sockets are there, before any code of the submission's: from then on
+    the meeting place, which is on the grader's disk, cannot be written to. Raises OSError when the system refuses.
     """
     was_root = os.getuid() == 0
-    _new_namespaces(was_root)
-    _loopback_up()
+    _new_namespaces(was_root, there)
+    if not there & NETWORK:
+        loopback_up()
     _mounts(folder)
     _name_the_user(uid, gid)
     ready, tell = os.pipe()
@@ -114,8 +117,8 @@ def try_out() -> None:
     os._exit(0)
 
 
-def _new_namespaces(was_root: bool) -> None:
-    flags = _NEWNS | _NEWPID | _NEWIPC | _NEWUTS | _NEWNET
+def _new_namespaces(was_root: bool, there: int) -> None:
+    flags = _NEWNS | _NEWPID | _NEWUTS | ((NETWORK | IPC) & ~there)
     uid, gid = os.getuid(), os.getgid()
     _check(_libc.unshare(flags if was_root else flags | _NEWUSER), "unshare")
     if not was_root:
@@ -156,14 +159,15 @@ def _name_the_user(uid: int, gid: int) -> None:
     own.write_text("\n".join([*others, f"submission:x:{uid}:{gid}::{HOME}:/bin/sh\n"]))
     own.chmod(0o444)
     _mount(str(own), str(passwd), None, _BIND)
-    _mount(None, str(passwd), None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV)
+    for place in (str(passwd), "/run"):  # which belongs to an ordinary user who grades, and so to the submission
+        _mount(None, place, None, _REMOUNT | _BIND | _READ_ONLY | _NOSUID | _NODEV)
 
 
 def _below_tmp(runtime: Path) -> list[Path]:
     """What is mounted below /tmp, but for the runtime folder (mount points: field 5 of proc_pid_mountinfo(5))."""
     fields = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    places = sorted({Path(field.encode().decode("unicode_escape")) for field in fields})
-    return [path for path in places if path.is_relative_to("/tmp") and path not in (Path("/tmp"), runtime)]
+    below = sorted({field.encode().decode("unicode_escape") for field in fields if field.startswith("/tmp/")})
+    return [Path(place) for place in below if place != str(runtime)]
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
@@ -175,13 +179,6 @@ def _check(result: int, what: str) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
-def _loopback_up() -> None:
-    """A new network namespace has a loopback device that is down (netdevice(7): SIOCSIFFLAGS)."""
-    up = 0x1
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh22x", b"lo", up))
 
 
 def _drop_capabilities() -> None:

@@ -79,7 +79,8 @@ def become_kernel(request: dict[str, Any], descriptors: list[int]) -> None:
         os.close(descriptor)
 
     if sandboxed := request.get("sandbox"):
-        seal = isolation.enter(Path(sandboxed["folder"]), sandboxed["uid"], sandboxed["gid"])
+        folder, user = Path(sandboxed["folder"]), (sandboxed["uid"], sandboxed["gid"])
+        seal = isolation.enter(folder, *user, there=sandboxed["there"])
         environment = isolation.environment()
         forget_the_log()
     else:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from mlprod.grading import kernel_child, memory
+from mlprod.grading.namespaces import IPC, NETWORK, Namespaces
 
 Request = dict[str, Any]
 
@@ -96,6 +97,8 @@ class KernelParent:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self.wake_write.fileno())
         self.watch = memory.Watch()
+        # an ordinary user may not limit the shared memory of one that is not the submission's alone (`isolation`)
+        self.namespaces = Namespaces(NETWORK | IPC if os.getuid() == 0 else NETWORK)
         self.selector = selectors.DefaultSelector()
         for source in (0, self.listener, self.wake_read):
             self.selector.register(source, selectors.EVENT_READ)
@@ -127,12 +130,15 @@ class KernelParent:
             if "signal" in message:
                 self.send_signal(leash, message["signal"])
                 continue
+            if "sandbox" in message:
+                message["sandbox"]["there"] = self.namespaces.enter()
             pid = os.fork()
             if pid == 0:
                 descriptors = leash.descriptors
                 self.close()
                 return message, descriptors
             leash.close_descriptors()
+            self.namespaces.taken(pid)
             leash.pid = pid
             leash.limit = message.get("sandbox", {}).get("memory")
             leash.send(pid=pid)
@@ -172,6 +178,7 @@ class KernelParent:
                 return
             if pid == 0:
                 return
+            self.namespaces.left(pid)
             for leash in self.leashes.values():
                 if leash.pid == pid:
                     leash.pid = None
@@ -191,6 +198,7 @@ class KernelParent:
         self.selector.close()
         for end in (self.listener, self.wake_read, self.wake_write, *self.leashes):
             end.close()
+        self.namespaces.close()
 
     def stop(self) -> None:
         """End every kernel and remove the runtime folder."""
@@ -243,14 +251,14 @@ def preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
-def rehearse_an_error(mode: str) -> None:
-    """Have IPython format a traceback: the first one imports modules, in mode "Context" for a tenth of a second."""
+def rehearse_an_error() -> None:
+    """Have IPython format a traceback: the first one imports modules for a tenth of a second."""
     from IPython.core.ultratb import AutoFormattedTB
 
     try:
         raise AssertionError
     except AssertionError:
-        AutoFormattedTB(mode=mode).text(*sys.exc_info())
+        AutoFormattedTB(mode="Context").text(*sys.exc_info())
 
 
 def main() -> None:
@@ -266,9 +274,10 @@ def main() -> None:
     parent = KernelParent(arguments.runtime)
     failed = preload([*KERNEL_MODULES, *arguments.modules])
     kernel_child.freshen_libraries()
-    rehearse_an_error("Plain" if arguments.light else "Context")
     if arguments.light:
         kernel_child.prepare(arguments.light)
+    else:
+        rehearse_an_error()
     gc.collect()
     gc.freeze()  # forks share these pages as long as the collector does not write to them
     os.write(1, json.dumps({"failed": failed}).encode() + b"\n")

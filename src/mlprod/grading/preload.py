@@ -44,7 +44,7 @@ def needed(notebooks: Iterable[Path]) -> tuple[str, ...]:
                 seen.add(name)
                 if (path := _file(name)) is not None:
                     texts.append(path.read_text(encoding="utf-8"))
-    return ("mlprod", "mlprod.checks", *found)
+    return ("mlprod", "mlprod.checks", "mlprod.plots", *found)
 
 
 def _imported(text: str) -> Iterable[str]:

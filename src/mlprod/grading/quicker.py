@@ -1,4 +1,4 @@
-"""In a worker's process, have nbgrader and nbformat do what they do, sooner: light kernels, and schemas compiled once.
+"""In a worker's process, have nbgrader and nbformat do what they do, sooner: light kernels, what is reused made once.
 
 Validating in Python what the schemas say took a tenth of the grader's own time. What a compiled schema does not accept
 is looked at by the library's own code, whose errors are better: nothing is accepted or refused that was not before.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,11 @@ import fastjsonschema
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from nbformat.json_compat import FastJsonSchemaValidator
+from nbgrader import api
+from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import execute
+from sqlalchemy import Select, bindparam, select
 
 from mlprod.grading.wire_client import WireKernelManager
 
@@ -31,6 +35,8 @@ def quicken_nbgrader() -> None:
     common.jsonschema = SimpleNamespace(validate=_validate, ValidationError=common.ValidationError)
     common.BaseMetadataValidator.__init__ = _metadata_validator
     FastJsonSchemaValidator.iter_errors = _iter_errors
+    for name, find in _prepared_finds.items():
+        setattr(Gradebook, name, find)
 
 
 @lru_cache
@@ -76,3 +82,51 @@ def _iter_errors(self: FastJsonSchemaValidator, data: Any, schema: dict[str, Any
     except fastjsonschema.JsonSchemaException:
         return _stock(self, data, schema)
     return ()
+
+
+def _queries() -> dict[str, Select[Any]]:
+    """What Gradebook's methods of these names ask for, which they put together anew each time."""
+    of_notebook = api.Notebook.name == bindparam("notebook")
+    of_assignment, of_student = api.Assignment.name == bindparam("assignment"), api.Student.id == bindparam("student")
+
+    def submitted(kind: Any, *through: tuple[Any, Any]) -> Select[Any]:
+        found = select(kind)
+        for target, condition in through:
+            found = found.join(target, condition)
+        found = found.join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
+        found = found.join(api.Student, api.Student.id == api.SubmittedAssignment.student_id)
+        return found.where(of_assignment, of_student)
+
+    in_notebook = (
+        (api.Notebook, api.Notebook.id == api.SubmittedNotebook.notebook_id),
+        (api.SubmittedAssignment, api.SubmittedAssignment.id == api.SubmittedNotebook.assignment_id),
+    )
+
+    def in_cell(kind: Any, cell: Any, parameter: str) -> Select[Any]:
+        of = (cell, cell.id == kind.cell_id), (api.SubmittedNotebook, api.SubmittedNotebook.id == kind.notebook_id)
+        return submitted(kind, *of, *in_notebook).where(of_notebook, cell.name == bindparam(parameter))
+
+    notebooks = select(api.Notebook).join(api.Assignment, api.Assignment.id == api.Notebook.assignment_id)
+    return {
+        "find_assignment": select(api.Assignment).where(api.Assignment.name == bindparam("name")),
+        "find_notebook": notebooks.where(api.Notebook.name == bindparam("name"), of_assignment),
+        "find_submission": submitted(api.SubmittedAssignment),
+        "find_submission_notebook": submitted(api.SubmittedNotebook, *in_notebook).where(of_notebook),
+        "find_grade": in_cell(api.Grade, api.GradeCell, "grade_cell"),  # of a task cell: nbgrader's own finds it
+        "find_comment": in_cell(api.Comment, api.SolutionCell, "solution_cell"),
+    }
+
+
+def _prepared(name: str, query: Select[Any]) -> Callable[..., Any]:
+    """Gradebook's method of this name; what `query` does not find it looks for itself."""
+    stock = getattr(Gradebook, name)
+    parameters = list(signature(stock).parameters)[1:]
+
+    def find(self: Gradebook, *values: Any, **named: Any) -> Any:
+        found = self.db.execute(query, {**dict(zip(parameters, values, strict=False)), **named}).scalar_one_or_none()
+        return stock(self, *values, **named) if found is None else found
+
+    return find
+
+
+_prepared_finds = {name: _prepared(name, query) for name, query in _queries().items()}

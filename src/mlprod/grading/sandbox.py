@@ -125,7 +125,7 @@ def _bubblewrap(
     if os.getuid() == 0:  # keeps what it takes to fork off sandboxes with users of their own
         arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
     else:
-        arguments += ["--unshare-user"]
+        arguments += ["--unshare-user", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     for folder in ("/home", "/home/submission", "/run", "/etc"):
         arguments += _folder(folder)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 TIMEOUT_S = 3600.0
 
@@ -26,11 +28,9 @@ class Timed:
 
 def timed(command: list[Any], folder: Path) -> Timed:
     """Run `command` in `folder` with this environment's programs; RuntimeError with what it said when it fails."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment.pop("MLPROD_ROOT", None)
     with tempfile.TemporaryFile() as said:
         began = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=_environment(), stdout=said, stderr=subprocess.STDOUT)
         most = _Memory(process.pid)
         try:
             code = process.wait(TIMEOUT_S)
@@ -42,6 +42,47 @@ def timed(command: list[Any], folder: Path) -> Timed:
             said.seek(0)
             raise RuntimeError(f"{command}: {said.read().decode(errors='replace')[-3000:]}")
     return Timed(seconds, most.end())
+
+
+def watched(command: list[Any], root: Path, count: int) -> float:
+    """Seconds that `command`, which waits for submissions, takes for the `count` that are in the course at `root`.
+
+    They are put aside until it waits, come all at once, and are graded when the last feedback is there.
+    RuntimeError with what it said when it ends before that.
+    """
+    submitted, aside = root / "grading" / "submitted", root / "aside"
+    submitted.rename(aside)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, cwd=root, env=_environment(), stdout=said, stderr=subprocess.STDOUT)
+        try:
+            _until(lambda: os.fstat(said.fileno()).st_size > 0, process, said)
+            aside.rename(submitted)
+            began = time.monotonic()
+            feedback = root / "grading" / "feedback"
+            _until(lambda: feedback.is_dir() and len(os.listdir(feedback)) >= count, process, said)
+            seconds = time.monotonic() - began
+            process.send_signal(signal.SIGINT)
+            process.wait(TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+    return seconds
+
+
+def _until(true: Callable[[], bool], process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not true():
+        if process.poll() is not None or time.monotonic() > deadline:
+            said.seek(0)
+            raise RuntimeError(f"{process.args}: {said.read().decode(errors='replace')[-3000:]}")
+        time.sleep(0.02)
+
+
+def _environment() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    found = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PATH": path}
+    found.pop("MLPROD_ROOT", None)
+    return found
 
 
 class _Memory:

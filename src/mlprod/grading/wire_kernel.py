@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import select
 import signal
 import socket
@@ -18,6 +19,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +27,7 @@ from typing import Any
 from ipykernel.iostream import PIPE_BUFFER_SIZE, IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
+from IPython.core import async_helpers, inputtransformer2, interactiveshell
 from jupyter_client.session import Session
 from tornado.ioloop import IOLoop
 from traitlets import default
@@ -41,6 +44,7 @@ class WireSession(Session):
         super().__init__(**options)
         self._client: socket.socket | None = None
         self._sending = threading.Lock()
+        self._held = b""  # goes with the next message, which comes at once
 
     def connect(self, client: socket.socket) -> None:
         self._client = client
@@ -57,20 +61,28 @@ class WireSession(Session):
         header: Any = None,
         metadata: Any = None,
     ) -> wire.Message:
-        """Send a message at once and whole, even while the cell is being interrupted."""
+        """Send a message whole, even while the cell is being interrupted.
+
+        At once, but for a reply, which the kernel's being idle follows, and its being busy, which the input follows.
+        """
         message = (
             msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent, header, metadata)
         )
         data = wire.frame("shell" if stream == "shell" else "iopub", message, buffers or message.get("buffers"))
+        hold = stream == "shell" or message["content"].get("execution_state") == "busy"
         if self._client is not None:
-            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 with self._sending:
-                    self._client.sendall(data)
+                    data, self._held = self._held + data, b""
+                    if hold:
+                        self._held = data
+                    else:
+                        self._client.sendall(data)
             except OSError:  # nobody listens any more: this process is about to be killed
                 self._client = None
             finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, held)
+                signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         return message
 
 
@@ -140,6 +152,7 @@ class WireKernel(IPythonKernel):
     """IPython's kernel, which takes its requests one after another from the client."""
 
     _supports_kernel_subshells = False
+    _execute_sleep = 0.0  # after each cell, for output threads that are not there
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """There is no queue: the client waits for each reply."""
@@ -196,6 +209,8 @@ class WireApp(IPKernelApp):
     def prepare(self, options: list[str]) -> None:
         """Read the configuration and make the kernel and its shell; nothing of it is in force yet in this process."""
         before = sys.stdout, sys.stderr, sys.displayhook, sys.excepthook
+        inputtransformer2.make_tokens_by_line = _tokens_by_line
+        interactiveshell._should_be_async = lru_cache(maxsize=1)(async_helpers._should_be_async)
         super(IPKernelApp, self).initialize(options)
         self.init_pdb()
         self.init_blackhole()
@@ -207,8 +222,17 @@ class WireApp(IPKernelApp):
         self.init_gui_pylab()
         self.init_extensions()
         self.init_code()
+        self._rehearse_an_error()
         self._in_force = sys.stdout, sys.stderr, sys.displayhook, sys.excepthook
         sys.stdout, sys.stderr, sys.displayhook, sys.excepthook = before
+
+    def _rehearse_an_error(self) -> None:
+        """The first traceback imports modules and makes a style of colours."""
+        try:
+            raise AssertionError
+        except AssertionError:
+            self.shell.InteractiveTB.structured_traceback(*sys.exc_info())
+        self.shell.InteractiveTB.tb = None
 
     def begin(self, connection_file: str) -> None:
         """Be the kernel that `connection_file` is about, in this process and its current folder."""
@@ -267,6 +291,23 @@ class WireApp(IPKernelApp):
             _, request = wire.message(_receive(client, *wire.LENGTH.unpack(head)))
             if not await self.kernel.answer(request):
                 return
+
+
+_make_tokens = inputtransformer2.make_tokens_by_line
+_SPECIAL = re.compile(r"[%!?]|^\s*[,;/]", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def _tokens(lines: tuple[str, ...]) -> list[list[Any]]:
+    return _make_tokens(list(lines))
+
+
+def _tokens_by_line(lines: list[str]) -> list[list[Any]]:
+    """IPython's tokens of `lines`, in which it looks for what is not Python: none where no line can have any of it.
+
+    For each cell ipykernel asks for them, and then IPython again.
+    """
+    return [list(line) for line in _tokens(tuple(lines))] if _SPECIAL.search("".join(lines)) else []
 
 
 async def _readable(client: socket.socket) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import re
+import shutil
 import threading
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlprod.course import notebook
 from mlprod.environment import skip_slow_imports
 from mlprod.grading import configuration
 
@@ -33,7 +36,8 @@ class Setup:
     """What the workers of one run need to know.
 
     `work` is the folder of the run, inside `root`, which workers on other machines must see too. `kernel_name` is that
-    of kernels that exist already; None: the worker starts its own.
+    of kernels that exist already; None: the worker starts its own. `round`: whose submissions, which is all that
+    changes while a worker stays.
     """
 
     root: Path
@@ -42,10 +46,12 @@ class Setup:
     sandboxed: bool
     kernel_name: str | None
     modules: tuple[str, ...]
+    round: int = field(default=0, compare=False)
 
     @property
     def seed(self) -> Path:
-        return self.work / "seed.db"
+        """The gradebook's part about this round's submissions."""
+        return self.work / f"seed-{self.round}.db"
 
     def folder(self, step: str) -> Path:
         """Where workers leave the results of "autograded" or "feedback": STUDENT/ASSIGNMENT in it."""
@@ -80,19 +86,29 @@ class Graded:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker hands back: the submission, the gradebook's rows about it, and which results it wrote."""
+    """What a worker hands back: the submission, the gradebook's rows about it, and which results it wrote.
+
+    `ended`: the worker did, and handed back nothing.
+    """
 
     graded: Graded
     rows: Rows = field(default_factory=dict)
     steps: tuple[str, ...] = ()
+    ended: bool = False
 
 
 def grade_one(setup: Setup, student: str, feedback_only: bool = False) -> Outcome:
     """Grade a submission, or with `feedback_only` write the feedback of one that was graded before."""
     with _one_at_a_time:
         worker = _worker(setup)
-        worker.clone.reset()
+        worker.begin(setup.round)
         return worker.grade(student, feedback_only)
+
+
+def rehearse(setup: Setup) -> None:
+    """Grade the exercise as it is handed out, for nobody: what a worker's first submission needs is there then."""
+    with _one_at_a_time:
+        _worker(setup).rehearse()
 
 
 class Worker:
@@ -115,13 +131,37 @@ class Worker:
         config.Execute.kernel_name = kernel_name
         config.CourseDirectory.db_url = URL
         config.Exporter.optimistic_validation = True  # once, after all its preprocessors
+        config.NotebookExporter.default_preprocessors = []  # which nbgrader replaces with its own
         self.graded = str(config.CourseDirectory.autograded_directory)
+        self.round = setup.round
         self.clone: Clone = open_clone(setup.seed.read_bytes())
         self.api = nbgrader_api(config)
         quicken_nbgrader()
         gc.collect()
         gc.freeze()  # what was imported stays, and is shared with whoever forked this process
         gc.set_threshold(50_000, 20, 20)
+
+    def begin(self, round: int) -> None:
+        """Forget the submission before, and know what the gradebook says of those of this round."""
+        if round != self.round:
+            self.clone.seed = replace(self.setup, round=round).seed.read_bytes()
+            self.round = round
+        self.clone.reset()
+
+    def rehearse(self) -> None:
+        from nbgrader.utils import temp_attrs
+
+        setup, nobody = self.setup, f"rehearsal-{os.getpid()}"
+        exercise = notebook("exercises", setup.assignment, "es", setup.root)
+        if not exercise.is_file():
+            return
+        place = setup.work / "rehearsal" / nobody / setup.assignment
+        place.mkdir(parents=True)
+        shutil.copy(exercise, place / f"{setup.assignment}.ipynb")
+        with temp_attrs(self.api.coursedir, submitted_directory=str(place.parents[1].relative_to(setup.root))):
+            self.grade(nobody, False)
+        for left in (place.parent, *(setup.folder(step) / nobody for step in ("autograded", "feedback"))):
+            shutil.rmtree(left, ignore_errors=True)
 
     def grade(self, student: str, feedback_only: bool) -> Outcome:
         from nbgrader.utils import temp_attrs

@@ -1,0 +1,87 @@
+"""Notices what is handed in while somebody looks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+PAUSE_S = 0.2
+SHARE = 0.05  # of the time may be spent on looking: with thousands of submissions it looks less often
+OLD_S = 2.0
+COMPLETE_S = 5.0  # after which a folder without its notebook is taken for what was handed in
+
+Files = tuple[tuple[str, int, int], ...]  # name, bytes, nanoseconds of its last change
+
+
+@dataclass(frozen=True)
+class Seen:
+    files: Files
+    since: float
+
+
+class Arrivals:
+    """The submissions to `assignment`, and which of them have been taken to be graded.
+
+    One has arrived when its files are some seconds old, or two looks find the same: it may be being copied.
+    """
+
+    def __init__(self, assignment: str, root: Path) -> None:
+        self.assignment = assignment
+        self.folder = root / "grading" / "submitted"
+        self._seen: dict[str, Seen] = {}
+        self._taken: dict[str, Files] = {}
+        self._pause, self._last = PAUSE_S, 0.0
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is time to look."""
+        return max(0.0, self._last + self._pause - time.monotonic())
+
+    def take(self, students: Collection[str]) -> None:
+        """Their submissions, as they are now, are being graded."""
+        files = {student: self._files(student) for student in students}
+        self._taken |= {student: found for student, found in files.items() if found}
+
+    def look(self, busy: Collection[str] = ()) -> dict[str, bool]:
+        """Takes what arrived, but of those who are `busy`: whether each had been taken before, as something else."""
+        began = time.monotonic()
+        found: dict[str, bool] = {}
+        seen: dict[str, Seen] = {}
+        for student in self._students():
+            files = self._files(student)
+            if not files or self._taken.get(student) == files:
+                continue
+            before = self._seen.get(student)
+            same = before is not None and before.files == files
+            seen[student] = before if same else Seen(files, began)
+            old = time.time() - max(changed for _, _, changed in files) / 1e9 >= OLD_S
+            complete = any(name == f"{self.assignment}.ipynb" for name, _, _ in files)
+            wait = 0 if complete else COMPLETE_S
+            if (same or old) and began - seen[student].since >= wait and student not in busy:
+                found[student] = student in self._taken
+                self._taken[student] = files
+        self._seen = seen
+        self._last = time.monotonic()
+        self._pause = max(PAUSE_S, (self._last - began) / SHARE)
+        return found
+
+    def _students(self) -> list[str]:
+        try:
+            with os.scandir(self.folder) as found:
+                return sorted(entry.name for entry in found)
+        except OSError:
+            return []
+
+    def _files(self, student: str) -> Files:
+        """What tells one version of a submission from another; empty when there is none."""
+        folder, files = self.folder / student / self.assignment, []
+        for name in (".", f"{self.assignment}.ipynb", "timestamp.txt"):
+            try:
+                status = os.lstat(folder / name)
+            except OSError:
+                continue
+            files.append((name, status.st_size, status.st_mtime_ns))
+        return tuple(files) if folder.is_dir() else ()
