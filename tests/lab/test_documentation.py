@@ -91,6 +91,7 @@ SPEED = Elsewhere("tests/grading/test_speed.py::test_both_sides_give_the_same_sc
 DASK = Elsewhere("tests/grading/test_workers.py::test_a_dask_cluster_of_two_workers")
 SITE = Elsewhere("tests/publish/test_site.py::test_no_answer_in_any_page_and_the_scan_sees_one")
 PDF = Elsewhere("tests/publish/test_site.py::test_a_lesson_as_pdf")
+WATCH = Elsewhere("tests/grading/test_watch.py::test_a_grader_that_stays")
 UNSAFE = Elsewhere("tests/grading/test_grade.py::test_without_a_sandbox_nobody_is_graded_unless_asked_for")
 NAMED = NotHere("named, not told to be typed: with what it works on it is executed")
 LAB = Do("{} BROWSER=no PORT={port}", serves=True)
@@ -160,7 +161,8 @@ HOW: dict[str, Do | Elsewhere | NotHere] = {
     "mlprod grade": NAMED,
     "mlprod grade-me": NAMED,
     "mlprod grade 01_data_passing": Do(f"mlprod grade {UNIT}", at="", before=hand_in),
-    "mlprod grade 01_data_passing [--student ana] [--force]": NotHere("the forms below are executed"),
+    "mlprod grade 01_data_passing [--student ana] [--force] [--watch]": NotHere("the forms below are executed"),
+    "mlprod grade 01_data_passing --watch": WATCH,
     "mlprod grade 01_data_passing --force": Do(f"mlprod grade {UNIT} --force", at=""),
     "mlprod grade … --workers 4": Do(f"mlprod grade {UNIT} --workers 4", at=""),
     "mlprod grade … --scheduler tcp://HOST:8786": DASK,
