@@ -85,12 +85,14 @@ def _iter_errors(self: FastJsonSchemaValidator, data: Any, schema: dict[str, Any
 
 
 def _queries() -> dict[str, Select[Any]]:
-    """What Gradebook's methods of these names ask for, which they put together anew each time."""
+    """What Gradebook's methods of these names ask for, which they put together anew each time.
+
+    Where they ask for one cell's: the cells' names, and what belongs to them, of the whole notebook.
+    """
     of_notebook = api.Notebook.name == bindparam("notebook")
     of_assignment, of_student = api.Assignment.name == bindparam("assignment"), api.Student.id == bindparam("student")
 
-    def submitted(kind: Any, *through: tuple[Any, Any]) -> Select[Any]:
-        found = select(kind)
+    def submitted(found: Select[Any], *through: tuple[Any, Any]) -> Select[Any]:
         for target, condition in through:
             found = found.join(target, condition)
         found = found.join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
@@ -102,18 +104,18 @@ def _queries() -> dict[str, Select[Any]]:
         (api.SubmittedAssignment, api.SubmittedAssignment.id == api.SubmittedNotebook.assignment_id),
     )
 
-    def in_cell(kind: Any, cell: Any, parameter: str) -> Select[Any]:
+    def in_cells(kind: Any, cell: Any) -> Select[Any]:
         of = (cell, cell.id == kind.cell_id), (api.SubmittedNotebook, api.SubmittedNotebook.id == kind.notebook_id)
-        return submitted(kind, *of, *in_notebook).where(of_notebook, cell.name == bindparam(parameter))
+        return submitted(select(cell.name, kind).select_from(kind), *of, *in_notebook).where(of_notebook)
 
     notebooks = select(api.Notebook).join(api.Assignment, api.Assignment.id == api.Notebook.assignment_id)
     return {
         "find_assignment": select(api.Assignment).where(api.Assignment.name == bindparam("name")),
         "find_notebook": notebooks.where(api.Notebook.name == bindparam("name"), of_assignment),
-        "find_submission": submitted(api.SubmittedAssignment),
-        "find_submission_notebook": submitted(api.SubmittedNotebook, *in_notebook).where(of_notebook),
-        "find_grade": in_cell(api.Grade, api.GradeCell, "grade_cell"),  # of a task cell: nbgrader's own finds it
-        "find_comment": in_cell(api.Comment, api.SolutionCell, "solution_cell"),
+        "find_submission": submitted(select(api.SubmittedAssignment)),
+        "find_submission_notebook": submitted(select(api.SubmittedNotebook), *in_notebook).where(of_notebook),
+        "find_grade": in_cells(api.Grade, api.GradeCell),  # those of task cells nbgrader finds itself
+        "find_comment": in_cells(api.Comment, api.SolutionCell),
     }
 
 
@@ -121,10 +123,19 @@ def _prepared(name: str, query: Select[Any]) -> Callable[..., Any]:
     """Gradebook's method of this name; what `query` does not find it looks for itself."""
     stock = getattr(Gradebook, name)
     parameters = list(signature(stock).parameters)[1:]
+    of_cell = len(query.column_descriptions) == 2
 
-    def find(self: Gradebook, *values: Any, **named: Any) -> Any:
-        found = self.db.execute(query, {**dict(zip(parameters, values, strict=False)), **named}).scalar_one_or_none()
-        return stock(self, *values, **named) if found is None else found
+    def find(self: Gradebook, *values: Any) -> Any:
+        asked = values[1:] if of_cell else values
+        given = dict(zip(parameters[1:] if of_cell else parameters, asked, strict=True))
+        if not of_cell:
+            found = self.db.execute(query, given).scalar_one_or_none()
+        else:  # each step opens the gradebook anew: what it has found once it need not look for again
+            kept = self.__dict__.setdefault("_mlprod_found", {})
+            if (name, *asked) not in kept:
+                kept[name, *asked] = {cell: it for cell, it in self.db.execute(query, given)}
+            found = kept[name, *asked].get(values[0])
+        return stock(self, *values) if found is None else found
 
     return find
 
