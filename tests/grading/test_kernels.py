@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 from mlprod.grading import kernels
+from mlprod.grading.runtime import runtime_folder
 
 pytestmark = pytest.mark.skipif(not kernels._can_fork(), reason="kernels are not forked on this system")
 
@@ -239,3 +240,19 @@ def test_time_saved(notebook_of, capsys):
             times[kernel_name] = time.monotonic() - started
     with capsys.disabled():
         print(f"\ntorch, scikit-learn, pandas: {times[name]:.2f} s forked, {times['python3']:.2f} s not")
+
+
+def test_the_folder_of_a_killed_command_is_removed_by_the_next(tmp_path, monkeypatch):
+    code = "import time\nfrom mlprod.grading.runtime import runtime_folder\n"
+    code += "with runtime_folder() as folder:\n    print(folder, flush=True)\n    time.sleep(99)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)} if len(str(tmp_path)) <= 60 else dict(os.environ)
+    owner = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    theirs = Path(owner.stdout.readline().strip())
+    monkeypatch.setattr("tempfile.tempdir", str(theirs.parent))
+    with runtime_folder() as mine:
+        assert theirs.is_dir(), "its command lives"
+        owner.kill()
+        owner.communicate()
+        with runtime_folder() as another:
+            assert mine.is_dir() and another.is_dir() and not theirs.exists()
+    assert not mine.exists() and not another.exists()

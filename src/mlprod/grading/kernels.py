@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -189,9 +188,9 @@ def forked_kernels(
             yield "python3"
         return
 
-    runtime = Path(tempfile.mkdtemp(prefix="mlprod-", dir=_short_temporary_folder()))
-    parent = None
-    try:
+    from mlprod.grading.runtime import runtime_folder  # which Windows cannot import
+
+    with runtime_folder() as runtime, contextlib.ExitStack() as stack:
         # the caller's own streams stay its own: a kernel's stray output goes to a log that an error can quote
         with open(runtime / "parent.log", "wb") as log:
             options = OPTIONS + SANDBOXED_OPTIONS if sandboxed else OPTIONS
@@ -204,6 +203,7 @@ def forked_kernels(
                 stderr=log,
                 start_new_session=True,
             )
+        stack.callback(_stop, parent)
         _wait_until_ready(parent, runtime)
         name = runtime.name
         _write_kernelspec(
@@ -212,20 +212,10 @@ def forked_kernels(
         path = os.pathsep.join(filter(None, (str(runtime), os.environ.get("JUPYTER_PATH"))))
         with variables(JUPYTER_PATH=path):
             yield name
-    finally:
-        if parent is not None:
-            _stop(parent)
-        shutil.rmtree(runtime, ignore_errors=True)
 
 
 def _can_fork() -> bool:
     return hasattr(os, "fork") and sys.platform != "darwin" and os.environ.get("MLPROD_FORKED_KERNELS") != "0"
-
-
-def _short_temporary_folder() -> str:
-    # a Unix socket's path has at most 107 characters
-    folder = tempfile.gettempdir()
-    return folder if len(folder) <= 60 else "/tmp"
 
 
 def _wait_until_ready(parent: subprocess.Popen[bytes], runtime: Path) -> None:
