@@ -37,8 +37,7 @@ class Namespaces:
     def enter(self) -> int:
         """Go where no kernel is; returns the kinds of namespaces there: 0 where this process may not make them."""
         self._here = self._free.pop() if self._free else self._new()
-        _go(self._here)
-        return self._kinds if self._here else 0
+        return self._kinds if self._here and _go(self._here) else 0
 
     def taken(self, pid: int) -> None:
         """That process was forked here."""
@@ -47,8 +46,7 @@ class Namespaces:
     def left(self, pid: int) -> None:
         """It has ended, with all that it had started."""
         if place := self._taken.pop(pid, None):
-            _go(place)
-            if _untouched(self._kinds):
+            if _go(place) and _untouched(self._kinds):
                 self._free.append(place)
             else:
                 _close(place)
@@ -74,11 +72,8 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh22x", b"lo", up))
 
 
-def _go(place: Place) -> None:
-    for kind, descriptor in place.items():
-        if _libc.setns(descriptor, kind) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"setns: {os.strerror(number)}")
+def _go(place: Place) -> bool:
+    return all(_libc.setns(descriptor, kind) == 0 for kind, descriptor in place.items())
 
 
 def _close(place: Place) -> None:
@@ -91,7 +86,10 @@ def _untouched(kinds: int) -> bool:
 
     POSIX message queues are not there to be looked at: sandboxes do not allow any (`isolation.LIMITS`).
     """
-    devices = [line.partition(":")[2] for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]]
+    try:
+        devices = [line.partition(":")[2] for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]]
+        left = [path for path in Path("/proc/sysvipc").iterdir() if len(path.read_text().splitlines()) > 1]
+    except OSError:  # nobody can tell
+        return False
     silent = len(devices) == 1 and set(devices[0].split()) == {"0"}
-    left = [path for path in Path("/proc/sysvipc").iterdir() if len(path.read_text().splitlines()) > 1]
     return (silent or not kinds & NETWORK) and not (left and kinds & IPC)
