@@ -73,8 +73,20 @@ def test_what_changes_is_taken_again(look, handed_in):
     handed_in("ana", "{ }", old=LONG_AGO)
     assert look.look(busy=["ana"]) == {}, "she is being graded"
     assert look.look() == {"ana": True}
-    handed_in("bea", "2026-11-28 10:00:00 UTC", name="timestamp.txt", old=LONG_AGO)
-    assert look.look() == {"bea": True}
+    for name in ("timestamp.txt", "data/rows.csv"):
+        handed_in("bea", "2026-11-28 10:00:00 UTC", name=name, old=LONG_AGO)
+        assert look.look() == {"bea": True}
+    handed_in("bea", "1,2\n3,4\n", name="data/rows.csv")
+    assert look.look() == {} and look.look() == {"bea": True}, "it was being copied"
+    handed_in("bea", name=".ipynb_checkpoints/90_toy-checkpoint.ipynb", old=LONG_AGO)
+    assert look.look() == {}, "somebody has opened it"
+
+
+def test_an_empty_folder_is_waited_for_and_then_told(look, tmp_path, monkeypatch):
+    (tmp_path / "grading" / "submitted" / "ana" / "90_toy").mkdir(parents=True)
+    assert look.look() == look.look() == {}
+    monkeypatch.setattr(arrivals, "COMPLETE_S", 0.0)
+    assert look.look() == {"ana": False} and look.look() == {}
 
 
 def test_it_looks_less_often_when_that_takes_long(look, monkeypatch):
@@ -123,7 +135,7 @@ class Watching:
 @pytest.mark.slow
 def test_a_grader_that_stays(new_course, tmp_path):
     root = new_course()
-    make_class(root, "90_toy", 6)
+    scores = {name: student.score for name, student in make_class(root, "90_toy", 6).items()}
     submitted, aside = root / "grading" / "submitted", root / "aside"
     whole = root.with_name("whole")
     shutil.copytree(root, whole)
@@ -148,17 +160,15 @@ def test_a_grader_that_stays(new_course, tmp_path):
         assert "Another command" in busy
         notebook = submitted / students[-1] / "90_toy" / "90_toy.ipynb"
         shutil.copy(notebook, submitted / "broken" / "90_toy" / "90_toy.ipynb")  # and without a newer timestamp
-        watching.until("broken: ", "/ 10")
-        deadline = time.monotonic() + 60
-        while watching.said.read_text().count("broken: ") < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        watching.until(f"broken: {scores[students[-1]]:g} / 10")
+        assert not list((root / WORK).glob("*/seed-*.db")), "what nobody needs any more"
         assert watching.end() == 0, watching.said.read_text()
     finally:
         watching.process.kill()
         watching.process.wait()
 
     said = watching.said.read_text()
-    assert said.count("broken: ") == 2 and f"{len(students) + 1} graded" in said and "0 could not" in said
+    assert said.count("broken: ") == 2 and f"\n{len(students) + 1} graded" in said and ", 0 could not" in said
     assert sorted(path.name for path in (root / WORK).iterdir()) == [".gitignore", "lock"]
     mine = {key: value for key, value in contents(root, "90_toy").items() if key[0] != "broken"}
     assert mine == contents(whole, "90_toy")

@@ -2,13 +2,16 @@
 
 import json
 import re
+import socket
 
 import pytest
+from IPython.core import inputtransformer2
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mlprod.grading import sandbox, wire
+from mlprod.grading import sandbox, wire, wire_kernel
 from mlprod.grading.kernels import forked_kernels
 from mlprod.grading.wire_client import WireKernelManager
 
@@ -145,6 +148,48 @@ def test_a_parent_of_prepared_kernels_makes_no_others(in_a_folder):
         with pytest.raises(Exception, match="[Dd]ied"):
             execute(name, ["1"], True, extra_arguments=ARGUMENTS)
         assert execute(name, ["1"], True).cells[0].outputs[0].data["text/plain"] == "1"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "a = 1 % 2\nb != a",
+        "%time 1",
+        "x = !ls",
+        "?len",
+        "len??",
+        ",f a b",
+        "  /f 1",
+        ";f a",
+        "def f():\n    return 1\n\nf()",
+    ],
+)
+def test_cells_become_python_as_in_ipython(cell, monkeypatch):
+    stock = TransformerManager().transform_cell(cell)
+    monkeypatch.setattr(TransformerManager, "do_one_token_transform", wire_kernel._transform_once)
+    monkeypatch.setattr(inputtransformer2, "make_tokens_by_line", wire_kernel._tokens_by_line)
+    assert TransformerManager().transform_cell(cell) == TransformerManager().transform_cell(cell) == stock
+
+
+def test_what_is_held_goes_before_what_follows():
+    ours, theirs = socket.socketpair()
+    session = wire_kernel.WireSession()
+    session.connect(ours)
+    session.send("iopub", "status", {"execution_state": "busy"})
+    theirs.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        theirs.recv(1)
+    session.send("iopub", "execute_input", {"code": "1"})
+    session.send("shell", "execute_reply", {"status": "ok"})
+    session.send("iopub", "status", {"execution_state": "idle"})
+    data, kinds = theirs.recv(100_000), []
+    while data:
+        length = wire.LENGTH.unpack(data[: wire.LENGTH.size])[0]
+        kinds.append(wire.message(data[wire.LENGTH.size :][:length])[1]["msg_type"])
+        data = data[wire.LENGTH.size + length :]
+    assert kinds == ["status", "execute_input", "execute_reply", "status"]
+    for end in (ours, theirs):
+        end.close()
 
 
 def test_frames_come_back_as_they_were_sent():

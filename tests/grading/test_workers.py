@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from running import contents, files, killed, mlprod_grade, points
 from mlprod.authoring.build import build
 from mlprod.course import sources
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, executors, grade, quicker
+from mlprod.grading import configuration, executors, grade, intake, quicker
 from mlprod.grading.clone import TABLES, URL, open_clone, seed
 from mlprod.grading.executors import Pool
 from mlprod.grading.gradebook import Writer
@@ -217,6 +218,35 @@ def test_what_is_to_be_done(recorded):
     assert writer.to_do(["ana"], force=False) == {"ana": "all"}, "the gradebook does not know of it"
 
 
+def test_what_changed_is_not_done_until_it_is_graded_again(recorded):
+    """Whatever ends the command in between."""
+    recorded.writer.record(outcome(recorded, "ana", 1.0))
+    (recorded.root / "grading" / "submitted" / "ana" / "90_toy").mkdir(parents=True)
+    grader = grade.Grader(recorded.writer, Together(two_processes))
+    assert [graded.state for graded in grader.begin(["ana"])] == ["skipped"]
+    assert grader.begin(["ana"], changed=["ana"]) == [] and grader.together.students == {"ana"}
+    assert recorded.writer.to_do(["ana"], force=False) == {"ana": "all"}
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "9" * 40, "x" * 2000, b"\xff\xfe"])
+def test_a_timestamp_that_is_none_costs_its_submission_alone(recorded, text):
+    submitted = recorded.root / "grading" / "submitted" / "ana" / "90_toy"
+    submitted.mkdir(parents=True)
+    recorded.writer.record(outcome(recorded, "ana", 1.0))
+    (submitted / "timestamp.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert recorded.writer.to_do(["ana"], force=False) == {"ana": "all"}
+    nbformat.write(nbformat.v4.new_notebook(), submitted / "90_toy.ipynb")
+    assert "timestamp.txt" in intake.look(submitted, "90_toy").problem
+
+
+def test_a_pipe_in_place_of_a_timestamp_holds_up_nobody(recorded):
+    submitted = recorded.root / "grading" / "submitted" / "ana" / "90_toy"
+    submitted.mkdir(parents=True)
+    os.mkfifo(submitted / "timestamp.txt")
+    recorded.writer.record(outcome(recorded, "ana", 1.0))
+    assert recorded.writer.to_do(["ana"], force=False) == {"ana": "all"}
+
+
 def test_only_one_command_grades_a_course_at_a_time(tmp_path):
     with work_folder(tmp_path) as work:
         (work / "left").touch()
@@ -260,6 +290,16 @@ def test_a_worker_that_ends_takes_nobody_with_it(monkeypatch):
     failed = [outcome for outcome in outcomes if outcome.graded.state == "failed"]
     assert sorted(outcome.graded.student for outcome in failed) == ["bad1", "bad2"]
     assert {outcome.ended for outcome in failed} == {True}, "nothing is recorded of them"
+
+
+def test_workers_that_cannot_start_are_an_error(monkeypatch):
+    @contextlib.contextmanager
+    def cannot():
+        raise BrokenProcessPool("no memory")
+        yield
+
+    with pytest.raises(BrokenProcessPool):
+        graded_together(monkeypatch, cannot, ends_at, ["ana"])
 
 
 def test_what_workers_are_at_is_not_waited_for(monkeypatch):

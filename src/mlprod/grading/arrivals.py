@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlprod.grading.intake import MOST_FILES
+
 PAUSE_S = 0.2
 SHARE = 0.05  # of the time may be spent on looking: with thousands of submissions it looks less often
 OLD_S = 2.0
 COMPLETE_S = 5.0  # after which a folder without its notebook is taken for what was handed in
+
+NOBODYS = (".ipynb_checkpoints", "__pycache__")  # what opening a notebook leaves
 
 Files = tuple[tuple[str, int, int], ...]  # name, bytes, nanoseconds of its last change
 
@@ -46,7 +51,10 @@ class Arrivals:
         self._taken |= {student: found for student, found in files.items() if found}
 
     def look(self, busy: Collection[str] = ()) -> dict[str, bool]:
-        """Takes what arrived, but of those who are `busy`: whether each had been taken before, as something else."""
+        """Takes the submissions that have arrived, and says of each whether another version of it was taken before.
+
+        Those of students who are `busy` wait for the next time.
+        """
         began = time.monotonic()
         found: dict[str, bool] = {}
         seen: dict[str, Seen] = {}
@@ -77,11 +85,17 @@ class Arrivals:
 
     def _files(self, student: str) -> Files:
         """What tells one version of a submission from another; empty when there is none."""
-        folder, files = self.folder / student / self.assignment, []
-        for name in (".", f"{self.assignment}.ipynb", "timestamp.txt"):
-            try:
-                status = os.lstat(folder / name)
-            except OSError:
-                continue
-            files.append((name, status.st_size, status.st_mtime_ns))
-        return tuple(files) if folder.is_dir() else ()
+        top = self.folder / student / self.assignment
+        if not top.is_dir():
+            return ()
+        files = [("", 0, 0)]  # an empty folder is a submission, too
+        for place, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if name not in NOBODYS]
+            for name in names:
+                path = os.path.join(place, name)
+                with contextlib.suppress(OSError):  # it has gone meanwhile
+                    status = os.lstat(path)
+                    files.append((os.path.relpath(path, top), status.st_size, status.st_mtime_ns))
+            if len(files) > MOST_FILES:  # it will not be graded
+                break
+        return tuple(sorted(files))

@@ -80,7 +80,11 @@ def cluster(address: str) -> Iterator[Pool]:
                 )
             )
         with client.get_executor(pure=False, retries=0) as executor:
-            yield Pool(executor, workers, False)
+            try:
+                yield Pool(executor, workers, False)
+            except BaseException:
+                executor.shutdown(wait=False)  # they are not to finish what they are at
+                raise
 
 
 def _begin(hear: Connection, say: Connection) -> None:

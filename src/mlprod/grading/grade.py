@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mlprod.grading.gradebook import Writer
 
+REHEARSAL_S = 60
 SPARK_ARCHIVE_FROM = 5  # submissions from which making the archive, once, pays: a start of Spark takes half as long
 
 __all__ = ["Graded", "grade", "submissions"]
@@ -94,7 +95,7 @@ def grade(
         grader = Grader(writer, together)
         arrivals = Arrivals(assignment, root)
         arrivals.take(students)
-        skipped = grader.begin(students, force)
+        skipped = grader.begin(students, force=force)
         if waiting and not together.busy:
             grader.rehearse()
         elif together.busy:
@@ -109,8 +110,10 @@ class Grader:
         self.writer, self.together = writer, together
         self._left: Counter[Path] = Counter()  # tasks by their round's seed
 
-    def begin(self, students: Collection[str], force: bool = False) -> list[Graded]:
-        """Hand out those of `students` that have to be graded; returns the others."""
+    def begin(self, students: Collection[str], *, force: bool = False, changed: Collection[str] = ()) -> list[Graded]:
+        """Hand out those of `students` that have to be graded, as those have that are `changed`; returns the others."""
+        for student in changed:
+            self.writer.changed(student)
         to_do = self.writer.to_do(students, force)
         left = {student: what for student, what in to_do.items() if what != "nothing"}
         if left:
@@ -120,12 +123,12 @@ class Grader:
         return [self.writer.skipped(student) for student, what in to_do.items() if what == "nothing"]
 
     def rehearse(self) -> None:
-        """Have each worker ready before there is anything to do for it; one that cannot be will say so then."""
+        """Have the workers ready before there is anything to do for them; one that cannot be will say so then."""
         pool = self.together.pool
         if pool.local and "pyspark.sql" not in self.writer.setup.modules:  # whose start takes longer than it saves
             setup = self.writer.new_round(())
-            wait([pool.executor.submit(rehearse, setup) for _ in range(pool.workers)])
-            setup.seed.unlink()
+            if not wait([pool.executor.submit(rehearse, setup) for _ in range(pool.workers)], REHEARSAL_S).not_done:
+                setup.seed.unlink()
 
     def done(self, timeout: float | None = None) -> Iterator[Graded]:
         """What is done within `timeout` seconds, recorded."""
@@ -152,11 +155,8 @@ class Grader:
                 waiting()
             said = not self.together.busy
             yield from self.done(arrivals.pause)
-            if not arrivals.pause:
-                found = arrivals.look(self.together.students)
-                for again in (False, True):
-                    if students := [student for student, changed in found.items() if changed is again]:
-                        yield from self.begin(students, force=again)
+            if not arrivals.pause and (found := arrivals.look(self.together.students)):
+                yield from self.begin(list(found), changed=[student for student, again in found.items() if again])
 
 
 def _recorded(assignment: str, root: Path) -> NbGraderAPI:

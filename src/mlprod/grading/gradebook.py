@@ -19,6 +19,7 @@ from sqlalchemy import or_, select, update
 
 from mlprod.grading import incidents
 from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
+from mlprod.grading.intake import timestamp_problem
 from mlprod.grading.work import STEPS
 from mlprod.grading.workers import Graded, Outcome, Setup
 
@@ -55,6 +56,11 @@ class Writer:
         # a person has graded or commented in the formgrader, perhaps since the feedback was written: it is cheap
         return {s: "feedback" if what == "nothing" and s in by_hand else what for s, what in todo.items()}
 
+    def changed(self, student: str) -> None:
+        """What was graded is not what is handed in now: whatever ends this before that is graded, it is not done."""
+        for step in STEPS:
+            self._remove(self._place(step, student))
+
     def skipped(self, student: str) -> Graded:
         """What the gradebook says of a submission that is not graded now."""
         submission = self.gradebook.find_submission(self.setup.assignment, student)
@@ -73,6 +79,8 @@ class Writer:
             self._remove(self._place(step, student))
         if graded_now:
             with self.gradebook.engine.begin() as connection:
+                if connection.dialect.name == "sqlite":  # the formgrader may be writing, for more than 5 s
+                    connection.exec_driver_sql("PRAGMA busy_timeout = 60000")
                 _record(connection, outcome.rows)
         for step in outcome.steps:
             place = self._place(step, student)
@@ -83,11 +91,18 @@ class Writer:
         graded = self._place("autograded", student)
         if student not in known or not graded.is_dir():
             return "all"
-        handed_in = self.course.get_existing_timestamp(str(self._place("submitted", student)))
-        before = self.course.get_existing_timestamp(str(graded))
-        if handed_in is not None and before is not None and handed_in > before:
+        if self._newer(student):
             return "all"
         return "nothing" if self._place("feedback", student).is_dir() else "feedback"
+
+    def _newer(self, student: str) -> bool:
+        """Whether what was handed in is newer than what was graded; so is what has an unreadable timestamp."""
+        submitted = self._place("submitted", student)
+        if timestamp_problem(submitted):
+            return True
+        handed_in = self.course.get_existing_timestamp(str(submitted))
+        before = self.course.get_existing_timestamp(str(self._place("autograded", student)))
+        return handed_in is not None and before is not None and handed_in > before
 
     def _known(self) -> set[str]:
         """The students whose submission is in the gradebook."""

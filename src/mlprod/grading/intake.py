@@ -22,6 +22,7 @@ from mlprod.language import tr
 if TYPE_CHECKING:
     from nbgrader.coursedir import CourseDirectory
 
+TIMESTAMP_LIMIT = 1000  # bytes
 NOTEBOOK_LIMIT = 32 * 2**20  # bytes
 MOST_FILES = 2000  # beside the notebook, folders included
 
@@ -35,8 +36,8 @@ class Received:
 
 
 def look(folder: Path, assignment: str) -> Received:
-    """Look at the submission in `folder`; opens nothing but the notebook."""
-    problem = _notebook_problem(folder, f"{assignment}.ipynb")
+    """Look at the submission in `folder`; opens nothing but the notebook and the timestamp."""
+    problem = _notebook_problem(folder, f"{assignment}.ipynb") or timestamp_problem(folder)
     left_out, total, count = [], 0, 0
     for place, folders, names in os.walk(folder):
         count += len(folders) + len(names)
@@ -72,6 +73,28 @@ def received(coursedir: CourseDirectory, assignment: str, student: str) -> Itera
         yield seen
     finally:
         coursedir.ignore = before
+
+
+def timestamp_problem(folder: Path) -> str | None:
+    """Why nbgrader would stop at the timestamp of the submission in `folder`; None when it would not."""
+    from nbgrader.utils import parse_utc
+
+    path = folder / "timestamp.txt"
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError("not a file")
+        if path.stat().st_size > TIMESTAMP_LIMIT:
+            raise ValueError("too long")
+        if text := path.read_text().strip():
+            parse_utc(text)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, OverflowError) as error:
+        return tr(
+            es=f"timestamp.txt no es una fecha ({error}): bórralo, o escribe en él algo como 2026-12-01 23:59 CET",
+            en=f"timestamp.txt is no date ({error}): remove it, or write something like 2026-12-01 23:59 CET in it",
+        )
+    return None
 
 
 def _notebook_problem(folder: Path, name: str) -> str | None:

@@ -33,8 +33,15 @@ def runtime_folder() -> Iterator[Path]:
 
 
 def _abandoned(folder: Path) -> bool:
-    with contextlib.suppress(OSError), open(folder / OWNER) as lock:  # another user's, or not locked yet
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Whether it is this user's, and its command has ended."""
+    with contextlib.suppress(OSError):
+        if folder.lstat().st_uid != os.geteuid():
+            return False
+        lock = os.open(folder / OWNER, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(lock)
         return True
     return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -125,7 +126,9 @@ def _bubblewrap(
     if os.getuid() == 0:  # keeps what it takes to fork off sandboxes with users of their own
         arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
     else:
-        arguments += ["--unshare-user", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"]
+        arguments += ["--unshare-user"]
+        if not os.stat(program).st_mode & stat.S_ISUID:  # which refuses; then each kernel makes its own namespaces
+            arguments += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     for folder in ("/home", "/home/submission", "/run", "/etc"):
         arguments += _folder(folder)

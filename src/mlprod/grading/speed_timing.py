@@ -55,14 +55,15 @@ def watched(command: list[Any], root: Path, count: int) -> float:
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=root, env=_environment(), stdout=said, stderr=subprocess.STDOUT)
         try:
-            _until(lambda: os.fstat(said.fileno()).st_size > 0, process, said)
+            _until(lambda: b"waiting for" in os.pread(said.fileno(), 10_000, 0), process, said)
             aside.rename(submitted)
             began = time.monotonic()
             feedback = root / "grading" / "feedback"
             _until(lambda: feedback.is_dir() and len(os.listdir(feedback)) >= count, process, said)
             seconds = time.monotonic() - began
             process.send_signal(signal.SIGINT)
-            process.wait(TIMEOUT_S)
+            if process.wait(TIMEOUT_S):
+                raise RuntimeError(f"{command}: {os.pread(said.fileno(), 10_000, 0).decode(errors='replace')}")
         finally:
             process.kill()
             process.wait()
@@ -80,7 +81,7 @@ def _until(true: Callable[[], bool], process: subprocess.Popen[bytes], said: IO[
 
 def _environment() -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    found = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PATH": path}
+    found = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "LANG_COURSE": "en", "PATH": path}
     found.pop("MLPROD_ROOT", None)
     return found
 

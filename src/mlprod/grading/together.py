@@ -72,6 +72,8 @@ class Together:
 
     def outcomes(self, timeout: float | None = None) -> Iterator[tuple[Task, Outcome]]:
         """What is done within `timeout` seconds; without that, at least one when there is a task left."""
+        if self.busy:
+            self.pool  # noqa: B018 (whoever cannot start workers says so)
         try:
             self._hand_out()
             if not self._running:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import re
 import select
 import signal
 import socket
@@ -210,6 +209,7 @@ class WireApp(IPKernelApp):
         """Read the configuration and make the kernel and its shell; nothing of it is in force yet in this process."""
         before = sys.stdout, sys.stderr, sys.displayhook, sys.excepthook
         inputtransformer2.make_tokens_by_line = _tokens_by_line
+        inputtransformer2.TransformerManager.do_one_token_transform = _transform_once
         interactiveshell._should_be_async = lru_cache(maxsize=1)(async_helpers._should_be_async)
         super(IPKernelApp, self).initialize(options)
         self.init_pdb()
@@ -294,7 +294,7 @@ class WireApp(IPKernelApp):
 
 
 _make_tokens = inputtransformer2.make_tokens_by_line
-_SPECIAL = re.compile(r"[%!?]|^\s*[,;/]", re.MULTILINE)
+_transform = inputtransformer2.TransformerManager.do_one_token_transform
 
 
 @lru_cache(maxsize=1)
@@ -303,11 +303,15 @@ def _tokens(lines: tuple[str, ...]) -> list[list[Any]]:
 
 
 def _tokens_by_line(lines: list[str]) -> list[list[Any]]:
-    """IPython's tokens of `lines`, in which it looks for what is not Python: none where no line can have any of it.
+    """IPython's tokens of `lines`. For each cell ipykernel asks for them, and then IPython again."""
+    return [list(line) for line in _tokens(tuple(lines))]
 
-    For each cell ipykernel asks for them, and then IPython again.
-    """
-    return [list(line) for line in _tokens(tuple(lines))] if _SPECIAL.search("".join(lines)) else []
+
+def _transform_once(self: inputtransformer2.TransformerManager, lines: list[str]) -> tuple[bool, list[str]]:
+    """IPython's search for what is not Python, without tokens where no line has what any of it begins or ends with."""
+    if any("%" in line or "!" in line or "?" in line or line.lstrip()[:1] in (",", ";", "/") for line in lines):
+        return _transform(self, lines)
+    return False, lines
 
 
 async def _readable(client: socket.socket) -> None:
