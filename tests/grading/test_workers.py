@@ -298,6 +298,7 @@ def test_workers_that_cannot_start_are_an_error(monkeypatch):
         raise BrokenProcessPool("no memory")
         yield
 
+    assert list(Together(cannot).outcomes(0)) == [], "without a task nobody starts any"
     with pytest.raises(BrokenProcessPool):
         graded_together(monkeypatch, cannot, ends_at, ["ana"])
 

@@ -175,7 +175,7 @@ def grade(
         typer.Option(
             "--watch",
             help=tr(
-                es="Se queda, y califica lo que se entregue mientras tanto; Ctrl+C termina.",
+                es="Se queda en marcha y califica lo que vaya llegando; Ctrl+C para terminar.",
                 en="Stay, and grade what is handed in meanwhile; Ctrl+C ends it.",
             ),
         ),
@@ -211,7 +211,7 @@ def grade(
     if watch and student:
         raise CourseError(
             tr(
-                es="--watch califica lo que entregue cualquiera: sin --student.",
+                es="--watch califica lo que entregue cualquiera: úsalo sin --student.",
                 en="--watch grades what anybody hands in: without --student.",
             )
         )

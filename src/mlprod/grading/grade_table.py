@@ -21,17 +21,16 @@ class Display:
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self.bar = Progress(TextColumn("{task.description}"), *columns, console=console, transient=True)
         self.task = self.bar.add_task(assignment, total=total)
-        self.done, self.total = 0, total
 
     def ended(self, graded: Graded) -> None:
-        self.done += 1
-        self.total = max(self.total, self.done)  # while it waits for more nobody knows how many
-        self.bar.update(self.task, description=self.assignment, completed=self.done, total=self.total)
+        shown = self.bar.tasks[0]
+        total = max(shown.total or 0, shown.completed + 1)  # while it waits for more nobody knows how many
+        self.bar.update(self.task, description=self.assignment, advance=1, total=total)
         self.console.print(line(graded), highlight=False)
 
     def waiting(self) -> None:
         """All is graded, and more may come."""
-        text = tr(es="a la espera de entregas; Ctrl+C termina", en="waiting for submissions; Ctrl+C ends")
+        text = tr(es="a la espera de entregas; Ctrl+C para terminar", en="waiting for submissions; Ctrl+C ends")
         self.bar.update(self.task, description=f"{self.assignment}: {text}")
         if not self.console.is_terminal:
             self.console.print(f"{self.assignment}: {text}", highlight=False)

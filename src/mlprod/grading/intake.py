@@ -81,20 +81,19 @@ def timestamp_problem(folder: Path) -> str | None:
 
     path = folder / "timestamp.txt"
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise ValueError("not a file")
-        if path.stat().st_size > TIMESTAMP_LIMIT:
-            raise ValueError("too long")
-        if text := path.read_text().strip():
-            parse_utc(text)
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= TIMESTAMP_LIMIT:
+            if text := path.read_text().strip():
+                parse_utc(text)
+            return None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, OverflowError) as error:
-        return tr(
-            es=f"timestamp.txt no es una fecha ({error}): bórralo, o escribe en él algo como 2026-12-01 23:59 CET",
-            en=f"timestamp.txt is no date ({error}): remove it, or write something like 2026-12-01 23:59 CET in it",
-        )
-    return None
+    except (OSError, ValueError, OverflowError):
+        pass
+    return tr(
+        es="timestamp.txt no es una fecha: bórralo, o escribe en él algo como 2026-12-01 23:59 CET",
+        en="timestamp.txt is no date: remove it, or write something like 2026-12-01 23:59 CET in it",
+    )
 
 
 def _notebook_problem(folder: Path, name: str) -> str | None:

@@ -39,8 +39,7 @@ def timed(command: list[Any], folder: Path) -> Timed:
             raise
         seconds = time.monotonic() - began
         if code:
-            said.seek(0)
-            raise RuntimeError(f"{command}: {said.read().decode(errors='replace')[-3000:]}")
+            raise RuntimeError(f"{command}: {_text(said)[-3000:]}")
     return Timed(seconds, most.end())
 
 
@@ -55,7 +54,7 @@ def watched(command: list[Any], root: Path, count: int) -> float:
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=root, env=_environment(), stdout=said, stderr=subprocess.STDOUT)
         try:
-            _until(lambda: b"waiting for" in os.pread(said.fileno(), 10_000, 0), process, said)
+            _until(lambda: "waiting for" in _text(said), process, said)
             aside.rename(submitted)
             began = time.monotonic()
             feedback = root / "grading" / "feedback"
@@ -63,7 +62,7 @@ def watched(command: list[Any], root: Path, count: int) -> float:
             seconds = time.monotonic() - began
             process.send_signal(signal.SIGINT)
             if process.wait(TIMEOUT_S):
-                raise RuntimeError(f"{command}: {os.pread(said.fileno(), 10_000, 0).decode(errors='replace')}")
+                raise RuntimeError(f"{command}: {_text(said)[-3000:]}")
         finally:
             process.kill()
             process.wait()
@@ -74,9 +73,13 @@ def _until(true: Callable[[], bool], process: subprocess.Popen[bytes], said: IO[
     deadline = time.monotonic() + TIMEOUT_S
     while not true():
         if process.poll() is not None or time.monotonic() > deadline:
-            said.seek(0)
-            raise RuntimeError(f"{process.args}: {said.read().decode(errors='replace')[-3000:]}")
+            raise RuntimeError(f"{process.args}: {_text(said)[-3000:]}")
         time.sleep(0.02)
+
+
+def _text(said: IO[bytes]) -> str:
+    """What has been written, without moving the place where a process goes on writing."""
+    return os.pread(said.fileno(), os.fstat(said.fileno()).st_size, 0).decode(errors="replace")
 
 
 def _environment() -> dict[str, str]:

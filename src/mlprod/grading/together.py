@@ -72,13 +72,12 @@ class Together:
 
     def outcomes(self, timeout: float | None = None) -> Iterator[tuple[Task, Outcome]]:
         """What is done within `timeout` seconds; without that, at least one when there is a task left."""
-        if self.busy:
-            self.pool  # noqa: B018 (whoever cannot start workers says so)
+        if not self.busy:
+            time.sleep(timeout or 0)
+            return
+        workers = self.pool.workers  # outside: where none can be started that is an error, and not one more to replace
         try:
-            self._hand_out()
-            if not self._running:
-                time.sleep(timeout or 0)
-                return
+            self._hand_out(2 * workers)
             for future in wait(self._running, timeout, return_when=FIRST_COMPLETED).done:
                 outcome = self._outcome(future)
                 self._alone = False
@@ -86,9 +85,9 @@ class Together:
         except BrokenExecutor:
             yield from self._after_the_end()
 
-    def _hand_out(self) -> None:
+    def _hand_out(self, at_once: int) -> None:
         queue = self._suspects or self._waiting
-        at_once = 1 if self._suspects or self._alone else 2 * self.pool.workers
+        at_once = 1 if self._suspects or self._alone else at_once
         while queue and len(self._running) < at_once:
             self._alone = queue is self._suspects
             self._running[self._submit(queue[0])] = queue[0]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mlprod.course import notebook
 from mlprod.environment import skip_slow_imports
 from mlprod.grading import configuration
+from mlprod.grading.work import STEPS
 
 if TYPE_CHECKING:
     from nbgrader.apps.api import NbGraderAPI
@@ -160,7 +161,7 @@ class Worker:
         shutil.copy(exercise, place / f"{setup.assignment}.ipynb")
         with temp_attrs(self.api.coursedir, submitted_directory=str(place.parents[1].relative_to(setup.root))):
             self.grade(nobody, False)
-        for left in (place.parent, *(setup.folder(step) / nobody for step in ("autograded", "feedback"))):
+        for left in (place.parent, *(setup.folder(step) / nobody for step in STEPS)):
             shutil.rmtree(left, ignore_errors=True)
 
     def grade(self, student: str, feedback_only: bool) -> Outcome:
