@@ -39,6 +39,23 @@ def wait_until():
     return wait
 
 
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """A course with the toy exercise, in whose gradebook the exercise is; not to be changed."""
+    from mlprod.authoring.build import build
+    from mlprod.grading.grade import _recorded
+
+    root = tmp_path_factory.mktemp("once") / "course"
+    for folder in ("lessons", "datasets", "solutions", "grading"):
+        (root / folder).mkdir(parents=True)
+    (root / "glossary.yml").touch()
+    shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
+    shutil.copy(HERE / "toy.txt", root / "solutions" / "90_toy.py")
+    build(root)
+    _recorded("90_toy", root)
+    return root
+
+
 @pytest.fixture
 def new_course(tmp_path):
     """Makes a course, with this one's nbgrader configuration, of the given text as its only exercises; its root."""

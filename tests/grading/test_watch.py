@@ -41,6 +41,18 @@ def look(tmp_path):
     return Arrivals("90_toy", tmp_path)
 
 
+@pytest.fixture
+def later(look, monkeypatch):
+    """Look when what is unchanged has been so for long enough."""
+
+    def looked():
+        with monkeypatch.context() as patched:
+            patched.setattr(arrivals, "SETTLED_S", 1e-9)
+            return look.look()
+
+    return looked
+
+
 def test_nobody_and_then_somebody(look, handed_in):
     assert look.look() == {}
     handed_in("ana", old=LONG_AGO)
@@ -48,11 +60,12 @@ def test_nobody_and_then_somebody(look, handed_in):
     assert look.look() == {}, "she was taken"
 
 
-def test_what_is_being_copied_is_let_be(look, handed_in):
+def test_what_is_being_copied_is_let_be(look, later, handed_in):
     for size in (1, 2, 3):
         handed_in("ana", "x" * size)
-        assert look.look() == {}
-    assert look.look() == {"ana": False}, "twice the same"
+        assert later() == {}
+    assert look.look() == {}, "a moment ago it was not yet"
+    assert later() == {"ana": False}, "it stays the same"
 
 
 def test_a_folder_without_its_notebook_is_waited_for(look, handed_in, monkeypatch):
@@ -65,7 +78,7 @@ def test_a_folder_without_its_notebook_is_waited_for(look, handed_in, monkeypatc
     assert look.look() == {"ana": False}, "it does not come: that is told her"
 
 
-def test_what_changes_is_taken_again(look, handed_in):
+def test_what_changes_is_taken_again(look, later, handed_in):
     handed_in("ana", old=LONG_AGO)
     handed_in("bea", old=LONG_AGO)
     look.take(["ana"])
@@ -77,7 +90,7 @@ def test_what_changes_is_taken_again(look, handed_in):
         handed_in("bea", "2026-11-28 10:00:00 UTC", name=name, old=LONG_AGO)
         assert look.look() == {"bea": True}
     handed_in("bea", "1,2\n3,4\n", name="data/rows.csv")
-    assert look.look() == {} and look.look() == {"bea": True}, "it was being copied"
+    assert look.look() == {} and later() == {"bea": True}, "it was being copied"
     handed_in("bea", name=".ipynb_checkpoints/90_toy-checkpoint.ipynb", old=LONG_AGO)
     assert look.look() == {}, "somebody has opened it"
 
@@ -91,7 +104,9 @@ def test_an_empty_folder_is_waited_for_and_then_told(look, tmp_path, monkeypatch
 
 def test_it_looks_less_often_when_that_takes_long(look, monkeypatch):
     look.look()
-    assert 0 < look.pause <= arrivals.PAUSE_S
+    assert 0 < look.pause <= arrivals.IDLE_PAUSE_S
+    look.look(busy=["ana"])
+    assert arrivals.IDLE_PAUSE_S < look.pause <= arrivals.PAUSE_S, "there is something to do"
     monkeypatch.setattr(look, "_students", lambda: time.sleep(0.1) or [])
     look.look()
     assert look.pause > 1

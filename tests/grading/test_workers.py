@@ -21,7 +21,7 @@ from running import contents, files, killed, mlprod_grade, points
 from mlprod.authoring.build import build
 from mlprod.course import sources
 from mlprod.errors import CourseError
-from mlprod.grading import configuration, executors, grade, intake, quicker
+from mlprod.grading import configuration, executors, grade, intake, quicker_gradebook
 from mlprod.grading.clone import TABLES, URL, open_clone, seed
 from mlprod.grading.executors import Pool
 from mlprod.grading.gradebook import Writer
@@ -42,20 +42,6 @@ def stock(root, nbgrader, assignment):
     nbgrader(root, "autograde", assignment)
     nbgrader(root, "generate_feedback", assignment)
     return contents(root, assignment)
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory):
-    """A course with the toy exercise, in whose gradebook the exercise is."""
-    root = tmp_path_factory.mktemp("once") / "course"
-    for folder in ("lessons", "datasets", "solutions", "grading"):
-        (root / folder).mkdir(parents=True)
-    (root / "glossary.yml").touch()
-    shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
-    shutil.copy(Path(__file__).with_name("toy.txt"), root / "solutions" / "90_toy.py")
-    build(root)
-    grade._recorded("90_toy", root)
-    return root
 
 
 @pytest.fixture
@@ -179,6 +165,7 @@ def test_stopped_at_any_moment_it_is_not_taken_for_done(recorded, monkeypatch, m
 def test_prepared_queries_find_what_nbgraders_do(recorded):
     recorded.writer.record(outcome(recorded, "ana", 1.0))
     asked = {
+        "find_student": ("ana",),
         "find_assignment": ("90_toy",),
         "find_notebook": ("90_toy", "90_toy"),
         "find_submission": ("90_toy", "ana"),
@@ -186,9 +173,9 @@ def test_prepared_queries_find_what_nbgraders_do(recorded):
         "find_grade": ("test_double", "90_toy", "90_toy", "ana"),
         "find_comment": ("double", "90_toy", "90_toy", "ana"),
     }
-    assert set(asked) == set(quicker._prepared_finds)
+    assert set(asked) == set(quicker_gradebook._prepared_finds)
     with recorded.api.gradebook as gradebook:
-        for name, find in quicker._prepared_finds.items():
+        for name, find in quicker_gradebook._prepared_finds.items():
             stock = getattr(Gradebook, name)
             assert find(gradebook, *asked[name]) is stock(gradebook, *asked[name])
             for nowhere in range(len(asked[name])):

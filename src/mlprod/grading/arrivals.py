@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mlprod.grading.intake import MOST_FILES
 
-PAUSE_S = 0.2
+PAUSE_S, IDLE_PAUSE_S = 0.2, 0.05  # while something is graded, and while nothing is
+SETTLED_S = 0.2
 SHARE = 0.05  # of the time may be spent on looking: with thousands of submissions it looks less often
 OLD_S = 2.0
 COMPLETE_S = 5.0  # after which a folder without its notebook is taken for what was handed in
@@ -30,7 +31,7 @@ class Seen:
 class Arrivals:
     """The submissions to `assignment`, and which of them have been taken to be graded.
 
-    One has arrived when its files are some seconds old, or two looks find the same: it may be being copied.
+    One has arrived when its files are some seconds old, or stay the same for a moment: it may be being copied.
     """
 
     def __init__(self, assignment: str, root: Path) -> None:
@@ -63,17 +64,17 @@ class Arrivals:
             if not files or self._taken.get(student) == files:
                 continue
             before = self._seen.get(student)
-            same = before is not None and before.files == files
-            seen[student] = before if same else Seen(files, began)
+            seen[student] = before if before is not None and before.files == files else Seen(files, began)
+            unchanged = began - seen[student].since
             old = time.time() - max(changed for _, _, changed in files) / 1e9 >= OLD_S
             complete = any(name == f"{self.assignment}.ipynb" for name, _, _ in files)
-            wait = 0 if complete else COMPLETE_S
-            if (same or old) and began - seen[student].since >= wait and student not in busy:
+            wait = COMPLETE_S if not complete else 0 if old else SETTLED_S
+            if unchanged >= wait and student not in busy:
                 found[student] = student in self._taken
                 self._taken[student] = files
         self._seen = seen
         self._last = time.monotonic()
-        self._pause = max(PAUSE_S, (self._last - began) / SHARE)
+        self._pause = max(PAUSE_S if busy or found else IDLE_PAUSE_S, (self._last - began) / SHARE)
         return found
 
     def _students(self) -> list[str]:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
-from nbgrader.api import Base, Gradebook
-from sqlalchemy import Engine, create_engine, select
-from sqlalchemy.orm import scoped_session, sessionmaker
+from nbgrader.api import (
+    Base,
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy import Engine, bindparam, create_engine, inspect, select
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 URL = "sqlite:///:memory:"
@@ -32,13 +42,23 @@ def seed(gradebook: Gradebook, assignment: str, students: Collection[str]) -> by
     for table, found in submission_rows(gradebook, assignment, students).items():
         rows.setdefault(table, []).extend(found)
     copy = create_engine(URL, poolclass=StaticPool)
-    Base.metadata.create_all(copy)
+    _raw(copy).deserialize(_empty())
     with copy.begin() as connection:
         for name, table in TABLES.items():
             if rows.get(name):
                 connection.execute(table.insert(), rows[name])
     data = bytes(_raw(copy).serialize())
     copy.dispose()
+    return data
+
+
+@lru_cache(maxsize=1)
+def _empty() -> bytes:
+    """A gradebook that knows nothing: making its tables takes longer than filling them."""
+    engine = create_engine(URL, poolclass=StaticPool)
+    Base.metadata.create_all(engine)
+    data = bytes(_raw(engine).serialize())
+    engine.dispose()
     return data
 
 
@@ -65,40 +85,103 @@ def submission_rows(gradebook: Gradebook, assignment: str, students: Collection[
 class Clone:
     """This process's clone: nbgrader's code finds it at `URL`, on one connection that is never closed."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self) -> None:
+        self.seed = b""
+        self.engine = create_engine(URL, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        self.session = Unhurried(self.engine, autoflush=True, expire_on_commit=False, future=True)
+        self.found: dict[tuple[Any, ...], Any] = {}
+        """What has been looked for and found (`quicker_gradebook`), by what it is and whose."""
+
+    def begin(self, seed: bytes) -> None:
+        """Go on with another one."""
         self.seed = seed
-        self._engine = create_engine(URL, poolclass=StaticPool, connect_args={"check_same_thread": False})
-        self._sessions = sessionmaker(autoflush=True, expire_on_commit=False, bind=self._engine, future=True)
+        self.session.close()
+        self.found.clear()
+        self.reset()
 
     def reset(self) -> None:
-        """Forget everything since the seed."""
-        _raw(self._engine).deserialize(self.seed)
+        """Forget everything since the seed; what it says of the assignment need not be read again."""
+        if self.session.new or self.session.dirty or self.session.deleted:
+            self.session.close()
+            self.found.clear()
+        for known in list(self.session):
+            if isinstance(known, _OF_SUBMISSIONS):
+                self.session.expunge(known)
+            elif loaded := _OTHERS.intersection(inspect(known).dict):
+                self.session.expire(known, loaded)
+        for key in [key for key in self.found if key[0] not in STAYS]:
+            del self.found[key]
+        self.session.asked = False
+        Session.commit(self.session)
+        _raw(self.engine).deserialize(self.seed)
 
     def gradebook(self) -> Gradebook:
         return Gradebook(URL)
 
 
+STAYS = ("find_assignment", "find_notebook", "cells", "released")
+"""What of `Clone.found` is not about a submission."""
+_OF_SUBMISSIONS = (Student, SubmittedAssignment, SubmittedNotebook, Comment, Grade)
+_OTHERS = frozenset(("submissions", "comments", "grades"))  # what assignments, notebooks and cells know of those
+
+
+class Unhurried(Session):
+    """Writes what is to be committed when somebody asks for it, or at the latest when a gradebook is closed.
+
+    nbgrader commits after each cell: here that makes two statements for a notebook and not two for a cell. Objects
+    that are new are written at once, because those who add them wait for the error.
+    """
+
+    asked = False
+
+    def commit(self) -> None:
+        self.asked = True
+        if self.new or self.deleted:
+            self.settle()
+
+    def settle(self) -> None:
+        """Write what was to be committed, and forget what was not."""
+        if not self.asked:
+            if self.new or self.dirty or self.deleted:
+                self.rollback()
+            return
+        self.asked = False
+        super().commit()
+        for found in self:  # what nbgrader has the database compute from other rows is not what it was
+            state = inspect(found)
+            if old := _COMPUTED[type(found)].intersection(state.dict):
+                self.expire(found, old)
+
+
+_COMPUTED = {
+    mapper.class_: frozenset(
+        column.key for column in mapper.column_attrs if column.deferred and mapper.class_ not in (Grade, BaseCell)
+    )
+    for mapper in Base.registry.mappers
+}
+
+
 def open_clone(seed: bytes) -> Clone:
     """Make `URL` this process's clone of the gradebook.
 
-    Each of nbgrader's preprocessors opens the gradebook anew, looks for its tables and compiles its queries again: a
-    quarter of a second for each submission. Here they all get the same engine, whose tables are there.
+    Each of nbgrader's preprocessors opens the gradebook anew, looks for its tables, compiles its queries and reads its
+    objects again: a quarter of a second for each submission. Here they all get the same, until the next `reset`.
     """
-    clone = Clone(seed)
+    clone = Clone()
     stock = Gradebook.__init__
 
     def __init__(self: Gradebook, db_url: str, *arguments: Any, **options: Any) -> None:
         if db_url != URL:
             stock(self, db_url, *arguments, **options)
             return
-        self.engine = clone._engine
-        self.db = scoped_session(clone._sessions)
+        self.engine, self.db = clone.engine, clone.session
         self.course_id = options.get("course_id", arguments[0] if arguments else "default_course")
         self.authenticator = None
+        self.mlprod_found = clone.found
 
     Gradebook.__init__ = __init__
-    Gradebook.close = lambda self: self.db.remove() if self.engine is clone._engine else _close(self)
-    clone.reset()
+    Gradebook.close = lambda self: clone.session.settle() if self.engine is clone.engine else _close(self)
+    clone.begin(seed)
     return clone
 
 
@@ -126,10 +209,17 @@ def _read(connection: Any, table: Any, column: Any = None, values: Collection[st
     if column is None:
         return [dict(row) for row in connection.execute(select(table)).mappings()]
     found, wanted = [], list(values)
+    if len(wanted) == 1:
+        return [dict(row) for row in connection.execute(_with(column), {"value": wanted[0]}).mappings()]
     for start in range(0, len(wanted), 500):  # a query has a limited number of parameters
         query = select(table).where(column.in_(wanted[start : start + 500]))
         found += [dict(row) for row in connection.execute(query).mappings()]
     return found
+
+
+@lru_cache
+def _with(column: Any) -> Any:
+    return select(column.table).where(column == bindparam("value"))
 
 
 def _ids(rows: list[dict[str, Any]]) -> list[str]:

@@ -18,8 +18,9 @@ from jinja2.bccache import Bucket
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import Highlight2HTML
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import BaseCell, Grade, Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
+from sqlalchemy import select
 from traitlets import List
 from traitlets.config import Config
 
@@ -71,7 +72,8 @@ class StudentView(NbGraderPreprocessor):
             notebook = gradebook.find_submission_notebook(
                 resources["notebook"], resources["assignment"], resources["student"]
             )
-            return {grade.name for grade in notebook.grades if grade.needs_manual_grade}
+            mine = select(BaseCell.name).join(Grade, Grade.cell_id == BaseCell.id)
+            return set(gradebook.db.scalars(mine.where(Grade.notebook_id == notebook.id, Grade.needs_manual_grade)))
 
 
 def prepare(

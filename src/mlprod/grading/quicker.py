@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +17,13 @@ import fastjsonschema
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from nbformat.json_compat import FastJsonSchemaValidator
-from nbgrader import api
-from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import execute
-from sqlalchemy import Select, bindparam, select
+from traitlets import HasTraits
+from traitlets.config import Config, Configurable
 
+from mlprod.grading.feedback import FeedbackExporter
+from mlprod.grading.quicker_gradebook import quicken_gradebooks
 from mlprod.grading.wire_client import WireKernelManager
 
 Validate = Callable[[Any], Any]
@@ -35,8 +35,9 @@ def quicken_nbgrader() -> None:
     common.jsonschema = SimpleNamespace(validate=_validate, ValidationError=common.ValidationError)
     common.BaseMetadataValidator.__init__ = _metadata_validator
     FastJsonSchemaValidator.iter_errors = _iter_errors
-    for name, find in _prepared_finds.items():
-        setattr(Gradebook, name, find)
+    Configurable.section_names = classmethod(_section_names)
+    HasTraits.traits = _traits_of
+    quicken_gradebooks()
 
 
 @lru_cache
@@ -84,60 +85,34 @@ def _iter_errors(self: FastJsonSchemaValidator, data: Any, schema: dict[str, Any
     return ()
 
 
-def _queries() -> dict[str, Select[Any]]:
-    """What Gradebook's methods of these names ask for, which they put together anew each time.
-
-    Where they ask for one cell's: the cells' names, and what belongs to them, of the whole notebook.
-    """
-    of_notebook = api.Notebook.name == bindparam("notebook")
-    of_assignment, of_student = api.Assignment.name == bindparam("assignment"), api.Student.id == bindparam("student")
-
-    def submitted(found: Select[Any], *through: tuple[Any, Any]) -> Select[Any]:
-        for target, condition in through:
-            found = found.join(target, condition)
-        found = found.join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
-        found = found.join(api.Student, api.Student.id == api.SubmittedAssignment.student_id)
-        return found.where(of_assignment, of_student)
-
-    in_notebook = (
-        (api.Notebook, api.Notebook.id == api.SubmittedNotebook.notebook_id),
-        (api.SubmittedAssignment, api.SubmittedAssignment.id == api.SubmittedNotebook.assignment_id),
-    )
-
-    def in_cells(kind: Any, cell: Any) -> Select[Any]:
-        of = (cell, cell.id == kind.cell_id), (api.SubmittedNotebook, api.SubmittedNotebook.id == kind.notebook_id)
-        return submitted(select(cell.name, kind).select_from(kind), *of, *in_notebook).where(of_notebook)
-
-    notebooks = select(api.Notebook).join(api.Assignment, api.Assignment.id == api.Notebook.assignment_id)
-    return {
-        "find_assignment": select(api.Assignment).where(api.Assignment.name == bindparam("name")),
-        "find_notebook": notebooks.where(api.Notebook.name == bindparam("name"), of_assignment),
-        "find_submission": submitted(select(api.SubmittedAssignment)),
-        "find_submission_notebook": submitted(select(api.SubmittedNotebook), *in_notebook).where(of_notebook),
-        "find_grade": in_cells(api.Grade, api.GradeCell),  # those of task cells nbgrader finds itself
-        "find_comment": in_cells(api.Comment, api.SolutionCell),
-    }
+_section_names = lru_cache(maxsize=512)(Configurable.section_names.__func__)
+_stock_traits = HasTraits.traits
+_configurable: dict[type, dict[str, Any]] = {}
 
 
-def _prepared(name: str, query: Select[Any]) -> Callable[..., Any]:
-    """Gradebook's method of this name; what `query` does not find it looks for itself."""
-    stock = getattr(Gradebook, name)
-    parameters = list(signature(stock).parameters)[1:]
-    of_cell = len(query.column_descriptions) == 2
-
-    def find(self: Gradebook, *values: Any) -> Any:
-        asked = values[1:] if of_cell else values
-        given = dict(zip(parameters[1:] if of_cell else parameters, asked, strict=True))
-        if not of_cell:
-            found = self.db.execute(query, given).scalar_one_or_none()
-        else:  # each step opens the gradebook anew: what it has found once it need not look for again
-            kept = self.__dict__.setdefault("_mlprod_found", {})
-            if (name, *asked) not in kept:
-                kept[name, *asked] = {cell: it for cell, it in self.db.execute(query, given)}
-            found = kept[name, *asked].get(values[0])
-        return stock(self, *values) if found is None else found
-
-    return find
+def _traits_of(self: HasTraits, **metadata: Any) -> dict[str, Any]:
+    """traitlets looks through all traits of a class for those that can be configured, for each object several times."""
+    if metadata != {"config": True}:
+        return _stock_traits(self, **metadata)
+    kind = type(self)
+    if kind not in _configurable:
+        _configurable[kind] = _stock_traits(self, config=True)
+    return dict(_configurable[kind])
 
 
-_prepared_finds = {name: _prepared(name, query) for name, query in _queries().items()}
+class KeptExporter(FeedbackExporter):
+    """One exporter for all pages of a process: nbgrader makes one for each submission, and its templates with it."""
+
+    _only: KeptExporter | None = None
+
+    def __new__(cls, *arguments: Any, **options: Any) -> KeptExporter:
+        if cls._only is None:
+            cls._only = super().__new__(cls, *arguments, **options)
+        return cls._only
+
+    def __init__(self, parent: Any, config: Config) -> None:
+        if not hasattr(self, "_own"):
+            super().__init__(parent=parent, config=config)
+            self._own = tuple(self._preprocessors)
+        self.parent = parent
+        self._preprocessors = list(self._own)  # to which nbgrader adds its own each time

@@ -153,7 +153,13 @@ def _claims_points(cell: NotebookNode) -> bool:
 
 
 def _released(gradebook: Gradebook, name: str, assignment: str) -> dict[str, Released]:
-    of = gradebook.find_notebook(name, assignment).id
+    kept = getattr(gradebook, "mlprod_found", {})  # a clone's (`mlprod.grading.clone`)
+    if (key := ("released", assignment, name)) not in kept:
+        kept[key] = _read_released(gradebook, gradebook.find_notebook(name, assignment).id)
+    return kept[key]
+
+
+def _read_released(gradebook: Gradebook, of: str) -> dict[str, Released]:
     find = gradebook.db.execute  # columns: the objects that they belong to would take several times as long
     graded = find(select(GradeCell.name, GradeCell.max_score).where(GradeCell.notebook_id == of))
     points = {cell.name: cell.max_score for cell in graded}

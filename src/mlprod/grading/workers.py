@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mlprod.grading.clone import Clone, Rows
 
+OWN_PAGE = "mlprod.grading.feedback.FeedbackExporter"
 RAISED = re.compile(r"[\w.]+(Error|Exception)\b(:|$)")
 
 
@@ -119,7 +120,7 @@ class Worker:
         skip_slow_imports()
         from mlprod.grading.clone import URL, open_clone
         from mlprod.grading.kernels import forked_kernels
-        from mlprod.grading.quicker import quicken_nbgrader
+        from mlprod.grading.quicker import KeptExporter, quicken_nbgrader
 
         self.setup = setup
         self.open = contextlib.ExitStack()
@@ -133,6 +134,8 @@ class Worker:
         config.CourseDirectory.db_url = URL
         config.Exporter.optimistic_validation = True  # once, after all its preprocessors
         config.NotebookExporter.default_preprocessors = []  # which nbgrader replaces with its own
+        if config.GenerateFeedback.exporter_class == OWN_PAGE:
+            config.GenerateFeedback.exporter_class = KeptExporter
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.round = setup.round
         self.clone: Clone = open_clone(setup.seed.read_bytes())
@@ -144,10 +147,12 @@ class Worker:
 
     def begin(self, round: int) -> None:
         """Forget the submission before, and know what the gradebook says of those of this round."""
-        if round != self.round:
-            self.clone.seed = replace(self.setup, round=round).seed.read_bytes()
-            self.round = round
-        self.clone.reset()
+        seed = self.clone.seed if round == self.round else replace(self.setup, round=round).seed.read_bytes()
+        self.round = round
+        if seed == self.clone.seed:
+            self.clone.reset()
+        else:
+            self.clone.begin(seed)
 
     def rehearse(self) -> None:
         from nbgrader.utils import temp_attrs
