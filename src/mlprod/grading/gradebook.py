@@ -12,10 +12,11 @@ import shutil
 import uuid
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
 from mlprod.grading import incidents
 from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
@@ -181,10 +182,15 @@ def _there(
 
 
 def _one(connection: Connection, name: str, **values: Any) -> dict[str, Any] | None:
-    table = TABLES[name]
-    query = select(table).where(*(table.c[column] == value for column, value in values.items()))
-    found = connection.execute(query).mappings().first()
+    found = connection.execute(_query(name, *values), values).mappings().first()
     return None if found is None else dict(found)
+
+
+@lru_cache
+def _query(name: str, *columns: str) -> Select[Any]:
+    """Rows of a table by their values in some of its columns; made once for each, and not for each submission."""
+    table = TABLES[name]
+    return select(table).where(*(table.c[column] == bindparam(column) for column in columns))
 
 
 def _set(connection: Connection, name: str, row: dict[str, Any], **values: Any) -> None:

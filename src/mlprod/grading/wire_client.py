@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from queue import Empty
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq
 from jupyter_client import AsyncKernelManager
-from jupyter_client.session import Session
+from jupyter_client.kernelspec import KernelSpec
 
 from mlprod.grading import wire
 from mlprod.grading.kernels import ForkedKernelProvisioner
@@ -46,7 +46,7 @@ class WireClient:
 
     def __init__(self, manager: WireKernelManager) -> None:
         self.manager = manager
-        self.session = Session(check_pid=False)
+        self.session = manager.session
         self.shell_channel, self.iopub_channel = Channel(self, "shell"), Channel(self, "iopub")
         self.writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -116,11 +116,14 @@ class WireKernelManager(AsyncKernelManager):
     """Starts forked kernels as light ones; any other kernel as always."""
 
     _wired = False
+    _known: ClassVar[dict[str, KernelSpec]] = {}  # by the kernel's name; a forked one's is its parent's alone
 
     async def _async_start_kernel(self, **options: Any) -> None:
+        self._kernel_spec = self._known.get(self.kernel_name)
         provisioner = (self.kernel_spec.metadata.get("kernel_provisioner") or {}).get("provisioner_name")
         self._wired = provisioner == "mlprod-forked"
         if self._wired:
+            self._known[self.kernel_name] = self.kernel_spec
             options["extra_arguments"] = [*options.get("extra_arguments", ()), wire.FLAG]
         await super()._async_start_kernel(**options)
 
