@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import zmq
 from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 
 from mlprod.grading import wire
 from mlprod.grading.kernels import ForkedKernelProvisioner
@@ -50,6 +49,7 @@ class WireClient:
         self.shell_channel, self.iopub_channel = Channel(self, "shell"), Channel(self, "iopub")
         self.writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._asked = ""  # the question what kernel it is, as long as nothing else has been asked
 
     def start_channels(self) -> None: ...
 
@@ -79,6 +79,8 @@ class WireClient:
                     return
                 heard += length
                 channel, message = wire.message(await reader.readexactly(length))
+                if channel == "shell" and self._asked and message["parent_header"].get("msg_id") == self._asked:
+                    self.manager.known.setdefault(self.manager.kernel_name, {})["info"] = message["content"]
                 await channels[channel].messages.put(message)
 
     async def is_alive(self) -> bool:
@@ -91,7 +93,13 @@ class WireClient:
             self.writer.close()
 
     def kernel_info(self) -> str:
-        return self._request("kernel_info_request", {})
+        """All kernels of a parent give the same answer; it is asked for once, of one that has executed nothing."""
+        if (content := self.manager.known.get(self.manager.kernel_name, {}).get("info")) is None:
+            self._asked = self._request("kernel_info_request", {})
+            return self._asked
+        parent = self.session.msg("kernel_info_request", {})["header"]
+        self.shell_channel.messages.put_nowait(self.session.msg("kernel_info_reply", content, parent))
+        return parent["msg_id"]
 
     def execute(
         self,
@@ -102,6 +110,7 @@ class WireClient:
         allow_stdin: bool | None = None,
         stop_on_error: bool = True,
     ) -> str:
+        self._asked = ""
         content = {"code": code, "silent": silent, "store_history": store_history, "stop_on_error": stop_on_error}
         content |= {"user_expressions": user_expressions or {}, "allow_stdin": False}
         return self._request("execute_request", content)
@@ -116,14 +125,15 @@ class WireKernelManager(AsyncKernelManager):
     """Starts forked kernels as light ones; any other kernel as always."""
 
     _wired = False
-    _known: ClassVar[dict[str, KernelSpec]] = {}  # by the kernel's name; a forked one's is its parent's alone
+    known: ClassVar[dict[str, dict[str, Any]]] = {}
+    """What forked kernels have in common, "spec" and "info", by their name, which is their parent's alone."""
 
     async def _async_start_kernel(self, **options: Any) -> None:
-        self._kernel_spec = self._known.get(self.kernel_name)
+        self._kernel_spec = self.known.get(self.kernel_name, {}).get("spec")
         provisioner = (self.kernel_spec.metadata.get("kernel_provisioner") or {}).get("provisioner_name")
         self._wired = provisioner == "mlprod-forked"
         if self._wired:
-            self._known[self.kernel_name] = self.kernel_spec
+            self.known.setdefault(self.kernel_name, {})["spec"] = self.kernel_spec
             options["extra_arguments"] = [*options.get("extra_arguments", ()), wire.FLAG]
         await super()._async_start_kernel(**options)
 

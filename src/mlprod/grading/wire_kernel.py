@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import select
 import signal
@@ -237,8 +238,7 @@ class WireApp(IPKernelApp):
     def begin(self, connection_file: str) -> None:
         """Be the kernel that `connection_file` is about, in this process and its current folder."""
         self.connection_file = connection_file
-        self.init_connection_file()
-        self.init_sockets()
+        self.init_sockets(json.loads(Path(connection_file).read_text()))
         for stream in self._in_force[:2]:
             if isinstance(stream, Stream):
                 stream.begin()
@@ -249,10 +249,10 @@ class WireApp(IPKernelApp):
         self.shell.starting_dir = str(here)
         self.shell.history_manager.dir_hist[:] = [here]
 
-    def init_sockets(self) -> None:
-        """Listen: the client connects as soon as it sees the socket."""
+    def init_sockets(self, connection: dict[str, Any]) -> None:
+        """Listen where `connection` says: the client connects as soon as it sees the socket."""
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(wire.path_of({"ip": self.ip, "shell_port": self.shell_port}))
+        self.listener.bind(wire.path_of(connection))
         self.listener.listen(1)
 
     def init_kernel(self) -> None:
