@@ -3,6 +3,7 @@
 import pytest
 from nbgrader.api import Comment, Grade, Gradebook, InvalidEntry, Student
 from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError
 
 from mlprod.grading import clone as clones
 from mlprod.grading import quicker_gradebook
@@ -99,6 +100,32 @@ def test_what_was_not_to_be_written_is_not(submitted, clone):
         gradebook.find_student("ana").first_name = "Eva"
     with clone.gradebook() as gradebook:
         assert gradebook.find_student("ana").first_name is None
+
+
+def test_what_was_written_for_a_question_alone_is_not_kept(submitted, clone):
+    with clone.gradebook() as gradebook:
+        gradebook.find_student("ana").first_name = "Eva"
+        assert [student.first_name for student in gradebook.students] == ["Eva"]
+    with clone.gradebook() as gradebook:
+        assert gradebook.find_student("ana").first_name is None
+
+
+def test_after_what_cannot_be_written_it_goes_on(submitted, clone):
+    with pytest.raises(IntegrityError), clone.gradebook() as gradebook:
+        gradebook.find_submission(*ASKED).notebooks[0].grades[0].needs_manual_grade = None
+        gradebook.db.commit()
+    clone.reset()
+    with clone.gradebook() as gradebook:
+        assert gradebook.students == [] and gradebook.find_assignment("90_toy").max_score > 0
+
+
+def test_a_rollback_loses_nothing_that_was_committed(clone):
+    with clone.gradebook() as gradebook:
+        gradebook.update_or_create_student("ana")
+        with pytest.raises(InvalidEntry):
+            gradebook.add_student("ana")
+        assert gradebook.find_student("ana").id == "ana"
+    assert [row["id"] for row in clones.submission_rows(gradebook, "90_toy", ["ana"])["student"]] == ["ana"]
 
 
 def test_an_error_reaches_whoever_added_it(submitted, clone):

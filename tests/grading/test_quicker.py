@@ -31,7 +31,7 @@ def test_traits_and_sections_are_those_that_traitlets_finds(kind):
 
 
 def test_an_exporter_that_is_kept_writes_the_same_pages(notebook_of, monkeypatch):
-    monkeypatch.setattr(quicker.KeptExporter, "_only", None)
+    monkeypatch.setattr(quicker.KeptFeedbackExporter, "_only", None)
 
     def page(exporter, notebook, number):
         nb = copy.deepcopy(notebook)
@@ -51,10 +51,31 @@ def test_an_exporter_that_is_kept_writes_the_same_pages(notebook_of, monkeypatch
     kept = []
     for number in range(3):
         parent = GenerateFeedback(config=Config())
-        new, again = (kind(parent=parent, config=parent.config) for kind in (FeedbackExporter, quicker.KeptExporter))
+        new, again = (
+            kind(parent=parent, config=parent.config) for kind in (FeedbackExporter, quicker.KeptFeedbackExporter)
+        )
         assert again.parent is parent and len(again._preprocessors) == len(new._preprocessors)
         notebook = notebook_of(f"x = {number}", "print(x)")
         notebook.metadata["language_info"] = {"name": "python"}
         assert page(again, notebook, number) == page(new, notebook, number)
         kept.append(again)
     assert kept[0] is kept[1] is kept[2]
+
+
+def test_what_is_kept_is_of_one_configuration(monkeypatch):
+    for kind in (quicker.KeptNotebookExporter, quicker.KeptFeedbackExporter):
+        monkeypatch.setattr(kind, "_only", None)
+
+    def made(text):
+        config = Config({"GetGrades": {"display_data_priority": [text]}})
+        exporter = quicker.KeptNotebookExporter(parent=None, config=config)
+        for name in (GetGrades, "nbgrader.preprocessors.GetGrades", Execute):
+            exporter.register_preprocessor(name)
+        return exporter._preprocessors[-3:]
+
+    for text in ("one", "other"):
+        *first, kernel = made(text)
+        *again, other = made(text)
+        assert first == again and kernel is not other, "that has a kernel"
+        assert first[0].display_data_priority == [text]
+        quicker.forget_exporters()

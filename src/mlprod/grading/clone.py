@@ -101,13 +101,13 @@ class Clone:
 
     def reset(self) -> None:
         """Forget everything since the seed; what it says of the assignment need not be read again."""
-        if self.session.new or self.session.dirty or self.session.deleted:
+        if not self.session.is_active or self.session.pending():
             self.session.close()
             self.found.clear()
         for known in list(self.session):
             if isinstance(known, _OF_SUBMISSIONS):
                 self.session.expunge(known)
-            elif loaded := _OTHERS.intersection(inspect(known).dict):
+            elif loaded := (_OTHERS | _COMPUTED[type(known)]).intersection(inspect(known).dict):
                 self.session.expire(known, loaded)
         for key in [key for key in self.found if key[0] not in STAYS]:
             del self.found[key]
@@ -136,21 +136,32 @@ class Unhurried(Session):
 
     def commit(self) -> None:
         self.asked = True
-        if self.new or self.deleted:
+        if self.new or self.deleted or self._written():
             self.settle()
 
     def settle(self) -> None:
-        """Write what was to be committed, and forget what was not."""
+        """Write what was to be committed, or where nothing was, forget what was changed."""
         if not self.asked:
-            if self.new or self.dirty or self.deleted:
+            if self.pending():
                 self.rollback()
             return
         self.asked = False
-        super().commit()
+        try:
+            super().commit()
+        except BaseException:
+            self.rollback()
+            raise
         for found in self:  # what nbgrader has the database compute from other rows is not what it was
-            state = inspect(found)
-            if old := _COMPUTED[type(found)].intersection(state.dict):
+            if old := _COMPUTED[type(found)].intersection(inspect(found).dict):
                 self.expire(found, old)
+
+    def pending(self) -> bool:
+        """Whether anything was changed and is not committed."""
+        return bool(self.new or self.dirty or self.deleted or self._written())
+
+    def _written(self) -> bool:
+        """Whether the database has been told of something that is not committed."""
+        return self.in_transaction() and bool(self.connection().connection.driver_connection.in_transaction)
 
 
 _COMPUTED = {

@@ -100,7 +100,7 @@ def prepare(
 
 
 class Compiled(FileSystemBytecodeCache):
-    """Templates as they were compiled: in this process, which makes an exporter for each page, else in another one.
+    """Templates as they were compiled: by another exporter of this process, else in another one.
 
     They lie in the environment, as the bytecode of its modules does; where that cannot be written to, nothing is kept.
     """

@@ -16,6 +16,7 @@ from typing import Any
 import fastjsonschema
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
+from nbconvert.exporters import NotebookExporter
 from nbformat.json_compat import FastJsonSchemaValidator
 from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import execute
@@ -30,7 +31,8 @@ Validate = Callable[[Any], Any]
 
 
 def quicken_nbgrader() -> None:
-    """Do it, in this process and for good; a second time changes nothing."""
+    """Do it, in this process and for good; a second time, for another configuration, what is kept is made anew."""
+    forget_exporters()
     execute.AsyncKernelManager = WireKernelManager  # Execute passes on this class, whatever its configuration says
     common.jsonschema = SimpleNamespace(validate=_validate, ValidationError=common.ValidationError)
     common.BaseMetadataValidator.__init__ = _metadata_validator
@@ -100,19 +102,45 @@ def _traits_of(self: HasTraits, **metadata: Any) -> dict[str, Any]:
     return dict(_configurable[kind])
 
 
-class KeptExporter(FeedbackExporter):
-    """One exporter for all pages of a process: nbgrader makes one for each submission, and its templates with it."""
+def forget_exporters() -> None:
+    """What is kept is of one configuration."""
+    KeptNotebookExporter._only = KeptFeedbackExporter._only = None
 
-    _only: KeptExporter | None = None
 
-    def __new__(cls, *arguments: Any, **options: Any) -> KeptExporter:
+class Kept:
+    """An exporter that is made once in a process: nbgrader makes one, and all its preprocessors, for each submission.
+
+    nbconvert's exporters and preprocessors are made for many notebooks; Execute, which holds a kernel, is made anew.
+    """
+
+    _only: Any = None
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Any:
         if cls._only is None:
             cls._only = super().__new__(cls, *arguments, **options)
         return cls._only
 
     def __init__(self, parent: Any, config: Config) -> None:
-        if not hasattr(self, "_own"):
+        if not hasattr(self, "_made"):
+            self._made: dict[Any, Any] = {}
             super().__init__(parent=parent, config=config)
             self._own = tuple(self._preprocessors)
         self.parent = parent
         self._preprocessors = list(self._own)  # to which nbgrader adds its own each time
+
+    def register_preprocessor(self, preprocessor: Any, enabled: bool = False) -> Any:
+        known = isinstance(preprocessor, str | type)
+        if not known or enabled or preprocessor not in self._made:
+            super().register_preprocessor(preprocessor, enabled)
+            if known and not enabled and not isinstance(self._preprocessors[-1], execute.Execute):
+                self._made[preprocessor] = self._preprocessors[-1]
+        else:
+            self._preprocessors.append(self._made[preprocessor])
+
+
+class KeptNotebookExporter(Kept, NotebookExporter):
+    """For what is graded."""
+
+
+class KeptFeedbackExporter(Kept, FeedbackExporter):
+    """For the pages, with their templates."""

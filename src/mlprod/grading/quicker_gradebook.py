@@ -131,7 +131,8 @@ def _update_or_create_submission(
     cells = kept[key]
     notebooks = {of_cell.notebook: api.new_uuid() for of_cell in cells}
     rows = [{"id": new, "notebook_id": old, "assignment_id": row["id"]} for old, new in notebooks.items()]
-    self.db.execute(insert(api.SubmittedNotebook.__table__), rows)
+    if rows:
+        self.db.execute(insert(api.SubmittedNotebook.__table__), rows)
     for kind, types in ((api.Grade, ("GradeCell", "TaskCell")), (api.Comment, ("SolutionCell", "TaskCell"))):
         rows = [{"cell_id": it.cell, "notebook_id": notebooks[it.notebook]} for it in cells if it.type in types]
         if rows:

@@ -120,7 +120,7 @@ class Worker:
         skip_slow_imports()
         from mlprod.grading.clone import URL, open_clone
         from mlprod.grading.kernels import forked_kernels
-        from mlprod.grading.quicker import KeptExporter, quicken_nbgrader
+        from mlprod.grading.quicker import KeptFeedbackExporter, KeptNotebookExporter, quicken_nbgrader
 
         self.setup = setup
         self.open = contextlib.ExitStack()
@@ -135,7 +135,8 @@ class Worker:
         config.Exporter.optimistic_validation = True  # once, after all its preprocessors
         config.NotebookExporter.default_preprocessors = []  # which nbgrader replaces with its own
         if config.GenerateFeedback.exporter_class == OWN_PAGE:
-            config.GenerateFeedback.exporter_class = KeptExporter
+            config.GenerateFeedback.exporter_class = KeptFeedbackExporter
+        config.Autograde.setdefault("exporter_class", KeptNotebookExporter)
         self.graded = str(config.CourseDirectory.autograded_directory)
         self.round = setup.round
         self.clone: Clone = open_clone(setup.seed.read_bytes())
@@ -197,6 +198,7 @@ class Worker:
                     log += result.get("log", "") + result.get("error", "")
                     ok = result["success"]
                     steps += [step] if ok else []
+            self.clone.session.settle()
             rows = {} if feedback_only else submission_rows(gradebook, setup.assignment, [student])
             score, most, by_hand = None, None, False
             if ok:
