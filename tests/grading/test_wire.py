@@ -3,17 +3,19 @@
 import json
 import re
 import socket
+from types import SimpleNamespace
 
 import pytest
 from IPython.core import inputtransformer2
 from IPython.core.inputtransformer2 import TransformerManager
+from jupyter_client.session import Session
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlprod.grading import sandbox, wire, wire_kernel
 from mlprod.grading.kernels import forked_kernels
-from mlprod.grading.wire_client import WireKernelManager
+from mlprod.grading.wire_client import WireClient, WireKernelManager
 
 needs_sandbox = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 
@@ -67,6 +69,29 @@ def test_it_says_what_the_ordinary_kernel_says(light_kernels):
     for mine, theirs in zip(said(light), said(ordinary), strict=True):
         assert mine == theirs
     assert light.metadata == ordinary.metadata
+
+
+def test_what_kernel_it_is_is_asked_once(light_kernels):
+    WireKernelManager.known.pop(light_kernels, None)
+    first, second = (execute(light_kernels, ["1"], True) for _ in range(2))
+    info = WireKernelManager.known[light_kernels]["info"]
+    assert first.metadata == second.metadata and dict(first.metadata.language_info) == info["language_info"]
+    second.metadata.language_info["name"] = "changed"
+    assert info["language_info"]["name"] == "python"
+
+
+def test_that_is_believed_of_a_kernel_that_has_executed_nothing():
+    manager = SimpleNamespace(kernel_name="forked", known={}, session=Session())
+    client = WireClient(manager)
+    client.writer = SimpleNamespace(write=lambda data: None)
+    assert client.kernel_info() == client._asked != ""
+    client.execute("forge()")
+    assert client._asked == "", "what comes now may be anybody's"
+    manager.known["forked"] = {"info": {"language_info": {"name": "python"}}}
+    asked = client.kernel_info()
+    reply = client.shell_channel.messages.get_nowait()
+    assert reply["parent_header"]["msg_id"] == asked and reply["content"]["language_info"] == {"name": "python"}
+    assert client._asked == ""
 
 
 def test_what_programs_write_belongs_to_their_cell(light_kernels, monkeypatch):
