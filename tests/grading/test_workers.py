@@ -215,6 +215,24 @@ def test_what_changed_is_not_done_until_it_is_graded_again(recorded):
     assert recorded.writer.to_do(["ana"], force=False) == {"ana": "all"}
 
 
+def test_there_are_no_more_workers_than_there_is_to_do(once, tmp_path, monkeypatch):
+    root = tmp_path / "course"
+    shutil.copytree(once, root)
+    monkeypatch.setattr(Writer, "to_do", lambda self, students, force: {"ana": "nothing", "bea": "all"})
+    monkeypatch.setattr(Writer, "skipped", lambda self, student: Graded(student, "skipped"))
+    monkeypatch.setattr(grade, "forked_kernels", lambda *modules, **options: contextlib.nullcontext("none"))
+    asked = []
+
+    def processes(workers):
+        asked.append(workers)
+        raise CourseError("enough")
+
+    monkeypatch.setattr(executors, "processes", processes)
+    with pytest.raises(CourseError), grade.grade("90_toy", ["ana", "bea"], root, sandboxed=False, workers=4):
+        pass
+    assert asked == [1]
+
+
 @pytest.mark.parametrize("text", ["tomorrow", "9" * 40, "x" * 2000, b"\xff\xfe"])
 def test_a_timestamp_that_is_none_costs_its_submission_alone(recorded, text):
     submitted = recorded.root / "grading" / "submitted" / "ana" / "90_toy"

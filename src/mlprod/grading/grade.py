@@ -88,10 +88,13 @@ def grade(
 
         writer = Writer(api, Setup(root, assignment, work, sandboxed, kernel_name, modules))
         stack.callback(writer.close)
-        most = workers if waiting else min(workers, max(1, len(students)))
-        together = stack.enter_context(
-            Together(lambda: executors.cluster(scheduler) if scheduler else executors.processes(most))
-        )
+
+        def pool() -> contextlib.AbstractContextManager[executors.Pool]:
+            if scheduler:
+                return executors.cluster(scheduler)
+            return executors.processes(workers if waiting else min(workers, len(together.students)))
+
+        together = stack.enter_context(Together(pool))
         grader = Grader(writer, together)
         arrivals = Arrivals(assignment, root)
         arrivals.take(students)
