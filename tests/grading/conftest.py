@@ -39,39 +39,33 @@ def wait_until():
     return wait
 
 
-@pytest.fixture(scope="session")
-def once(tmp_path_factory):
-    """A course with the toy exercise, in whose gradebook the exercise is; not to be changed."""
+def made_course(root, text=None, name="90_toy"):
+    """A course, with this one's nbgrader configuration, of the given text as its only exercises."""
     from mlprod.authoring.build import build
-    from mlprod.grading.grade import _recorded
 
-    root = tmp_path_factory.mktemp("once") / "course"
     for folder in ("lessons", "datasets", "solutions", "grading"):
         (root / folder).mkdir(parents=True)
     (root / "glossary.yml").touch()
     shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
-    shutil.copy(HERE / "toy.txt", root / "solutions" / "90_toy.py")
+    (root / "solutions" / f"{name}.py").write_text(text or (HERE / "toy.txt").read_text())
     build(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """A course with the toy exercise, in whose gradebook the exercise is; not to be changed."""
+    from mlprod.grading.grade import _recorded
+
+    root = made_course(tmp_path_factory.mktemp("once") / "course")
     _recorded("90_toy", root)
     return root
 
 
 @pytest.fixture
 def new_course(tmp_path):
-    """Makes a course, with this one's nbgrader configuration, of the given text as its only exercises; its root."""
-    from mlprod.authoring.build import build
-
-    def make(text=None, name="90_toy"):
-        root = tmp_path / "course"
-        for folder in ("lessons", "datasets", "solutions", "grading"):
-            (root / folder).mkdir(parents=True)
-        (root / "glossary.yml").touch()
-        shutil.copy(REPOSITORY / "grading" / "nbgrader_config.py", root / "grading")
-        (root / "solutions" / f"{name}.py").write_text(text or (HERE / "toy.txt").read_text())
-        build(root)
-        return root
-
-    return make
+    """Makes a course of the given text, or of the toy exercise; returns its root."""
+    return lambda text=None, name="90_toy": made_course(tmp_path / "course", text, name)
 
 
 @pytest.fixture

@@ -11,17 +11,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from nbgrader.api import (
-    Base,
-    BaseCell,
-    Comment,
-    Grade,
-    Gradebook,
-    Student,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
-from sqlalchemy import Engine, bindparam, create_engine, inspect, select
+from nbgrader.api import Base, Comment, Grade, Gradebook, Student, SubmittedAssignment, SubmittedNotebook
+from sqlalchemy import Engine, Select, bindparam, create_engine, inspect, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -50,6 +41,13 @@ def seed(gradebook: Gradebook, assignment: str, students: Collection[str]) -> by
     data = bytes(_raw(copy).serialize())
     copy.dispose()
     return data
+
+
+@lru_cache
+def prepared(name: str, *columns: str) -> Select[Any]:
+    """Rows of a table by their values in some of its columns: made once for each, and not for each submission."""
+    table = TABLES[name]
+    return select(table).where(*(table.c[column] == bindparam(column) for column in columns))
 
 
 @lru_cache(maxsize=1)
@@ -88,12 +86,12 @@ class Clone:
     def __init__(self) -> None:
         self.seed = b""
         self.engine = create_engine(URL, poolclass=StaticPool, connect_args={"check_same_thread": False})
-        self.session = Unhurried(self.engine, autoflush=True, expire_on_commit=False, future=True)
+        self.session = Unhurried(self.engine, expire_on_commit=False)
         self.found: dict[tuple[Any, ...], Any] = {}
         """What has been looked for and found (`quicker_gradebook`), by what it is and whose."""
 
     def begin(self, seed: bytes) -> None:
-        """Go on with another one."""
+        """Forget everything, and go on with another seed."""
         self.seed = seed
         self.session.close()
         self.found.clear()
@@ -165,11 +163,10 @@ class Unhurried(Session):
 
 
 _COMPUTED = {
-    mapper.class_: frozenset(
-        column.key for column in mapper.column_attrs if column.deferred and mapper.class_ not in (Grade, BaseCell)
-    )
+    mapper.class_: frozenset(column.key for column in mapper.column_attrs if column.deferred)
     for mapper in Base.registry.mappers
-}
+} | {Grade: frozenset()}
+"""What nbgrader has the database compute of each kind from rows of others; a grade's is from the exercise alone."""
 
 
 def open_clone(seed: bytes) -> Clone:
@@ -221,16 +218,12 @@ def _read(connection: Any, table: Any, column: Any = None, values: Collection[st
         return [dict(row) for row in connection.execute(select(table)).mappings()]
     found, wanted = [], list(values)
     if len(wanted) == 1:
-        return [dict(row) for row in connection.execute(_with(column), {"value": wanted[0]}).mappings()]
+        query = prepared(table.name, column.name)
+        return [dict(row) for row in connection.execute(query, {column.name: wanted[0]}).mappings()]
     for start in range(0, len(wanted), 500):  # a query has a limited number of parameters
         query = select(table).where(column.in_(wanted[start : start + 500]))
         found += [dict(row) for row in connection.execute(query).mappings()]
     return found
-
-
-@lru_cache
-def _with(column: Any) -> Any:
-    return select(column.table).where(column == bindparam("value"))
 
 
 def _ids(rows: list[dict[str, Any]]) -> list[str]:

@@ -12,14 +12,13 @@ import shutil
 import uuid
 from collections.abc import Collection
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy import or_, select, update
 
 from mlprod.grading import incidents
-from mlprod.grading.clone import SUBMITTED, TABLES, Rows, seed
+from mlprod.grading.clone import SUBMITTED, TABLES, Rows, prepared, seed
 from mlprod.grading.intake import timestamp_problem
 from mlprod.grading.work import STEPS
 from mlprod.grading.workers import Graded, Outcome, Setup
@@ -182,15 +181,8 @@ def _there(
 
 
 def _one(connection: Connection, name: str, **values: Any) -> dict[str, Any] | None:
-    found = connection.execute(_query(name, *values), values).mappings().first()
+    found = connection.execute(prepared(name, *values), values).mappings().first()
     return None if found is None else dict(found)
-
-
-@lru_cache
-def _query(name: str, *columns: str) -> Select[Any]:
-    """Rows of a table by their values in some of its columns; made once for each, and not for each submission."""
-    table = TABLES[name]
-    return select(table).where(*(table.c[column] == bindparam(column) for column in columns))
 
 
 def _set(connection: Connection, name: str, row: dict[str, Any], **values: Any) -> None:
